@@ -1,0 +1,1 @@
+"""Contentsquare Data Connect exports as Dagster assets."""

@@ -1,0 +1,1 @@
+"""The domain: what Contentsquare delivers and what follows from it. Values in, values out."""

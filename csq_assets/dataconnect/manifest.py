@@ -1,0 +1,128 @@
+"""The manifest: the document that lists a dump's tables and their files."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from csq_assets.errors import ManifestError
+
+MAX_DUMP_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TableDump:
+    """One table of one dump, as its manifest lists it."""
+
+    dump_id: int
+    table: str
+    incremental: bool
+    columns: tuple[str, ...]  # as delivered, in order, each name once
+    files: tuple[str, ...]  # full paths, in order, each path once
+
+    @property
+    def is_full_resync(self) -> bool:
+        return not self.incremental
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One dump. `property_definitions` is the path of its definitions file, if it has one."""
+
+    dump_id: int
+    tables: tuple[TableDump, ...]
+    property_definitions: str | None = None
+
+    def table(self, name: str) -> TableDump | None:
+        return next((dump for dump in self.tables if dump.table == name), None)
+
+
+def parse_manifest(body: bytes) -> Manifest:
+    """Read a manifest, and refuse at the door what is not one. Unknown fields are ignored.
+
+    Raises ManifestError, naming the field.
+    Source: export-format.md, "The manifest", edge cases 8 to 17, 77 and 78.
+    """
+    document = _as_object(_load_json(body), "the document")
+    dump_id = document.get("dump_id")
+    if isinstance(dump_id, bool) or not isinstance(dump_id, int):
+        raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {_shown(dump_id)}")
+    if not 0 <= dump_id <= MAX_DUMP_ID:
+        raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {dump_id}")
+    entries = _as_list(document.get("tables"), "tables")
+    tables = tuple(
+        _parse_table(dump_id, entry, f"tables[{index}]") for index, entry in enumerate(entries)
+    )
+    names = [dump.table for dump in tables]
+    for name in names:
+        if names.count(name) > 1:
+            raise ManifestError(f'table "{name}" is listed twice', where={"field": "tables"})
+    return Manifest(dump_id, tables, _find_definitions(document, entries))
+
+
+def _parse_table(dump_id: int, entry: Any, field: str) -> TableDump:
+    table = _as_object(entry, field)
+    name = _as_text(table.get("name"), f"{field}.name")
+    if not name:
+        raise _wrong(f"{field}.name", "a name, not an empty text")
+    incremental = table.get("incremental")
+    if not isinstance(incremental, bool):
+        raise _wrong(f"{field}.incremental", f"true or false, not {_shown(incremental)}")
+    return TableDump(
+        dump_id=dump_id,
+        table=name,
+        incremental=incremental,
+        columns=_texts(table.get("columns"), f"{field}.columns"),
+        files=_texts(table.get("files"), f"{field}.files"),
+    )
+
+
+def _find_definitions(document: dict[str, Any], entries: list[Any]) -> str | None:
+    """At top level first; the page's own list indents the field under a table."""
+    places = [("property_definitions", document)]
+    places += [(f"tables[{at}].property_definitions", entry) for at, entry in enumerate(entries)]
+    for field, place in places:
+        if (path := place.get("property_definitions")) is not None:
+            return _as_text(path, field)
+    return None
+
+
+def _load_json(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"not UTF-8: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"not JSON: {error}") from None
+
+
+def _as_object(value: Any, field: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(field, f"an object, not {_shown(value)}")
+    return value
+
+
+def _as_list(value: Any, field: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise _wrong(field, f"an array, not {_shown(value)}")
+    return value
+
+
+def _as_text(value: Any, field: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(field, f"a text, not {_shown(value)}")
+    return value
+
+
+def _texts(value: Any, field: str) -> tuple[str, ...]:
+    items = _as_list(value, field)
+    texts = (_as_text(item, f"{field}[{index}]") for index, item in enumerate(items))
+    return tuple(dict.fromkeys(texts))
+
+
+def _wrong(field: str, wanted: str) -> ManifestError:
+    return ManifestError(f"must be {wanted}", where={"field": field})
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,114 @@
+"""Kinds of table, their keys and ids, and the names they take in Dagster and DuckDB."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from csq_assets.dataconnect.manifest import TableDump
+from csq_assets.errors import NameClashError
+
+BUILT_IN_TABLES = ("users", "sessions", "pageviews", "user_migrations")
+PROPERTY_DEFINITIONS = "property_definitions"
+ALL_EVENTS = "all_events"
+
+ID_COLUMNS = ("user_id", "event_id", "session_id")  # Int64; every other delivered column is String
+DUMP_ID, SOURCE_FILE, SOURCE_ROW = "_dump_id", "_source_file", "_source_row"
+RAW_USER_ID = "_raw_user_id"
+OWN_COLUMNS = (DUMP_ID, SOURCE_FILE, SOURCE_ROW)
+
+_RESERVED_COLUMNS = frozenset((*OWN_COLUMNS, RAW_USER_ID))
+_RESERVED_TABLES = frozenset((ALL_EVENTS, PROPERTY_DEFINITIONS))
+
+
+class TableKind(Enum):
+    """What a table is. Source: contract.md, "What a row is"."""
+
+    USERS = "users"
+    SESSIONS = "sessions"
+    USER_MIGRATIONS = "user_migrations"
+    EVENTS = "events"
+    OTHER = "other"
+
+
+_KEYS: dict[TableKind, tuple[str, ...]] = {
+    TableKind.USERS: ("user_id",),
+    TableKind.SESSIONS: ("user_id", "session_id"),
+    TableKind.USER_MIGRATIONS: (),
+    TableKind.EVENTS: ("user_id", "event_id"),
+    TableKind.OTHER: (),
+}
+
+
+def kind_of(table: str, columns: Iterable[str]) -> TableKind:
+    """The kind of `table`, told by its name or, for a custom one, by the manifest's columns."""
+    if table in ("users", "sessions", "user_migrations"):
+        return TableKind(table)
+    return TableKind.EVENTS if {"user_id", "event_id"} <= set(columns) else TableKind.OTHER
+
+
+def key_columns(table: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns whose values name a row, none where rows have no key.
+
+    They are the ids that every file of the table must bring.
+    """
+    return _KEYS[kind_of(table, columns)]
+
+
+def asset_name(table: str) -> str:
+    """The last part of the table's asset keys."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", table)
+
+
+def refuse_reserved(dump: TableDump) -> None:
+    """Raise NameClashError where a delivered name is one of our own, in any case."""
+    if asset_name(dump.table).lower() in _RESERVED_TABLES:
+        raise _reserved(f'the table\'s name "{dump.table}"', dump)
+    refuse_reserved_columns(dump, dump.columns)
+
+
+def refuse_reserved_columns(dump: TableDump, columns: Iterable[str]) -> None:
+    """Raise NameClashError for the first of `columns` that would overwrite one of our own."""
+    for column in columns:
+        if column.lower() in _RESERVED_COLUMNS:
+            raise _reserved(f'the column\'s name "{column}"', dump)
+
+
+def _reserved(what: str, dump: TableDump) -> NameClashError:
+    return NameClashError(
+        f"{what} is one that csq_assets uses itself",
+        where={"dump": dump.dump_id, "table": dump.table},
+        remedy="Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which tables have a name of their own, first seen first, and which were refused, and why."""
+
+    kept: tuple[str, ...]
+    refused: dict[str, NameClashError]
+
+
+def claim_names(tables: Iterable[str]) -> Names:
+    """Give names to tables in the order in which they were seen: lowest dump first, then manifest
+    order. Where two would meet, in an asset key or in DuckDB, the first keeps it.
+
+    Source: contract.md, "Dagster names"; export-format.md, edge case 65.
+    """
+    holders: dict[str, str] = {}
+    kept: list[str] = []
+    refused: dict[str, NameClashError] = {}
+    for table in dict.fromkeys(tables):
+        wanted = (f"asset key {asset_name(table)}", f"relation {table.lower()}")
+        rival = next((holders[name] for name in wanted if name in holders), None)
+        if rival is None:
+            kept.append(table)
+            holders.update(dict.fromkeys(wanted, table))
+        else:
+            refused[table] = NameClashError(
+                f'its name cannot be told apart from that of table "{rival}", which came first',
+                where={"table": table},
+                remedy="Rename the event at Contentsquare, or put the table into CSQ_SKIP_TABLES.",
+            )
+    return Names(tuple(kept), refused)

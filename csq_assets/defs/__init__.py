@@ -1,0 +1,1 @@
+"""Dagster definitions: thin bodies that call the domain, the lake and the warehouse."""

@@ -1,0 +1,1 @@
+"""Where bytes come from and where decoded dumps are kept: a directory or a bucket."""
