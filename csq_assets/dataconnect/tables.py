@@ -19,6 +19,7 @@ OWN_COLUMNS = (DUMP_ID, SOURCE_FILE, SOURCE_ROW)
 
 _RESERVED_COLUMNS = frozenset((*OWN_COLUMNS, RAW_USER_ID))
 _RESERVED_TABLES = frozenset((ALL_EVENTS, PROPERTY_DEFINITIONS))
+_RENAME = "Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES."
 
 
 class TableKind(Enum):
@@ -60,26 +61,20 @@ def asset_name(table: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", table)
 
 
-def refuse_reserved(dump: TableDump) -> None:
-    """Raise NameClashError where a delivered name is one of our own, in any case."""
-    if asset_name(dump.table).lower() in _RESERVED_TABLES:
-        raise _reserved(f'the table\'s name "{dump.table}"', dump)
-    refuse_reserved_columns(dump, dump.columns)
+def is_reserved_table(table: str) -> bool:
+    """Whether the table's name is one of our own, in any case or in an asset key."""
+    return asset_name(table).lower() in _RESERVED_TABLES
 
 
 def refuse_reserved_columns(dump: TableDump, columns: Iterable[str]) -> None:
     """Raise NameClashError for the first of `columns` that would overwrite one of our own."""
     for column in columns:
         if column.lower() in _RESERVED_COLUMNS:
-            raise _reserved(f'the column\'s name "{column}"', dump)
-
-
-def _reserved(what: str, dump: TableDump) -> NameClashError:
-    return NameClashError(
-        f"{what} is one that csq_assets uses itself",
-        where={"dump": dump.dump_id, "table": dump.table},
-        remedy="Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES.",
-    )
+            raise NameClashError(
+                f'the column\'s name "{column}" is one that csq_assets uses itself',
+                where={"dump": dump.dump_id, "table": dump.table},
+                remedy=_RENAME,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,8 @@ class Names:
 
 def claim_names(tables: Iterable[str]) -> Names:
     """Give names to tables in the order in which they were seen: lowest dump first, then manifest
-    order. Where two would meet, in an asset key or in DuckDB, the first keeps it.
+    order. Where two would meet, in an asset key or in DuckDB, the first keeps it; our own names are
+    given to none.
 
     Source: contract.md, "Dagster names"; export-format.md, edge case 65.
     """
@@ -100,6 +96,11 @@ def claim_names(tables: Iterable[str]) -> Names:
     kept: list[str] = []
     refused: dict[str, NameClashError] = {}
     for table in dict.fromkeys(tables):
+        if is_reserved_table(table):
+            refused[table] = NameClashError(
+                "its name is one that csq_assets uses itself", where={"table": table}, remedy=_RENAME
+            )
+            continue
         wanted = (f"asset key {asset_name(table)}", f"relation {table.lower()}")
         rival = next((holders[name] for name in wanted if name in holders), None)
         if rival is None:
@@ -109,6 +110,6 @@ def claim_names(tables: Iterable[str]) -> Names:
             refused[table] = NameClashError(
                 f'its name cannot be told apart from that of table "{rival}", which came first',
                 where={"table": table},
-                remedy="Rename the event at Contentsquare, or put the table into CSQ_SKIP_TABLES.",
+                remedy=_RENAME,
             )
     return Names(tuple(kept), refused)

@@ -1,0 +1,85 @@
+"""What was seen of an export: its manifests with their tables, and its reports."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from csq_assets.dataconnect.manifest import Manifest
+from csq_assets.dataconnect.sync_report import SyncReport
+from csq_assets.dataconnect.tables import Names, claim_names
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One object of an export. `key` counts from the root of the bucket; `modified` is in UTC."""
+
+    key: str
+    etag: str
+    size_bytes: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenManifest:
+    """A valid manifest. `content` is its SHA-256; `tables` are the names it lists, in its order."""
+
+    object: Delivered
+    content: str
+    dump_id: int
+    tables: tuple[str, ...]
+    has_definitions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReport:
+    """A sync report. One that cannot be read says nothing, and `problem` tells why."""
+
+    object: Delivered
+    report: SyncReport
+    problem: str | None = None
+
+    @property
+    def age_key(self) -> tuple[datetime, datetime, datetime]:
+        """The newest report has the greatest. Source: contract.md, "When to take a dump"."""
+        oldest = datetime.min.replace(tzinfo=self.object.modified.tzinfo)
+        return (
+            self.report.finish_time or oldest,
+            self.report.start_time or oldest,
+            self.object.modified,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that was seen, as it stood when the export was last listed."""
+
+    manifests: tuple[SeenManifest, ...] = ()
+    reports: tuple[SeenReport, ...] = ()
+
+    def dumps(self) -> dict[int, SeenManifest]:
+        """The manifest that counts for each dump, lowest id first: of two, the one written later."""
+        newest: dict[int, SeenManifest] = {}
+        for seen in sorted(self.manifests, key=lambda seen: (seen.object.modified, seen.object.key)):
+            newest[seen.dump_id] = seen
+        return dict(sorted(newest.items()))
+
+    def names(self, skips: Callable[[str], bool]) -> Names:
+        """The tables by the names they take, those of lower dumps first. A skipped one takes none."""
+        tables = (table for seen in self.dumps().values() for table in seen.tables)
+        return claim_names(table for table in tables if not skips(table))
+
+    def newest_report(self) -> SeenReport | None:
+        """The newest report that can be read."""
+        readable = (seen for seen in self.reports if seen.problem is None)
+        return max(readable, key=lambda seen: seen.age_key, default=None)
+
+
+def see_manifest(delivered: Delivered, content: str, manifest: Manifest) -> SeenManifest:
+    """What the catalog keeps of a manifest."""
+    return SeenManifest(
+        object=delivered,
+        content=content,
+        dump_id=manifest.dump_id,
+        tables=tuple(dump.table for dump in manifest.tables),
+        has_definitions=manifest.property_definitions is not None,
+    )

@@ -1,0 +1,196 @@
+"""Settings: the only reader of the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from csq_assets.errors import SettingsError
+
+_SCHEMAS_IN_DUCKDB = ("csq", "csq_meta")
+
+
+def _setting(variable: str, default: str | None, meaning: str) -> Any:
+    return field(metadata={"variable": variable, "default": default, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are and what to leave alone. One field is one variable."""
+
+    export_url: str = _setting(
+        "CSQ_EXPORT_URL",
+        "data/export",
+        "where Contentsquare delivers: `s3://bucket`, `s3://bucket/prefix`, or a directory that "
+        "mirrors the bucket from its root",
+    )
+    manifest_prefix: str = _setting(
+        "CSQ_MANIFEST_PREFIX", "manifests/", "where manifests lie under it"
+    )
+    skip_tables: tuple[str, ...] = _setting(
+        "CSQ_SKIP_TABLES", None, "tables to leave alone: names or globs, separated by commas"
+    )
+    lake_url: str = _setting(
+        "CSQ_LAKE_URL",
+        "data/lake",
+        "where decoded dumps are kept: a directory, or `s3://bucket/prefix`",
+    )
+    duckdb_path: Path = _setting(
+        "CSQ_DUCKDB_PATH", "data/warehouse.duckdb", "the DuckDB file that analysts query"
+    )
+    duckdb_snapshot_path: Path | None = _setting(
+        "CSQ_DUCKDB_SNAPSHOT_PATH",
+        None,
+        "where a copy of it is put after each sync, replaced by rename, for readers that stay "
+        "connected",
+    )
+    owners: tuple[str, ...] = _setting(
+        "CSQ_OWNERS",
+        None,
+        "owners of the assets in the UI: e-mail addresses or `team:name`, separated by commas",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the variables; one that is empty counts as not set.
+
+        Raises SettingsError, naming the variable.
+        """
+        given = os.environ if environment is None else environment
+        values = {
+            setting.name: given.get(setting.metadata["variable"], "").strip()
+            or setting.metadata["default"]
+            or ""
+            for setting in fields(cls)
+        }
+        snapshot = values["duckdb_snapshot_path"]
+        return cls(
+            export_url=_location("CSQ_EXPORT_URL", values["export_url"]),
+            manifest_prefix=_manifest_prefix(values["manifest_prefix"]),
+            skip_tables=_listed(values["skip_tables"]),
+            lake_url=_location("CSQ_LAKE_URL", values["lake_url"]),
+            duckdb_path=_duckdb_file("CSQ_DUCKDB_PATH", values["duckdb_path"]),
+            duckdb_snapshot_path=(
+                _duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot) if snapshot else None
+            ),
+            owners=_owners(values["owners"]),
+        ).checked()
+
+    def checked(self) -> "Settings":
+        """The settings, once it is sure that they do not contradict each other."""
+        if self.export_url == self.lake_url:
+            raise _wrong(
+                "CSQ_LAKE_URL",
+                f"{self.lake_url} is where the export lies",
+                "Keep decoded dumps elsewhere: nothing is ever written into the export.",
+            )
+        if self.duckdb_path == self.duckdb_snapshot_path:
+            raise _wrong(
+                "CSQ_DUCKDB_SNAPSHOT_PATH",
+                f"{self.duckdb_path} is the DuckDB file itself",
+                "Name another file for the copy.",
+            )
+        return self
+
+    def skips(self, table: str) -> bool:
+        """Whether `table` is to be left alone."""
+        return any(fnmatchcase(table, pattern) for pattern in self.skip_tables)
+
+    def described(self) -> tuple[tuple[str, str], ...]:
+        """Each variable with its value in force, for people."""
+        return tuple(
+            (setting.metadata["variable"], _shown(getattr(self, setting.name)))
+            for setting in fields(self)
+        )
+
+
+def dagster_home(environment: Mapping[str, str] | None = None) -> Path:
+    """The folder that holds `dagster.yaml`: DAGSTER_HOME, or else the current directory.
+
+    Raises SettingsError where there is no such file.
+    """
+    given = os.environ if environment is None else environment
+    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).absolute()
+    if not (home / "dagster.yaml").is_file():
+        raise _wrong(
+            "DAGSTER_HOME",
+            f"there is no dagster.yaml in {home}",
+            "Run csq in the folder that has one, or set DAGSTER_HOME to it.",
+        )
+    return home
+
+
+def set_default_dagster_home() -> None:
+    """Let Dagster find its instance from the current directory, if that has a `dagster.yaml`."""
+    if not os.environ.get("DAGSTER_HOME") and Path("dagster.yaml").is_file():
+        os.environ["DAGSTER_HOME"] = str(Path.cwd())
+
+
+def _location(variable: str, value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        return str(Path(value).absolute())
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3":
+        raise _wrong(
+            variable,
+            f'"{value}" begins with {scheme}://',
+            "Give s3://bucket, s3://bucket/prefix, or a directory.",
+        )
+    if not bucket:
+        raise _wrong(variable, f'"{value}" names no bucket', "Give s3://bucket/prefix.")
+    prefix = prefix.strip("/")
+    return f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+
+
+def _manifest_prefix(value: str) -> str:
+    prefix = value.strip("/")
+    if "://" in value or ".." in prefix.split("/"):
+        raise _wrong(
+            "CSQ_MANIFEST_PREFIX",
+            f'"{value}" is no folder under CSQ_EXPORT_URL',
+            "Give a folder such as manifests/.",
+        )
+    return f"{prefix}/" if prefix else ""
+
+
+def _duckdb_file(variable: str, value: str) -> Path:
+    path = Path(value).absolute()
+    if path.stem.lower() in _SCHEMAS_IN_DUCKDB:
+        raise _wrong(
+            variable,
+            f'a DuckDB file named "{path.name}" would make {path.stem}.users ambiguous',
+            "Choose another name, warehouse.duckdb for instance.",
+        )
+    if path.is_dir():
+        raise _wrong(variable, f"{path} is a directory", "Name a file.")
+    return path
+
+
+def _owners(value: str) -> tuple[str, ...]:
+    owners = _listed(value)
+    for owner in owners:
+        if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+            raise _wrong(
+                "CSQ_OWNERS",
+                f'"{owner}" is neither an e-mail address nor team:name',
+                "Write for example team:data,ana@example.com.",
+            )
+    return owners
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _wrong(variable: str, message: str, remedy: str) -> SettingsError:
+    return SettingsError(message, where={"setting": variable}, remedy=remedy)
