@@ -1,0 +1,161 @@
+"""Objects in a bucket, through a boto3 client: the SDK's own credentials, retries and transfers."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import polars as pl
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from csq_assets.dataconnect.catalog import Delivered
+from csq_assets.errors import SettingsError, StorageError
+
+_SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
+_MISSING = {"404", "NoSuchKey"}
+_DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
+_CREDENTIALS = {
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "AuthFailure",
+}
+
+
+class BucketStore:
+    """A bucket, or what lies under a prefix of it: keys count from the prefix.
+
+    `setting` is the variable that names it, for messages.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "", *, setting: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._setting = setting
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def list(self, prefix: str) -> Iterator[Delivered]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix
+        )
+        with self._reaching(prefix, listing=True):
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    yield Delivered(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        etag=entry["ETag"].strip('"'),
+                        size_bytes=entry["Size"],
+                        modified=entry["LastModified"],
+                    )
+
+    def stat(self, key: str) -> Delivered | None:
+        try:
+            with self._reaching(key):
+                head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except FileNotFoundError:
+            return None
+        return Delivered(
+            key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"]
+        )
+
+    def open(self, key: str) -> BinaryIO:
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY_BYTES)
+        try:
+            with self._reaching(key):
+                self._client.download_fileobj(self._bucket, self._prefix + key, spool)
+        except BaseException:
+            spool.close()
+            raise
+        spool.seek(0)
+        return cast("BinaryIO", spool)
+
+    def read(self, key: str) -> bytes:
+        with self._reaching(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            return answer["Body"].read()
+
+    def put(self, key: str, body: bytes) -> None:
+        with self._reaching(key):
+            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="csq-") as folder:
+            yield Path(folder)
+
+    def publish(self, staged: Path, key: str) -> None:
+        # An upload in parts becomes an object when it is completed, and not before.
+        with self._reaching(key):
+            self._client.upload_file(str(staged), self._bucket, self._prefix + key)
+
+    def delete(self, key: str) -> None:
+        with self._reaching(key):
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def scan_parquet(self, key: str) -> pl.LazyFrame:
+        endpoint: str = self._client.meta.endpoint_url
+        return pl.scan_parquet(
+            f"s3://{self._bucket}/{self._prefix}{key}",
+            glob=False,
+            storage_options={
+                "aws_endpoint_url": endpoint,
+                "aws_region": self._client.meta.region_name or "us-east-1",
+                "aws_allow_http": str(endpoint.startswith("http://")).lower(),
+            },
+        )
+
+    @contextmanager
+    def _reaching(self, key: str, *, listing: bool = False) -> Iterator[None]:
+        place = f"s3://{self._bucket}/{self._prefix}{key}"
+        try:
+            yield
+        except NoCredentialsError as error:
+            raise SettingsError(
+                "no AWS credentials were found",
+                where={"setting": "AWS_ACCESS_KEY_ID"},
+                remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where "
+                "a role gives them.",
+            ) from error
+        except ClientError as error:
+            raise self._explained(error, place, listing) from error
+        except BotoCoreError as error:
+            raise StorageError(
+                f"{place} cannot be reached: {error}",
+                remedy="Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again.",
+            ) from error
+
+    def _explained(self, error: ClientError, place: str, listing: bool) -> Exception:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code == "NoSuchBucket":
+            return SettingsError(
+                f'there is no bucket "{self._bucket}"',
+                where={"setting": self._setting},
+                remedy=f"Correct the bucket's name in {self._setting}, or AWS_ENDPOINT_URL_S3.",
+            )
+        if code in _CREDENTIALS:
+            return SettingsError(
+                f"the AWS credentials are refused ({code})",
+                where={"setting": "AWS_ACCESS_KEY_ID"},
+                remedy="Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
+            )
+        if code in _DENIED and listing:
+            return SettingsError(
+                f"no right to list {place}",
+                where={"setting": self._setting},
+                remedy="Allow s3:ListBucket on the bucket (README, Your own bucket).",
+            )
+        if code in _DENIED:
+            return StorageError(
+                f"no right to {place}, or it does not exist",
+                remedy="Allow s3:GetObject on it, and s3:ListBucket so that a missing object can be "
+                "told from a forbidden one.",
+            )
+        if code in _MISSING:
+            return FileNotFoundError(place)
+        return StorageError(f"{place}: {error}", remedy="Run csq sync again.")

@@ -1,0 +1,127 @@
+"""Objects in a directory."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from csq_assets.dataconnect.catalog import Delivered
+from csq_assets.errors import SettingsError, StorageError
+
+_STAGING = ".staging"
+_ABANDONED_AFTER_SECONDS = 24 * 3600
+
+
+class DirectoryStore:
+    """A directory. `setting` is the variable that names it, for messages.
+
+    One that must exist is not made by looking at it; any other comes into being when it is written.
+    """
+
+    def __init__(self, root: Path, *, setting: str, must_exist: bool) -> None:
+        self.root = root
+        self._setting = setting
+        self._must_exist = must_exist
+
+    @property
+    def url(self) -> str:
+        return str(self.root)
+
+    def list(self, prefix: str) -> Iterator[Delivered]:
+        if self._must_exist and not self.root.is_dir():
+            raise SettingsError(
+                f"there is no directory {self.root}",
+                where={"setting": self._setting},
+                remedy=f"Create it, or set {self._setting} to where the files are.",
+            )
+        top = self._path(prefix)
+        with self._reaching(prefix):
+            for folder, _, names in os.walk(top):
+                for name in names:
+                    path = Path(folder, name)
+                    yield _delivered(path.relative_to(self.root).as_posix(), path.stat())
+
+    def stat(self, key: str) -> Delivered | None:
+        try:
+            return _delivered(key, self._path(key).stat())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def open(self, key: str) -> BinaryIO:
+        with self._reaching(key):
+            return self._path(key).open("rb")
+
+    def read(self, key: str) -> bytes:
+        with self._reaching(key):
+            return self._path(key).read_bytes()
+
+    def put(self, key: str, body: bytes) -> None:
+        with self.staging() as folder:
+            staged = folder / "object"
+            staged.write_bytes(body)
+            self.publish(staged, key)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        with self._reaching(_STAGING):
+            parent = self.root / _STAGING
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, staged: Path, key: str) -> None:
+        final = self._path(key)
+        with self._reaching(key):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged, final)
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with self._reaching(key):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def sweep(self) -> None:
+        """Remove what killed processes left on its way, a day after."""
+        for folder in (self.root / _STAGING).glob("*"):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def scan_parquet(self, key: str) -> pl.LazyFrame:
+        return pl.scan_parquet(self._path(key), glob=False)
+
+    def _path(self, key: str) -> Path:
+        # Not `root / key`: a key that begins with a slash would leave the directory.
+        return Path(f"{self.root}/{key}")
+
+    @contextmanager
+    def _reaching(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileNotFoundError(key) from error
+        except OSError as error:
+            raise StorageError(
+                f"{self._path(key)}: {error.strerror or error}",
+                remedy=f"Check the folder that {self._setting} names, its rights and its disk.",
+            ) from error
+
+
+def _delivered(key: str, stat: os.stat_result) -> Delivered:
+    return Delivered(
+        key=key,
+        etag=f"{stat.st_mtime_ns:x}-{stat.st_size:x}",
+        size_bytes=stat.st_size,
+        modified=datetime.fromtimestamp(stat.st_mtime, UTC),
+    )

@@ -1,0 +1,59 @@
+"""What a place for objects can do, be it a directory or a bucket."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import polars as pl
+
+from csq_assets.dataconnect.catalog import Delivered
+
+
+class ObjectStore(Protocol):
+    """Objects by key; a key counts from the store's root, and its parts are separated by `/`.
+
+    All methods raise StorageError where the place cannot be reached or rights are lacking, and
+    SettingsError where it does not exist.
+    """
+
+    @property
+    def url(self) -> str:
+        """The root, as a person would write it."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Delivered]:
+        """The objects below `prefix`, in subfolders too, in no particular order."""
+        ...
+
+    def stat(self, key: str) -> Delivered | None:
+        """The object without its bytes; None where there is none."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """The object's bytes, seekable. Raises FileNotFoundError where there is none."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises FileNotFoundError where there is none."""
+        ...
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object; a reader meets the old one or the new one, whole."""
+        ...
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """An empty local folder for a file on its way to `publish`; it is gone afterwards."""
+        ...
+
+    def publish(self, staged: Path, key: str) -> None:
+        """Make the staged file the object, whole, in the place of an earlier one."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if there is one."""
+        ...
+
+    def scan_parquet(self, key: str) -> pl.LazyFrame:
+        """The object as a frame that reads what is asked of it."""
+        ...

@@ -1,0 +1,99 @@
+"""Decoded dumps: one Parquet file for each table of each dump, published whole."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from csq_assets.errors import StorageError
+from csq_assets.lake.objects import ObjectStore
+
+# A row group is held in memory while it is written: so many values, however wide the table.
+_ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
+_COMPRESSION_LEVEL = 1
+_PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A partition that was published."""
+
+    location: str
+    size_bytes: int
+
+
+class LakeStore:
+    """Partitions under `raw/<table>/dump_id=<id>/`, readable by whatever reads Parquet."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self.objects = objects
+
+    def location(self, table: str, dump_id: int) -> str:
+        """Where the partition is, as a path or an s3:// URL."""
+        return f"{self.objects.url}/{_key(table, dump_id)}"
+
+    def write(
+        self,
+        table: str,
+        dump_id: int,
+        schema: pl.Schema,
+        frames: Iterator[pl.DataFrame],
+        footer: Callable[[], Mapping[str, str]],
+    ) -> Written:
+        """Publish the frames, all of `schema`, as the partition, in the place of an earlier one.
+
+        One frame is taken at a time. `footer` is asked after the last of them; what it gives is kept
+        in the file. Where taking a frame raises, the partition stays what it was.
+        """
+        with self.objects.staging() as folder:
+            staged = folder / "data.parquet"
+            source = register_io_source(lambda *_: frames, schema=schema)
+            source.sink_parquet(
+                staged,
+                compression="zstd",
+                compression_level=_COMPRESSION_LEVEL,
+                row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(schema)),
+                metadata=lambda _context: dict(footer()),
+            )
+            size_bytes = staged.stat().st_size
+            self.objects.publish(staged, _key(table, dump_id))
+        return Written(self.location(table, dump_id), size_bytes)
+
+    def scan(self, table: str, dump_id: int) -> pl.LazyFrame:
+        """The partition's rows, in manifest order.
+
+        Raises StorageError where there is no such partition.
+        """
+        key = _key(table, dump_id)
+        if self.objects.stat(key) is None:
+            raise StorageError(
+                "there is no such partition in the lake",
+                where={"dump": dump_id, "table": table},
+                remedy="Materialize it, or run csq sync.",
+            )
+        return self.objects.scan_parquet(key)
+
+    def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
+        """What was kept in the partition's file beside its rows."""
+        with self.objects.open(_key(table, dump_id)) as file:
+            return pl.read_parquet_metadata(file)
+
+    def delete(self, table: str, dump_id: int) -> None:
+        self.objects.delete(_key(table, dump_id))
+
+    def partitions(self) -> frozenset[tuple[str, int]]:
+        """Every partition that exists, as table and dump id."""
+        found = (_PARTITION.fullmatch(entry.key) for entry in self.objects.list("raw/"))
+        return frozenset((unquote(match[1]), int(match[2])) for match in found if match)
+
+
+def _key(table: str, dump_id: int) -> str:
+    return f"raw/{_folder(table)}/dump_id={dump_id}/data.parquet"
+
+
+def _folder(table: str) -> str:
+    """The table's name where that is a folder's name, else encoded like a URL."""
+    return table.replace(".", "%2E") if table in (".", "..") else quote(table, safe=" +@")
