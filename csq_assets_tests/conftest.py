@@ -1,0 +1,80 @@
+"""Fixtures for all tests: moto's S3 in this process, and an empty export in either place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.targets import DirectoryTarget, S3Target
+
+BUCKET = "customer"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of moto's server, on a free port."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_environment(
+    s3_endpoint: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """Points the AWS SDK at an empty S3, and away from whatever this machine has configured."""
+    nowhere = tmp_path_factory.mktemp("aws") / "none"
+    for name in (
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_REGION",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    urlopen(Request(f"{s3_endpoint}/moto-api/reset", method="POST")).close()
+    return s3_endpoint
+
+
+@pytest.fixture
+def s3_client(s3_environment: str) -> Iterator[Any]:
+    """boto3's client, with an empty bucket `customer`."""
+    client = boto3.Session().client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def directory_export(tmp_path: Path) -> ExportBuilder:
+    directory = tmp_path / "export"
+    directory.mkdir()
+    return ExportBuilder(DirectoryTarget(directory), bucket=BUCKET)
+
+
+@pytest.fixture
+def s3_export(s3_client: Any) -> ExportBuilder:
+    return ExportBuilder(S3Target(s3_client, BUCKET), bucket=BUCKET)
+
+
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.s3)])
+def export(request: pytest.FixtureRequest) -> ExportBuilder:
+    """An empty export: once in a directory, once in a bucket."""
+    return request.getfixturevalue(f"{request.param}_export")
