@@ -1,0 +1,176 @@
+"""The Avro object container: a header, then blocks of rows. Nothing cut or damaged passes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from csq_assets.dataconnect import codecs
+from csq_assets.errors import FileError, StorageError
+
+_MAGIC = b"Obj\x01"
+_SYNC_BYTES = 16
+_MORE = 0x80  # of an integer, when set in a byte
+_MOST_BITS = 70  # that the bytes of an integer can hold
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some rows in a row, still packed."""
+
+    first_row: int  # number in the file, from 0
+    rows: int
+    codec: str
+    packed: memoryview
+
+    @property
+    def plain_size(self) -> int:
+        """About how many bytes it unpacks to."""
+        return codecs.plain_size(self.codec, self.packed)
+
+    def unpack(self) -> memoryview:
+        """Its plain bytes. Raises FileError where it is damaged."""
+        try:
+            return codecs.unpack(self.codec, self.packed)
+        except FileError as error:
+            error.message += f" (it begins with row {self.first_row})"
+            raise
+
+
+class Container:
+    """One container file, read from front to back. Holds no more than a block and a chunk of it.
+
+    `file` needs `read`. Where it tells how long it should be, by an attribute `size_bytes` or else
+    by seeking, the bytes read are compared with that.
+
+    Raises FileError where the file is no Avro, cut, or damaged; StorageError where reading fails.
+    Source: export-format.md, "The Avro files", edge cases 24 and 25.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._bytes = _Bytes(file)
+        metadata = self._read_header()
+        schema = metadata.get(b"avro.schema")
+        if schema is None:
+            raise FileError("its header has no schema")
+        self.schema: bytes = schema
+        self.codec: str = metadata.get(b"avro.codec", b"null").decode("utf-8", "replace")
+        if not codecs.is_known(self.codec):
+            raise codecs.unknown_codec(self.codec)
+
+    @property
+    def bytes_read(self) -> int:
+        return self._bytes.taken
+
+    def blocks(self) -> Iterator[Block]:
+        """Its blocks in order; once only. The end counts only right behind a sync marker."""
+        source, row = self._bytes, 0
+        while not source.at_end():
+            rows, size = source.take_long(), source.take_long()
+            if rows < 0 or size < 0:
+                raise FileError(f"damaged: a block of {rows} rows and {size} bytes")
+            packed = source.take(size)
+            if source.take(_SYNC_BYTES) != self._sync:
+                raise FileError(f"damaged: wrong sync marker behind row {row + rows}")
+            yield Block(row, rows, self.codec, packed)
+            row += rows
+        source.check_size()
+
+    def _read_header(self) -> dict[bytes, bytes]:
+        source = self._bytes
+        if source.at_end():
+            raise FileError("it is empty: 0 bytes")
+        if source.take(len(_MAGIC)) != _MAGIC:
+            raise FileError("it is no Avro container file: it does not begin with Obj1")
+        metadata: dict[bytes, bytes] = {}
+        while pairs := source.take_long():
+            if pairs < 0:  # then the size in bytes follows, for readers who want to skip
+                source.take_long()
+            for _ in range(abs(pairs)):
+                key = bytes(source.take(source.take_long()))
+                metadata[key] = bytes(source.take(source.take_long()))
+        self._sync = source.take(_SYNC_BYTES)
+        return metadata
+
+
+class _Bytes:
+    """A file as a run of bytes, read in chunks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = _size_of(file)
+        self._chunk = memoryview(b"")
+        self._at = 0
+        self.taken = 0
+
+    def at_end(self) -> bool:
+        return self._at == len(self._chunk) and not self._fill(1)
+
+    def take(self, count: int) -> memoryview:
+        if count < 0:
+            raise FileError(f"damaged: a length of {count} bytes")
+        end = self._at + count
+        if end > len(self._chunk):
+            if not self._fill(count):
+                raise self._truncated()
+            end = count
+        taken = self._chunk[self._at : end]
+        self._at = end
+        self.taken += count
+        return taken
+
+    def take_long(self) -> int:
+        number = shift = 0
+        while shift < _MOST_BITS:
+            if self._at == len(self._chunk) and not self._fill(1):
+                raise self._truncated()
+            byte = self._chunk[self._at]
+            self._at += 1
+            self.taken += 1
+            number |= (byte & 0x7F) << shift
+            if byte < _MORE:
+                return (number >> 1) ^ -(number & 1)
+            shift += 7
+        raise FileError("damaged: an integer of more than 64 bits")
+
+    def check_size(self) -> None:
+        if self._size is None or (self._size == self.taken and not self._read()):
+            return
+        raise FileError(f"truncated or changed: {self.taken} bytes came, its size is {self._size}")
+
+    def _fill(self, count: int) -> bool:
+        """Have at least `count` bytes ahead; False where the file has not that many."""
+        if self._size is not None and self.taken + count > self._size:
+            return False  # before anything is allocated for what a damaged length claims
+        pieces = [bytes(self._chunk[self._at :])]
+        missing = count - len(pieces[0])
+        while missing > 0 and (piece := self._read()):
+            pieces.append(piece)
+            missing -= len(piece)
+        self._chunk = memoryview(b"".join(pieces))
+        self._at = 0
+        return missing <= 0
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(_CHUNK_BYTES)
+        except OSError as error:
+            raise StorageError(f"reading it failed: {error}") from error
+
+    def _truncated(self) -> FileError:
+        return FileError(f"truncated: it ends inside a header or a block, at byte {self._end()}")
+
+    def _end(self) -> int:
+        return self.taken + len(self._chunk) - self._at
+
+
+def _size_of(file: BinaryIO) -> int | None:
+    told = getattr(file, "size_bytes", None)
+    if told is not None:
+        return int(told)
+    if not file.seekable():
+        return None
+    here = file.tell()
+    end = file.seek(0, 2)
+    file.seek(here)
+    return end - here
