@@ -1,0 +1,187 @@
+"""The types of Avro, and how a value of each is read: exactly, or not at all.
+
+Values come out as stored: a logical type changes nothing. What the Avro specification calls corrupt
+is refused: a cut value, a branch or symbol that does not exist, a text that is no UTF-8.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_MORE = 0x80  # of an integer, when set in a byte
+_MOST_BITS = 70  # that the bytes of an integer can hold
+_MOST_EMPTY_ITEMS = 1_000_000  # of a type that takes no bytes, so that no length bounds them
+
+
+class CorruptValueError(ValueError):
+    """The bytes are no value of the type, or the schema no schema."""
+
+
+class Cursor:
+    """Plain bytes, and how far they have been read."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+    def take(self, count: int) -> bytes:
+        end = self.at + count
+        if count < 0 or end > len(self.data):
+            raise CorruptValueError(f"a value of {count} bytes where {self.left} are left")
+        taken = self.data[self.at : end]
+        self.at = end
+        return taken
+
+
+Reader = Callable[[Cursor], Any]
+
+
+@dataclass(slots=True, eq=False)
+class AvroType:
+    """What a type is called, how few bytes a value of it takes, and how one is read."""
+
+    shape: Any  # of a primitive its name, else its schema without documentation
+    least_bytes: int
+    read: Reader
+
+    @property
+    def name(self) -> str:
+        """`long`, `long(timestamp-millis)`, or the schema as compact JSON, the same for equals."""
+        if isinstance(self.shape, str):
+            return self.shape
+        return json.dumps(self.shape, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def read_long(cursor: Cursor) -> int:
+    data, at = cursor.data, cursor.at
+    byte = data[at]
+    number = byte & 0x7F
+    shift = 7
+    while byte >= _MORE and shift < _MOST_BITS:
+        at += 1
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    cursor.at = at + 1
+    if byte >= _MORE or number >> 64:
+        raise CorruptValueError("an integer of more than 64 bits")
+    return (number >> 1) ^ -(number & 1)
+
+
+def _read_boolean(cursor: Cursor) -> bool:
+    byte = cursor.take(1)[0]
+    if byte > 1:
+        raise CorruptValueError(f"a boolean of {byte}")
+    return byte == 1
+
+
+def _read_bytes(cursor: Cursor) -> bytes:
+    return cursor.take(read_long(cursor))
+
+
+def _read_string(cursor: Cursor) -> str:
+    return str(cursor.take(read_long(cursor)), "utf-8")
+
+
+def _read_float(cursor: Cursor) -> float:
+    return struct.unpack("<f", cursor.take(4))[0]
+
+
+def _read_double(cursor: Cursor) -> float:
+    return struct.unpack("<d", cursor.take(8))[0]
+
+
+def _read_null(cursor: Cursor) -> None:
+    return None
+
+
+# The fewest bytes that a value takes, and how it is read.
+PRIMITIVES: dict[str, tuple[int, Reader]] = {
+    "null": (0, _read_null),
+    "boolean": (1, _read_boolean),
+    "int": (1, read_long),
+    "long": (1, read_long),
+    "float": (4, _read_float),
+    "double": (8, _read_double),
+    "bytes": (1, _read_bytes),
+    "string": (1, _read_string),
+}
+
+
+def union_of(branches: list[AvroType]) -> AvroType:
+    readers = [branch.read for branch in branches]
+
+    def read(cursor: Cursor) -> Any:
+        branch = read_long(cursor)
+        if not 0 <= branch < len(readers):
+            raise CorruptValueError(f"branch {branch} of a union of {len(readers)}")
+        return readers[branch](cursor)
+
+    least = min((branch.least_bytes for branch in branches), default=0)
+    return AvroType([branch.shape for branch in branches], 1 + least, read)
+
+
+def enum_of(name: str, symbols: list[Any]) -> AvroType:
+    def read(cursor: Cursor) -> str:
+        symbol = read_long(cursor)
+        if not 0 <= symbol < len(symbols):
+            raise CorruptValueError(f"symbol {symbol} of an enum of {len(symbols)}")
+        return symbols[symbol]
+
+    if not all(isinstance(symbol, str) for symbol in symbols):
+        raise CorruptValueError(f'the symbols of "{name}" are no texts')
+    return AvroType({"type": "enum", "name": name, "symbols": symbols}, 1, read)
+
+
+def fixed_of(name: str, size: int) -> AvroType:
+    if size < 0:
+        raise CorruptValueError(f'the size of "{name}" is {size}')
+    return AvroType(
+        {"type": "fixed", "name": name, "size": size}, size, lambda cursor: cursor.take(size)
+    )
+
+
+def array_of(items: AvroType) -> AvroType:
+    def read(cursor: Cursor) -> list[Any]:
+        values: list[Any] = []
+        while count := _read_count(cursor, items.least_bytes):
+            values.extend(items.read(cursor) for _ in range(count))
+        return values
+
+    return AvroType({"type": "array", "items": items.shape}, 1, read)
+
+
+def map_of(values: AvroType) -> AvroType:
+    def read(cursor: Cursor) -> dict[str, Any]:
+        entries: dict[str, Any] = {}
+        while count := _read_count(cursor, 1 + values.least_bytes):
+            for _ in range(count):
+                key = _read_string(cursor)
+                entries[key] = values.read(cursor)
+        return entries
+
+    return AvroType({"type": "map", "values": values.shape}, 1, read)
+
+
+def _read_count(cursor: Cursor, least_bytes: int) -> int:
+    count = read_long(cursor)
+    if count < 0:  # then the size in bytes follows, for readers who want to skip
+        count = -count
+        read_long(cursor)
+    refuse_absurd_count(count, least_bytes, cursor.left)
+    return count
+
+
+def refuse_absurd_count(count: int, least_bytes: int, available: int) -> None:
+    """Raise CorruptValueError where `count` values cannot be in the bytes, before trying."""
+    most = available // least_bytes if least_bytes else _MOST_EMPTY_ITEMS
+    if count > most:
+        raise CorruptValueError(f"{count} values where there can be {most} at most")

@@ -1,0 +1,106 @@
+"""Delivered values in the form of a raw table: ids as Int64, everything else as text.
+
+Twice: for single Python values, which decides, and for Polars columns, which must agree.
+Source: contract.md, "Raw tables"; export-format.md, edge cases 31 to 34.
+"""
+
+import base64
+import json
+import re
+from typing import Any
+
+import polars as pl
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_MOST_DIGITS = 19
+_SHOWN = 60  # characters of a value, in a message
+_PLAIN_FROM, _PLAIN_TO = 1e-4, 1e16
+_INTEGER = re.compile(r"-?[0-9]+")
+
+
+class NotAnIdError(ValueError):
+    """A value that is no 64-bit integer; `index` is its place in the column, where it had one."""
+
+    def __init__(self, value: Any, column: str) -> None:
+        shown = repr(value)
+        super().__init__(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...")
+        self.column = column
+        self.index = 0
+
+
+def text_of(value: Any) -> str | None:
+    """A value as text: as `json.dumps` spells it, but a text stays as it is, and null stays null.
+
+    Bytes are read as UTF-8, or else spelled in base64, inside JSON too.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return _text_of_bytes(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text_of_bytes)
+
+
+def id_of(value: Any, column: str) -> int | None:
+    """A value as an id. Raises NotAnIdError; a fraction, a boolean and bytes are none."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _within_64_bits(value, column)
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        digits = value.lstrip("-").lstrip("0")
+        if len(digits) <= _MOST_DIGITS:  # Python refuses to read thousands of them
+            number = int(digits or "0")
+            return _within_64_bits(-number if value.startswith("-") else number, column)
+    raise NotAnIdError(value, column)
+
+
+def texts_of(column: pl.Series) -> pl.Series:
+    """`text_of` for a column of strings, integers, floats or booleans."""
+    if column.dtype == pl.String:
+        return column
+    if column.dtype.is_float():
+        return _float_texts(column.cast(pl.Float64))
+    return column.cast(pl.String)
+
+
+def ids_of(column: pl.Series) -> pl.Series:
+    """`id_of` for a column of strings, integers, floats or booleans. Raises NotAnIdError."""
+    if column.dtype == pl.Int64:
+        return column
+    if column.dtype == pl.String:
+        plain = column.str.contains(r"^-?[0-9]{1,18}$")
+        if plain.all():  # nulls left out
+            return column.cast(pl.Int64)
+    ids: list[int | None] = []
+    for value in column.to_list():
+        try:
+            ids.append(id_of(value, column.name))
+        except NotAnIdError as error:
+            error.index = len(ids)
+            raise
+    return pl.Series(column.name, ids, dtype=pl.Int64)
+
+
+def _float_texts(column: pl.Series) -> pl.Series:
+    # In this range Polars spells as Python does, and faster; outside it says 0.00001 for 1e-05,
+    # and inf for Infinity.
+    size = column.abs()
+    plain = ((size >= _PLAIN_FROM) & (size < _PLAIN_TO)) | (size == 0) | column.is_null()
+    texts = column.cast(pl.String)
+    odd = (~plain).arg_true()
+    if len(odd) == 0:
+        return texts
+    return texts.scatter(odd, [text_of(value) for value in column.gather(odd).to_list()])
+
+
+def _text_of_bytes(value: Any) -> str:
+    try:
+        return bytes(value).decode("utf-8")
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")
+
+
+def _within_64_bits(number: int, column: str) -> int:
+    if not _SMALLEST <= number <= _LARGEST:
+        raise NotAnIdError(number, column)
+    return number
