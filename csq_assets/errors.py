@@ -7,7 +7,7 @@ from typing import Self
 class CsqError(Exception):
     """An error that a person can act on.
 
-    `where` places it, outermost first: `dump`, `table`, `file`, `row`, `column`, `field`, `setting`.
+    `where` places it, outermost first: `dump`, `table`, `file`, `row`, `column`; or `field`, `setting`.
     `remedy` is a sentence, or empty where there is nothing to do but to look.
     """
 

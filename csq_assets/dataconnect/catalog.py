@@ -51,15 +51,21 @@ class SeenReport:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that was seen, as it stood when the export was last listed."""
+    """All that was seen, as it stood when the export was last listed.
+
+    `unreadable` tells of each manifest that is not valid now, in words.
+    """
 
     manifests: tuple[SeenManifest, ...] = ()
     reports: tuple[SeenReport, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def dumps(self) -> dict[int, SeenManifest]:
         """The manifest that counts for each dump, lowest id first: of two, the one written later."""
         newest: dict[int, SeenManifest] = {}
-        for seen in sorted(self.manifests, key=lambda seen: (seen.object.modified, seen.object.key)):
+        for seen in sorted(
+            self.manifests, key=lambda seen: (seen.object.modified, seen.object.key)
+        ):
             newest[seen.dump_id] = seen
         return dict(sorted(newest.items()))
 

@@ -1,13 +1,14 @@
 """Every check: what it judges, its severity and its wording. Facts in, findings out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from csq_assets.dataconnect.drift import ColumnDrift
+from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.drift import ColumnDrift
+from csq_assets.dataconnect.sync_report import SyncReport
 
 OVERDUE_AFTER = timedelta(hours=1)
 
@@ -30,6 +31,7 @@ class Finding:
 
 
 Subject: TypeAlias = Literal["sync_reports", "manifests", "raw"]
+Verdict: TypeAlias = tuple[bool, Severity, str]  # passed, severity, description
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,19 @@ class Check:
     name: str
     on: Subject
     description: str
-    evaluate: Callable[..., Finding]
+    evaluate: Callable[[Any], Verdict]
+
+    def judge(self, facts: Any) -> Finding:
+        return Finding(self.name, *self.evaluate(facts))
 
 
 REGISTRY: dict[str, Check] = {}
 
 
-def check(on: Subject) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
+def check(on: Subject) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
     """Enter the function as a check on `on`: its name is the check's, its docstring what it says."""
 
-    def enter(evaluate: Callable[..., Finding]) -> Callable[..., Finding]:
+    def enter(evaluate: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
         name = evaluate.__name__
         REGISTRY[name] = Check(name, on, (evaluate.__doc__ or "").strip(), evaluate)
         return evaluate
@@ -56,8 +61,18 @@ def check(on: Subject) -> Callable[[Callable[..., Finding]], Callable[..., Findi
     return enter
 
 
+def export_asset(subject: Subject) -> str:
+    """The asset that Contentsquare keeps, as a person writes its key."""
+    return f"csq/{subject}"
+
+
 def checks_on(subject: Subject) -> tuple[Check, ...]:
     return tuple(entry for entry in REGISTRY.values() if entry.on == subject)
+
+
+def judge(subject: Subject, facts: Any) -> tuple[Finding, ...]:
+    """What every check on the subject finds."""
+    return tuple(entry.judge(facts) for entry in checks_on(subject))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +80,33 @@ class ReportFacts:
     """The newest report, by name, and whether anything was delivered after its next sync was due."""
 
     name: str
-    status: str | None
-    error: str | None
-    next_sync_at: datetime | None
+    report: SyncReport
     came_since: bool
     now: datetime
+
+
+def judge_export(catalog: Catalog, now: datetime) -> Iterator[tuple[Subject, Finding]]:
+    """What the checks find on an export as it is; on reports nothing, where there are none."""
+    facts = _report_facts(catalog, now)
+    if facts is not None:
+        for finding in judge("sync_reports", facts):
+            yield "sync_reports", finding
+    for finding in judge("manifests", catalog.unreadable):
+        yield "manifests", finding
+
+
+def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
+    newest = catalog.newest_report()
+    if newest is None:
+        return None
+    due = newest.report.next_sync_at
+    return ReportFacts(
+        name=newest.object.key.rpartition("/")[2],
+        report=newest.report,
+        came_since=due is not None
+        and any(seen.object.modified >= due for seen in catalog.manifests),
+        now=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +115,7 @@ class RawFacts:
 
     dump_id: int
     previous_dump_id: int | None
-    drift: "ColumnDrift"
+    drift: ColumnDrift
     lacking: tuple[str, ...]  # columns of the manifest that a file lacks
     extra: tuple[str, ...]  # columns of a file that the manifest does not name
     nulls: Mapping[str, int]  # by key column, those with any
@@ -86,55 +123,48 @@ class RawFacts:
 
 
 @check(on="sync_reports")
-def sync_succeeded(facts: ReportFacts) -> Finding:
+def sync_succeeded(facts: ReportFacts) -> Verdict:
     """The newest sync report says `succeeded`."""
-    if facts.status == "succeeded":
-        return _passed("sync_succeeded", Severity.ERROR, f"{facts.name} says succeeded")
-    because = f": {facts.error}" if facts.error else ""
-    status = f'"{facts.status}"' if facts.status else "no status"
-    return _failed("sync_succeeded", Severity.ERROR, f"{facts.name} says {status}{because}")
+    if facts.report.succeeded:
+        return True, Severity.ERROR, f"{facts.name} says succeeded"
+    because = f": {facts.report.error}" if facts.report.error else ""
+    status = f'"{facts.report.status}"' if facts.report.status else "no status"
+    return False, Severity.ERROR, f"{facts.name} says {status}{because}"
 
 
 @check(on="sync_reports")
-def sync_on_time(facts: ReportFacts) -> Finding:
+def sync_on_time(facts: ReportFacts) -> Verdict:
     """The next sync came within an hour of the time that the newest report announced."""
-    due = facts.next_sync_at
+    due = facts.report.next_sync_at
     if due is None:
-        return _passed("sync_on_time", Severity.WARN, f"{facts.name} announces no next sync")
+        return True, Severity.WARN, f"{facts.name} announces no next sync"
     when = f"{due:%Y-%m-%d %H:%M} UTC"
     if facts.now <= due + OVERDUE_AFTER or facts.came_since:
-        return _passed("sync_on_time", Severity.WARN, f"the next sync is announced for {when}")
-    return _failed(
-        "sync_on_time", Severity.WARN, f"a sync was announced for {when}, and nothing came"
-    )
+        return True, Severity.WARN, f"the next sync is announced for {when}"
+    return False, Severity.WARN, f"a sync was announced for {when}, and nothing came"
 
 
 @check(on="manifests")
-def manifest_readable(problems: Iterable[str]) -> Finding:
+def manifest_readable(problems: Collection[str]) -> Verdict:
     """Every manifest in the export is valid."""
-    said = tuple(problems)
-    if said:
-        return _failed("manifest_readable", Severity.ERROR, "; ".join(said))
-    return _passed("manifest_readable", Severity.ERROR, "all manifests are valid")
+    if problems:
+        return False, Severity.ERROR, "; ".join(problems)
+    return True, Severity.ERROR, "all manifests are valid"
 
 
 @check(on="raw")
-def column_drift(facts: RawFacts) -> Finding:
-    """The columns are those of the numerically previous dump: additions warn, the rest is an error."""
+def column_drift(facts: RawFacts) -> Verdict:
+    """The columns are those of the numerically previous dump: additions warn, else it is an error."""
     if facts.previous_dump_id is None:
-        return _passed(
-            "column_drift", Severity.WARN, f"dump {facts.dump_id} is the first of this table"
-        )
+        return True, Severity.WARN, f"dump {facts.dump_id} is the first of this table"
     if not facts.drift:
-        return _passed(
-            "column_drift", Severity.WARN, f"same columns as dump {facts.previous_dump_id}"
-        )
+        return True, Severity.WARN, f"same columns as dump {facts.previous_dump_id}"
     severity = Severity.WARN if facts.drift.only_adds else Severity.ERROR
-    return _failed("column_drift", severity, f"dump {facts.dump_id} {facts.drift.in_words()}")
+    return False, severity, f"dump {facts.dump_id} {facts.drift.in_words()}"
 
 
 @check(on="raw")
-def columns_match_manifest(facts: RawFacts) -> Finding:
+def columns_match_manifest(facts: RawFacts) -> Verdict:
     """The files have the columns that their manifest names, no others."""
     said = [
         f"{verb} {listed(columns)}"
@@ -142,31 +172,19 @@ def columns_match_manifest(facts: RawFacts) -> Finding:
         if columns
     ]
     if said:
-        return _failed(
-            "columns_match_manifest",
-            Severity.WARN,
-            f"files of dump {facts.dump_id} {' and '.join(said)}",
-        )
-    return _passed("columns_match_manifest", Severity.WARN, "files and manifest agree")
+        return False, Severity.WARN, f"files of dump {facts.dump_id} {' and '.join(said)}"
+    return True, Severity.WARN, "files and manifest agree"
 
 
 @check(on="raw")
-def keys_not_null(facts: RawFacts) -> Finding:
+def keys_not_null(facts: RawFacts) -> Verdict:
     """No column of the key holds a null."""
     if facts.nulls:
         said = ", ".join(f"{column} is null in {count:,}" for column, count in facts.nulls.items())
-        return _failed("keys_not_null", Severity.WARN, f"{said} of {facts.rows:,} rows")
-    return _passed("keys_not_null", Severity.WARN, f"no null in the key of {facts.rows:,} rows")
+        return False, Severity.WARN, f"{said} of {facts.rows:,} rows"
+    return True, Severity.WARN, f"no null in the key of {facts.rows:,} rows"
 
 
 def listed(names: Iterable[str]) -> str:
     """Names for a sentence, quoted."""
     return ", ".join(f'"{name}"' for name in names)
-
-
-def _passed(name: str, severity: Severity, description: str) -> Finding:
-    return Finding(name, True, severity, description)
-
-
-def _failed(name: str, severity: Severity, description: str) -> Finding:
-    return Finding(name, False, severity, description)

@@ -6,7 +6,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14
 
 
-def instant_from_epoch(number: int | float) -> datetime:
+def instant_from_epoch(number: float) -> datetime:
     """The instant, in UTC. Numbers from 10^11 on are milliseconds, from 10^14 on microseconds.
 
     Raises OverflowError where no calendar reaches.

@@ -109,8 +109,8 @@ def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], boo
         return (lambda _seen: True), f"{status}, and none before it says succeeded"
     last = max(succeeded, key=lambda seen: seen.age_key)
     since = last.report.finish_time or last.object.modified
+    when = f"{since:%Y-%m-%d %H:%M} UTC, when the last succeeded sync finished"
     return (
         lambda seen: seen.object.modified > since,
-        f"{status}: what was written after {since:%Y-%m-%d %H:%M} UTC, when the last succeeded "
-        "sync finished, waits for the next that succeeds",
+        f"{status}: what was written after {when}, waits for the next that succeeds",
     )

@@ -7,6 +7,7 @@ from typing import Any
 from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
+_SHOWN = 40  # characters of a wrong value
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +126,4 @@ def _wrong(field: str, wanted: str) -> ManifestError:
 
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -61,6 +61,11 @@ def asset_name(table: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", table)
 
 
+def raw_asset(table: str) -> str:
+    """The asset of a table's decoded dumps, as a person writes its key."""
+    return f"csq/raw/{asset_name(table)}"
+
+
 def is_reserved_table(table: str) -> bool:
     """Whether the table's name is one of our own, in any case or in an asset key."""
     return asset_name(table).lower() in _RESERVED_TABLES
@@ -98,7 +103,9 @@ def claim_names(tables: Iterable[str]) -> Names:
     for table in dict.fromkeys(tables):
         if is_reserved_table(table):
             refused[table] = NameClashError(
-                "its name is one that csq_assets uses itself", where={"table": table}, remedy=_RENAME
+                "its name is one that csq_assets uses itself",
+                where={"table": table},
+                remedy=_RENAME,
             )
             continue
         wanted = (f"asset key {asset_name(table)}", f"relation {table.lower()}")

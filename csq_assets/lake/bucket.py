@@ -1,7 +1,7 @@
 """Objects in a bucket, through a boto3 client: the SDK's own credentials, retries and transfers."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -60,12 +60,10 @@ class BucketStore:
                 head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except FileNotFoundError:
             return None
-        return Delivered(
-            key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"]
-        )
+        return Delivered(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
 
     def open(self, key: str) -> BinaryIO:
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY_BYTES)
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY_BYTES)  # noqa: SIM115
         try:
             with self._reaching(key):
                 self._client.download_fileobj(self._bucket, self._prefix + key, spool)
@@ -98,21 +96,29 @@ class BucketStore:
         with self._reaching(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
+    def parquet_metadata(self, key: str) -> Mapping[str, str]:
+        return pl.read_parquet_metadata(self._s3_url(key), storage_options=self._polars_options())
+
     def scan_parquet(self, key: str) -> pl.LazyFrame:
-        endpoint: str = self._client.meta.endpoint_url
         return pl.scan_parquet(
-            f"s3://{self._bucket}/{self._prefix}{key}",
-            glob=False,
-            storage_options={
-                "aws_endpoint_url": endpoint,
-                "aws_region": self._client.meta.region_name or "us-east-1",
-                "aws_allow_http": str(endpoint.startswith("http://")).lower(),
-            },
+            self._s3_url(key), glob=False, storage_options=self._polars_options()
         )
+
+    def _s3_url(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._prefix}{key}"
+
+    def _polars_options(self) -> dict[str, str]:
+        """Where the client's requests go; Polars finds the credentials as boto3 does."""
+        endpoint: str = self._client.meta.endpoint_url
+        return {
+            "aws_endpoint_url": endpoint,
+            "aws_region": self._client.meta.region_name or "us-east-1",
+            "aws_allow_http": str(endpoint.startswith("http://")).lower(),
+        }
 
     @contextmanager
     def _reaching(self, key: str, *, listing: bool = False) -> Iterator[None]:
-        place = f"s3://{self._bucket}/{self._prefix}{key}"
+        place = self._s3_url(key)
         try:
             yield
         except NoCredentialsError as error:
@@ -123,14 +129,14 @@ class BucketStore:
                 "a role gives them.",
             ) from error
         except ClientError as error:
-            raise self._explained(error, place, listing) from error
+            raise self._explained(error, place, listing=listing) from error
         except BotoCoreError as error:
             raise StorageError(
                 f"{place} cannot be reached: {error}",
                 remedy="Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again.",
             ) from error
 
-    def _explained(self, error: ClientError, place: str, listing: bool) -> Exception:
+    def _explained(self, error: ClientError, place: str, *, listing: bool) -> Exception:
         code = error.response.get("Error", {}).get("Code", "")
         if code == "NoSuchBucket":
             return SettingsError(

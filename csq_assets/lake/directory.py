@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +83,7 @@ class DirectoryStore:
         final = self._path(key)
         with self._reaching(key):
             final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(staged, final)
+            staged.replace(final)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -97,6 +97,9 @@ class DirectoryStore:
         for folder in (self.root / _STAGING).glob("*"):
             if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def parquet_metadata(self, key: str) -> Mapping[str, str]:
+        return pl.read_parquet_metadata(self._path(key))
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         return pl.scan_parquet(self._path(key), glob=False)

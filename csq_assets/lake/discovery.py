@@ -1,6 +1,6 @@
 """Looks at an export: which manifests and reports are there, and which are new."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from csq_assets.dataconnect.catalog import (
 )
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.sync_report import SyncReport, parse_sync_report
-from csq_assets.errors import DeliveryError, ManifestError
+from csq_assets.errors import ManifestError, ReportError
 from csq_assets.lake.documents import LakeDocuments, content_hash, read_many
 from csq_assets.lake.export import Export
 
@@ -22,75 +22,72 @@ Seen = TypeVar("Seen", SeenManifest, SeenReport)
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The catalog as it is now, the manifests that cannot be read, and the reports that are new."""
+    """The catalog as it is now, and what is new in it, oldest first."""
 
     catalog: Catalog
-    unreadable: tuple[ManifestError, ...]
+    new_manifests: tuple[SeenManifest, ...]
     new_reports: tuple[SeenReport, ...]
 
 
 def discover(export: Export, documents: LakeDocuments) -> Discovery:
     """List the export, read what is new or changed, and remember it in the lake.
 
-    A manifest that cannot be read is told and tried again by the next look; what an earlier one under
-    its name said stays known. Objects that have gone from the export stay known too.
+    A manifest that cannot be read is told, and read again by the next look; what an earlier one
+    under its name said stays known. Objects that have gone from the export stay known too.
     """
     known = documents.catalog()
-    manifests = _read_changed(export, export.list_manifests(), known.manifests, _see_manifest)
-    reports = _read_changed(export, export.list_sync_reports(), known.reports, _see_report)
-    seen = [found for found, _ in manifests if isinstance(found, SeenManifest)]
+    manifests: dict[SeenManifest, bytes] = {}
+    unreadable: list[str] = []
+    known_objects = {seen.object for seen in known.manifests}
+    for delivered, body in _read_unknown(export, export.list_manifests(), known_objects):
+        try:
+            seen = see_manifest(delivered, content_hash(body), parse_manifest(body))
+            manifests[seen] = body
+        except ManifestError as error:
+            unreadable.append(str(error.at(manifest=delivered.key)))
+    known_objects = {seen.object for seen in known.reports}
+    unknown_reports = _read_unknown(export, export.list_sync_reports(), known_objects)
+    reports = [_see_report(delivered, body) for delivered, body in unknown_reports]
+
     catalog = Catalog(
-        manifests=_merged(known.manifests, seen, lambda one: (one.object.key, one.dump_id)),
-        reports=_merged(
-            known.reports, (report for report, _ in reports), lambda one: one.object.key
-        ),
+        manifests=_merged(known.manifests, manifests, lambda one: (one.object.key, one.dump_id)),
+        reports=_merged(known.reports, reports, lambda one: one.object.key),
+        unreadable=tuple(unreadable),
     )
     counting = catalog.dumps()
-    for found, body in manifests:
-        if isinstance(found, SeenManifest) and counting[found.dump_id] == found:
-            documents.keep_manifest(found.dump_id, body)
+    for seen, body in manifests.items():
+        if counting[seen.dump_id] == seen:
+            documents.keep_manifest(seen.dump_id, body)
     if catalog != known:
         documents.save_catalog(catalog)
     return Discovery(
         catalog,
-        unreadable=tuple(found for found, _ in manifests if isinstance(found, ManifestError)),
-        new_reports=tuple(sorted((report for report, _ in reports), key=lambda one: one.age_key)),
+        new_manifests=tuple(sorted(manifests, key=lambda one: one.dump_id)),
+        new_reports=tuple(sorted(reports, key=lambda one: one.age_key)),
     )
 
 
-def _read_changed(
-    export: Export,
-    listed: Iterable[Delivered],
-    known: Iterable[Seen],
-    see: Callable[[Delivered, bytes], Seen | ManifestError],
-) -> list[tuple[Seen | ManifestError, bytes]]:
-    """Read the objects that are not known as they are, by name."""
-    unchanged = {seen.object for seen in known}
-    changed = sorted(
-        (found for found in listed if found not in unchanged), key=lambda found: found.key
-    )
+def _read_unknown(
+    export: Export, listed: Iterable[Delivered], known: Collection[Delivered]
+) -> Iterator[tuple[Delivered, bytes]]:
+    """The objects that are not known as they are now, by name, with their bytes."""
 
-    def read(delivered: Delivered) -> tuple[Seen | ManifestError, bytes] | None:
+    def read(delivered: Delivered) -> bytes | None:
         try:
-            body = export.read(delivered)
+            return export.read(delivered)
         except FileNotFoundError:  # gone between listing and reading
             return None
-        return see(delivered, body), body
 
-    return [found for found in read_many(read, changed) if found is not None]
-
-
-def _see_manifest(delivered: Delivered, body: bytes) -> SeenManifest | ManifestError:
-    try:
-        return see_manifest(delivered, content_hash(body), parse_manifest(body))
-    except ManifestError as error:
-        return error.at(manifest=delivered.key)
+    unknown = sorted((found for found in listed if found not in known), key=lambda found: found.key)
+    for delivered, body in zip(unknown, read_many(read, unknown), strict=True):
+        if body is not None:
+            yield delivered, body
 
 
 def _see_report(delivered: Delivered, body: bytes) -> SeenReport:
     try:
         return SeenReport(delivered, parse_sync_report(body))
-    except DeliveryError as error:
+    except ReportError as error:
         return SeenReport(delivered, SyncReport(), str(error.at(report=delivered.key)))
 
 

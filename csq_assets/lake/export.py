@@ -38,9 +38,7 @@ class Export:
     def list_manifests(self) -> Iterator[Delivered]:
         """Every JSON document where manifests lie; anything else there is none."""
         return (
-            found
-            for found in self._visible(self._manifest_prefix)
-            if found.key.endswith(".json")
+            found for found in self._visible(self._manifest_prefix) if found.key.endswith(".json")
         )
 
     def list_sync_reports(self) -> Iterator[Delivered]:

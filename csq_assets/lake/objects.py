@@ -1,6 +1,6 @@
 """What a place for objects can do, be it a directory or a bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -52,6 +52,10 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object, if there is one."""
+        ...
+
+    def parquet_metadata(self, key: str) -> Mapping[str, str]:
+        """What stands in the object's footer beside its columns."""
         ...
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:

@@ -78,8 +78,7 @@ class LakeStore:
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
         """What was kept in the partition's file beside its rows."""
-        with self.objects.open(_key(table, dump_id)) as file:
-            return pl.read_parquet_metadata(file)
+        return self.objects.parquet_metadata(_key(table, dump_id))
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))

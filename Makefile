@@ -1,0 +1,75 @@
+# Everything happens in .venv and data/, inside this folder; its path may contain spaces.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# The demo and the UI that follows it look at this folder's own data, whatever the shell has set.
+OWN := env -u CSQ_EXPORT_URL -u CSQ_MANIFEST_PREFIX -u CSQ_SKIP_TABLES -u CSQ_LAKE_URL \
+	-u CSQ_DUCKDB_PATH -u CSQ_DUCKDB_SNAPSHOT_PATH -u CSQ_OWNERS -u DAGSTER_HOME
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install install-dev ui test check format bench golden lock clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+demo: install ## Set up, decode and check a sample export, and say what to look at
+	@$(OWN) $(BIN)/csq sample data/export
+	@$(OWN) $(BIN)/csq sync; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 3 ]
+	@$(OWN) $(BIN)/csq status
+	@printf '\nNext:\n'
+	@printf '  make ui                               browse it: http://127.0.0.1:3000\n'
+	@printf '  CSQ_EXPORT_URL=s3://your-bucket make ui     look at your own export\n'
+	@printf '  %s/csq doctor                  test your settings and rights\n' $(BIN)
+
+install: .venv/installed ## Set up .venv with the pinned packages
+
+install-dev: .venv/installed-dev ## The same, with what tests and checks need
+
+ui: install ## Open Dagster's UI on http://127.0.0.1:3000
+	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+test: install-dev ## Run the tests
+	@$(BIN)/pytest
+
+check: install-dev ## Check format, lint, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+format: install-dev ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+bench: install-dev ## Measure, as ratios side by side
+	@$(BIN)/python benchmarks/decode.py $(ARGS)
+	@$(BIN)/python benchmarks/sync.py
+
+golden: install-dev ## Rewrite what tests compare with; read the diff
+	@$(BIN)/pytest -q --golden
+
+lock: install-dev ## Pin the newest packages that pyproject.toml allows
+	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.lock
+	@$(BIN)/uv pip compile pyproject.toml -c requirements-dev.lock $(LOCK) -o requirements.lock
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet
+
+clean: ## Remove .venv, caches, and all data of the demo
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache data
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Python 3.11 or later is needed: make PYTHON=/path/to/python3.11' >&2; exit 2; }
+	@$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
+	@echo 'Installing the pinned packages into .venv …' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@echo 'Installing what tests and checks need …' >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

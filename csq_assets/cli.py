@@ -1,0 +1,144 @@
+"""`csq`: arguments, exit codes, text to stderr, JSON to stdout. What it says stands in console.py."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from csq_assets.errors import CsqError, SettingsError, UsageError
+from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
+
+# Each command imports what it needs: Dagster alone takes longer than most of them.
+# ruff: noqa: PLC0415
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="csq-assets", prog_name="csq")
+def cli() -> None:
+    """Contentsquare Data Connect exports as Dagster assets.
+
+    Settings are environment variables: csq doctor shows and tests them.
+    """
+
+
+@cli.command()
+@click.option(
+    "--dump",
+    "dump_id",
+    type=click.IntRange(min=0),
+    metavar="ID",
+    help="Take this dump alone, also one that waits or was taken before.",
+)
+@_JSON
+def sync(*, dump_id: int | None, as_json: bool) -> None:
+    """Decode and check every pending dump, once.
+
+    \b
+    Exit codes: 0 fine, warnings allowed
+                1 something failed; the rest went through
+                2 wrong usage or settings
+                3 nothing failed, but a check of severity ERROR does not pass
+    """
+    settings = Settings.from_environment()
+    with _instance() as instance:
+        from csq_assets.console import SyncProgress, show_sync
+        from csq_assets.sync import run_sync
+
+        with SyncProgress() as progress:
+            summary = run_sync(settings, instance, progress, dump_id=dump_id)
+    if as_json:
+        document = asdict(summary)
+        _print_json({key: document[key] for key in ("dumps", "checks", "errors")})
+    show_sync(summary, settings)
+    sys.exit(summary.exit_code)
+
+
+@cli.command()
+@_JSON
+def status(*, as_json: bool) -> None:
+    """Dumps, tables, the last and the next sync, failing checks."""
+    from csq_assets.console import show_status
+    from csq_assets.status import read_status
+
+    found = read_status(Settings.from_environment())
+    if as_json:
+        _print_json(asdict(found))
+    else:
+        show_status(found)
+
+
+@cli.command()
+def doctor() -> None:
+    """Test the settings and every right that is needed."""
+    from csq_assets.console import show_probe
+    from csq_assets.doctor import examine
+
+    codes = []
+    for probe in examine():
+        show_probe(probe)
+        codes.append(probe.exit_code)
+    sys.exit(max(codes))
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--dumps", default=4, show_default=True, type=click.IntRange(min=1))
+@click.option("--users", default=500, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=7, show_default=True, type=int)
+def sample(*, directory: Path, dumps: int, users: int, seed: int) -> None:
+    """Write a made-up export, in the layout of a real one, into DIRECTORY."""
+    from csq_assets.console import show_sample
+    from csq_assets.sample import write_sample
+
+    summary = write_sample(directory, dumps=dumps, users=users, seed=seed, now=datetime.now(UTC))
+    show_sample(summary, directory)
+
+
+def main() -> None:
+    """The console script. What a user or a delivery did wrong is a sentence, not a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("csq: interrupted; what was finished is in the lake", err=True)
+        sys.exit(130)
+    except CsqError as error:
+        click.echo(f"csq: {error}", err=True)
+        sys.exit(2 if isinstance(error, SettingsError | UsageError) else 1)
+
+
+@contextmanager
+def _instance() -> Iterator[Any]:
+    """The Dagster instance of DAGSTER_HOME. Raises SettingsError where it cannot be opened."""
+    home = dagster_home()
+    set_default_dagster_home()
+    import dagster as dg
+
+    try:
+        instance = dg.DagsterInstance.get()
+    except dg.DagsterError as error:
+        raise SettingsError(
+            f"the Dagster instance of {home} cannot be opened: {error}",
+            where={"setting": "DAGSTER_HOME"},
+            remedy=f"Correct {home / 'dagster.yaml'}.",
+        ) from error
+    with instance:
+        yield instance
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+if __name__ == "__main__":
+    main()

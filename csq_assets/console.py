@@ -1,0 +1,178 @@
+"""What `csq` says to people, on stderr: tables and progress on a terminal, plain lines elsewhere."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from csq_assets.doctor import Probe
+    from csq_assets.lake.decoding import Outcome
+    from csq_assets.sample import SampleSummary
+    from csq_assets.settings import Settings
+    from csq_assets.status import Status
+    from csq_assets.summary import CheckSummary, DumpSummary, SyncSummary
+
+_STYLES = {"applied": "green", "failed": "red", "held": "yellow", "void": "dim"}
+_STYLES |= {"ERROR": "red", "WARN": "yellow", "ok": "green"}
+
+_SHOWN = 5  # dumps in a sentence
+
+_console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class SyncProgress:
+    """A bar on a terminal, and nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("decoding"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[now]}"),
+            console=_console,
+            transient=True,
+            disable=not _console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def starts(self, tables: int) -> None:
+        self._task = self._progress.add_task("decoding", total=tables, now="")
+
+    def decoded(self, outcome: "Outcome") -> None:
+        if self._task is not None:
+            now = f"dump {outcome.dump_id} {outcome.table}"
+            self._progress.update(self._task, advance=1, now=now)
+
+
+def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
+    """What came, what did not pass, what failed; so that the last line is the most important."""
+    if summary.dumps:
+        _say(f"{_count(len(summary.dumps), 'dump')} from {settings.export_url}")
+        _show_rows(
+            ("dump", "table", "kind", "files", "rows", "status"),
+            [row for dump in summary.dumps for row in _table_rows(dump)],
+            right=("files", "rows"),
+        )
+    else:
+        _say(f"Nothing pending in {settings.export_url}.")
+    if summary.waiting:
+        _say(f"{_dumps(summary.waiting)} wait: {summary.wait_reason}.")
+    if summary.checks:
+        passed = sum(check.passed for check in summary.checks)
+        _say(f"{passed} of {_count(len(summary.checks), 'check')} passed.")
+    _show_checks([check for check in summary.checks if not check.passed])
+    _show_checks([check for check in summary.standing if check not in summary.checks])
+    for error in summary.errors:
+        _say(Text.assemble(("failed ", "red"), error))
+
+
+def show_status(status: "Status") -> None:
+    """Tables, reports, and what does not pass."""
+    _say(f"{_count(status.dumps_known, 'dump')} known, {status.dumps_taken} taken.")
+    if status.last_sync:
+        _say(f"Last sync {status.last_sync}: {status.last_sync_status}. Next {status.next_sync}.")
+    rows = [
+        (
+            table.table,
+            f"{table.applied}",
+            f"{table.failed}",
+            f"{table.held}",
+            f"{table.void}",
+            f"{table.newest_dump or '-'}",
+            f"{table.rows:,}",
+        )
+        for table in status.tables
+    ]
+    columns = ("table", "applied", "failed", "held", "void", "newest dump", "rows")
+    _show_rows(columns, rows, right=columns[1:])
+    _show_checks(status.failing_checks)
+    for failure in status.failures:
+        _say(Text.assemble(("failed ", "red"), failure.error))
+    for refused in status.refused:
+        _say(Text.assemble(("refused ", "red"), refused))
+
+
+def show_probe(probe: "Probe") -> None:
+    """One line: what was tried, what came of it, what to do."""
+    word = "ok" if probe.ok else "FAIL"
+    style = _STYLES.get(word, "red")
+    _say(Text.assemble((f"{word:5}", style), f"{probe.name}: {probe.said}"))
+
+
+def show_sample(summary: "SampleSummary", directory: Path) -> None:
+    """What was written."""
+    _say(
+        f"{_count(len(summary.dump_ids), 'dump')} of {_count(len(summary.tables), 'table')}, "
+        f"{summary.rows:,} rows in {summary.files:,} files, in {directory}"
+    )
+
+
+def _table_rows(dump: "DumpSummary") -> Iterable[tuple[str, ...]]:
+    for table in dump.tables:
+        yield (
+            f"{dump.dump_id}",
+            table.table,
+            "increment" if table.incremental else "full resync",
+            f"{table.files:,}",
+            f"{table.rows:,}",
+            table.status,
+        )
+
+
+def _show_rows(
+    columns: Sequence[str], rows: Sequence[tuple[str, ...]], right: Sequence[str]
+) -> None:
+    if not rows:
+        return
+    if not _console.is_terminal:
+        for row in rows:
+            _say("  ".join(f"{name} {value}" for name, value in zip(columns, row, strict=True)))
+        return
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    for row in rows:
+        table.add_row(*(Text(value, style=_STYLES.get(value, "")) for value in row))
+    _console.print(table)
+
+
+def _show_checks(checks: Iterable["CheckSummary"]) -> None:
+    for check in checks:
+        place = check.asset + (f" {check.partition}" if check.partition else "")
+        _say(
+            Text.assemble(
+                (f"{check.severity:5} ", _STYLES.get(check.severity, "")),
+                f"{place}  {check.check}: {check.description}",
+            )
+        )
+
+
+def _say(text: str | Text) -> None:
+    _console.print(Text(text) if isinstance(text, str) else text)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _dumps(dump_ids: Sequence[int]) -> str:
+    shown = ", ".join(map(str, dump_ids[:_SHOWN])) + (", …" if len(dump_ids) > _SHOWN else "")
+    return f"dump {shown}" if len(dump_ids) == 1 else f"{len(dump_ids)} dumps ({shown})"

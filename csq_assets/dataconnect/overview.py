@@ -1,0 +1,60 @@
+"""How things stand: tables, dumps and checks as the ledger has them, without looking anywhere."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.checks import Finding
+from csq_assets.dataconnect.ledger import DumpRecord, TableRecord, plans
+from csq_assets.dataconnect.plan import TablePlan
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class StandingFinding:
+    """A check that did not pass on a table's newest partition."""
+
+    table: str
+    dump_id: int
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What was seen and what was taken, with the names and plans that follow. Skipped tables and
+    those whose name is refused are left out."""
+
+    catalog: Catalog
+    records: Mapping[int, DumpRecord]
+    skips: Callable[[str], bool]
+
+    def plans(self) -> dict[str, TablePlan]:
+        """By table, first seen first."""
+        found = plans(self.records.values())
+        return {
+            table: found[table] for table in self.catalog.names(self.skips).kept if table in found
+        }
+
+    def standing_findings(self) -> Iterator[StandingFinding]:
+        """What does not pass on the newest partition of each table: a later dump has the last word."""
+        for table in self.plans():
+            for dump_id, record in self._newest_first(table):
+                if record.content is not None:
+                    yield from (StandingFinding(table, dump_id, one) for one in record.findings)
+                    break
+
+    def failures(self) -> Iterator[tuple[int, TableRecord]]:
+        """What must be tried again, property definitions included."""
+        found = self.plans()
+        for dump_id, record in self.records.items():
+            for table in record.tables:
+                failed = table.table in found and dump_id in found[table.table].failed
+                lost = table.table == PROPERTY_DEFINITIONS and table.failure is not None
+                if failed or lost:
+                    yield dump_id, table
+
+    def _newest_first(self, table: str) -> Iterator[tuple[int, TableRecord]]:
+        for dump_id in sorted(self.records, reverse=True):
+            record = self.records[dump_id].table(table)
+            if record is not None:
+                yield dump_id, record

@@ -1,0 +1,61 @@
+"""Assembles definitions from settings and the tables that were seen."""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.tables import BUILT_IN_TABLES
+from csq_assets.defs.external_assets import build_external_assets, build_external_checks
+from csq_assets.defs.io_manager import LakeIOManager
+from csq_assets.defs.raw_assets import RAW_JOB, build_raw_assets
+from csq_assets.defs.resources import ExportResource, LakeResource
+from csq_assets.defs.sensor import build_sync_reports_sensor
+from csq_assets.lake.decoding import Outcome
+from csq_assets.settings import Settings
+
+
+def build_definitions(
+    settings: Settings,
+    tables: Sequence[str],
+    *,
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+) -> dg.Definitions:
+    """All that Dagster is told: assets, checks, the job, the sensor, resources.
+
+    `on_outcome` is told of each table of each dump as it is decoded in this process.
+    """
+    raw = build_raw_assets(tables, owners=settings.owners, on_outcome=on_outcome)
+    job = dg.define_asset_job(
+        RAW_JOB, selection=dg.AssetSelection.assets(*raw.keys), executor_def=dg.in_process_executor
+    )
+    lake = LakeResource(url=settings.lake_url)
+    return dg.Definitions(
+        assets=[
+            *build_external_assets(
+                on_s3=settings.export_url.startswith("s3://"),
+                export_url=settings.export_url,
+                owners=settings.owners,
+            ),
+            raw,
+        ],
+        asset_checks=[build_external_checks()],
+        jobs=[job],
+        sensors=[build_sync_reports_sensor(settings, tables)],
+        resources={
+            "export": ExportResource(
+                url=settings.export_url, manifest_prefix=settings.manifest_prefix
+            ),
+            "lake": lake,
+            "io_manager": LakeIOManager(lake=lake),
+        },
+        # A process for each of many small steps would cost far more than the steps.
+        executor=dg.in_process_executor,
+    )
+
+
+def tables_in(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
+    """The tables that get assets: the built-in ones, then those that were seen, first seen first."""
+    seen = catalog.names(settings.skips).kept
+    built_in = (table for table in BUILT_IN_TABLES if not settings.skips(table))
+    return tuple(dict.fromkeys((*built_in, *seen)))

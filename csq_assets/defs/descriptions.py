@@ -1,0 +1,29 @@
+"""What the UI says of each asset."""
+
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+
+SYNC_REPORTS = (
+    "Contentsquare's log of each of its syncs. The sensor csq_sync_reports records a new one as an "
+    "observation; the newest decides whether new dumps are taken."
+)
+MANIFESTS = (
+    "One document for each dump: its tables, their columns and Avro files, and whether the dump adds "
+    "to what came before or replaces it."
+)
+
+_RAW = {
+    "users": "one row per visitor and change",
+    "sessions": "one row per visit",
+    "pageviews": "one row per page or screen",
+    "user_migrations": "one row per merge of two users, the whole list each time",
+    PROPERTY_DEFINITIONS: "the definitions of derived properties, as JSON",
+}
+
+
+def describe_raw(table: str) -> str:
+    """One partition is one dump of the table."""
+    rows = _RAW.get(table, "one row per event")
+    return (
+        f"`{table}` as delivered, {rows}. A partition is one dump: decoded from exactly the files "
+        "that its manifest lists, with nothing removed and nobody resolved."
+    )

@@ -1,0 +1,117 @@
+"""Tests settings and rights, one probe each, with its remedy."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from csq_assets.aws import s3_client
+from csq_assets.dataconnect.catalog import Delivered
+from csq_assets.dataconnect.manifest import Manifest, parse_manifest
+from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.lake.export import Export
+from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.settings import Settings, dagster_home
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was tried and what came of it; `exit_code` is what csq ends with on its account."""
+
+    name: str
+    ok: bool
+    said: str
+    exit_code: int = 0
+
+
+def examine() -> Iterator[Probe]:
+    """Probe everything; a probe that fails does not keep the others from being tried."""
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        yield _failed("settings", error)
+        return
+    for variable, value in settings.described():
+        yield Probe(variable, True, value)
+    yield _tried("DAGSTER_HOME", lambda: f"dagster.yaml is in {dagster_home()}")
+    yield from _examine_export(settings)
+    yield _tried("lake", lambda: _try_lake(settings))
+    yield _tried("DuckDB file", lambda: _try_folder(settings.duckdb_path, "CSQ_DUCKDB_PATH"))
+    if settings.duckdb_snapshot_path is not None:
+        snapshot = settings.duckdb_snapshot_path
+        yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
+
+
+def _examine_export(settings: Settings) -> Iterator[Probe]:
+    try:
+        export = open_export(settings.export_url, settings.manifest_prefix, s3_client)
+        manifests = sorted(export.list_manifests(), key=lambda found: found.modified)
+    except CsqError as error:
+        yield _failed("list manifests", error)
+        return
+    yield Probe("list manifests", True, f"{len(manifests):,} in {settings.export_url}")
+    reports: list[Delivered] = []
+
+    def list_reports() -> str:
+        reports.extend(export.list_sync_reports())
+        return f"{len(reports):,} in {settings.export_url}"
+
+    yield _tried("list sync reports", list_reports)
+    if reports:
+        yield _tried("read a sync report", lambda: _try_reading(export, reports[-1]))
+    if manifests:
+        yield _tried("read a manifest", lambda: _try_reading(export, manifests[-1]))
+        yield _tried("read a data file", lambda: _try_data(export, manifests[-1]))
+
+
+def _try_reading(export: Export, delivered: Delivered) -> str:
+    return f"{len(export.read(delivered)):,} bytes of {delivered.key}"
+
+
+def _try_data(export: Export, newest: Delivered) -> str:
+    manifest: Manifest = parse_manifest(export.read(newest))
+    path = next((path for table in manifest.tables for path in table.files), None)
+    if path is None:
+        return f"{newest.key} lists none"
+    with export.open_file(path) as file:
+        return f"{len(file.read(16))} bytes of {path}"
+
+
+def _try_lake(settings: Settings) -> str:
+    objects = open_lake(settings.lake_url, s3_client).store.objects
+    key = f"probe-{uuid.uuid4().hex}"
+    objects.put(key, b"csq doctor")
+    try:
+        if objects.read(key) != b"csq doctor" or objects.stat(key) is None:
+            raise StorageError("what was written is not what is read")
+    finally:
+        objects.delete(key)
+    return f"written, read and deleted an object in {settings.lake_url}"
+
+
+def _try_folder(path: Path, variable: str) -> str:
+    probe = path.parent / f".probe-{uuid.uuid4().hex}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"{path.parent} cannot be written: {error.strerror}",
+            where={"setting": variable},
+            remedy="Choose a folder that can be written.",
+        ) from None
+    return f"{path.parent} can be written"
+
+
+def _tried(name: str, probe: Callable[[], str]) -> Probe:
+    try:
+        return Probe(name, True, probe())
+    except CsqError as error:
+        return _failed(name, error)
+    except FileNotFoundError as error:
+        return Probe(name, False, f"{error} is not there any more. Run csq doctor again.", 1)
+
+
+def _failed(name: str, error: CsqError) -> Probe:
+    return Probe(name, False, str(error), 2 if isinstance(error, SettingsError) else 1)

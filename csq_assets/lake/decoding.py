@@ -1,0 +1,201 @@
+"""Decodes tables of dumps into the lake, has the partitions judged, and keeps the ledger."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from csq_assets.dataconnect.ledger import Content, DumpRecord, Failure, TableRecord, take_manifest
+from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.dataconnect.property_definitions import read_property_definitions
+from csq_assets.dataconnect.raw_table import RawPartition, write_partition
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.errors import CsqError
+from csq_assets.lake.export import Export
+from csq_assets.lake.judging import Judge, Judged, footer_of
+from csq_assets.lake.locations import Lake
+from csq_assets.lake.store import Written
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one table of one dump: `error`, or all the rest.
+
+    `judged` is the partition itself first; then the next dump of the table, if this one came late.
+    """
+
+    dump_id: int
+    table: str
+    incremental: bool
+    error: CsqError | None = None
+    location: str = ""
+    rows: int = 0
+    files: int = 0
+    bytes_read: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    schema: pl.Schema | None = None
+    avro_types: Mapping[str, tuple[str, ...]] | None = None
+    judged: tuple[Judged, ...] = ()
+
+
+class Decoding:
+    """One pass over dumps: what it learns of one serves the next. Not for several threads."""
+
+    def __init__(self, export: Export, lake: Lake, now: Callable[[], datetime]) -> None:
+        self._export = export
+        self._store = lake.store
+        self._documents = lake.documents
+        self._now = now
+        self._records = lake.documents.records()
+        self._judge = Judge(lake.store, self.contents)
+        self._manifest: tuple[int, Manifest] | None = None
+
+    def take(self, dump_id: int) -> Manifest:
+        """Enter the dump's newest manifest into the ledger; tables it does not list any more go.
+
+        Raises StorageError where no manifest of it was kept.
+        """
+        if self._manifest is None or self._manifest[0] != dump_id:
+            manifest, content = self._documents.manifest(dump_id)
+            known = self._documents.record(dump_id)
+            record = take_manifest(manifest, content, known)
+            if record != known:
+                self._save(record)
+            for old in known.tables if known else ():
+                if record.table(old.table) is None:
+                    self._store.delete(old.table, dump_id)
+            self._manifest = dump_id, manifest
+        return self._manifest[1]
+
+    def decode(self, dump_id: int, table: str) -> Outcome | None:
+        """Publish one table of one dump in the lake; None where the dump does not list the table.
+
+        What is wrong with the delivery is in the outcome, and in the ledger.
+        """
+        manifest = self.take(dump_id)
+        record = self._records[dump_id].table(table)
+        if record is None:
+            return None
+        started = time.perf_counter()
+        try:
+            dump = manifest.table(table)
+            if dump is None or table == PROPERTY_DEFINITIONS:
+                outcome = self._keep_definitions(manifest)
+            else:
+                outcome = self._decode_table(dump)
+        except CsqError as error:
+            return self._failed(record, dump_id, error.at(dump=dump_id, table=table))
+        self._succeeded(record, outcome)
+        judged = tuple(self._judge_with_next(dump_id, table))
+        return replace(outcome, seconds=time.perf_counter() - started, judged=judged)
+
+    def judge(self, dump_id: int, table: str) -> Judged:
+        """What the checks find on a partition that is in the lake."""
+        judged = self._judge.judge(dump_id, table)
+        record = self._records[dump_id].table(table)
+        findings = tuple(finding for finding in judged.findings if not finding.passed)
+        if record is not None and record.findings != findings:
+            self._enter(dump_id, replace(record, findings=findings))
+        return judged
+
+    def contents(self, table: str) -> Iterator[int]:
+        """The dumps whose partition of the table is in the lake."""
+        for dump_id, dump in self._records.items():
+            record = dump.table(table)
+            if record is not None and record.content is not None:
+                yield dump_id
+
+    def _decode_table(self, dump: TableDump) -> Outcome:
+        def write(partition: RawPartition) -> tuple[RawPartition, Written]:
+            written = self._store.write(
+                dump.table,
+                dump.dump_id,
+                partition.schema,
+                partition.frames(),
+                footer=lambda: footer_of(partition.raw_schema, partition.totals),
+            )
+            return partition, written
+
+        partition, written = write_partition(
+            dump, self._export.open_file, write, workers=os.cpu_count() or 1
+        )
+        return Outcome(
+            dump_id=dump.dump_id,
+            table=dump.table,
+            incremental=dump.incremental,
+            location=written.location,
+            rows=partition.totals.rows,
+            files=partition.totals.files,
+            bytes_read=partition.totals.bytes_read,
+            size_bytes=written.size_bytes,
+            schema=partition.schema,
+            avro_types={
+                column.name: column.types for column in partition.raw_schema.file_columns or ()
+            },
+        )
+
+    def _keep_definitions(self, manifest: Manifest) -> Outcome:
+        path = manifest.property_definitions or ""
+        with self._export.open_file(path) as file:
+            body = file.read()
+        frame = read_property_definitions(manifest.dump_id, path, body)
+        written = self._store.write(
+            PROPERTY_DEFINITIONS, manifest.dump_id, frame.schema, iter([frame]), dict
+        )
+        return Outcome(
+            dump_id=manifest.dump_id,
+            table=PROPERTY_DEFINITIONS,
+            incremental=False,
+            location=written.location,
+            rows=1,
+            files=1,
+            bytes_read=len(body),
+            size_bytes=written.size_bytes,
+            schema=frame.schema,
+        )
+
+    def _judge_with_next(self, dump_id: int, table: str) -> Iterator[Judged]:
+        self._judge.forget(table)
+        later = min((one for one in self.contents(table) if one > dump_id), default=None)
+        for one in (dump_id, later):
+            if one is not None and table != PROPERTY_DEFINITIONS:
+                yield self.judge(one, table)
+
+    def _succeeded(self, record: TableRecord, outcome: Outcome) -> None:
+        content = Content(
+            manifest=self._records[outcome.dump_id].manifest,
+            incremental=outcome.incremental,
+            files=record.files,
+            rows=outcome.rows,
+            size_bytes=outcome.size_bytes,
+        )
+        self._enter(outcome.dump_id, replace(record, content=content, failure=None, findings=()))
+
+    def _failed(self, record: TableRecord, dump_id: int, error: CsqError) -> Outcome:
+        file = error.where.get("file")
+        failure = Failure(
+            manifest=self._records[dump_id].manifest,
+            error=str(error),
+            at=self._now(),
+            file=None if file is None else str(file),
+            file_state=None if file is None else self._file_state(str(file)),
+        )
+        self._enter(dump_id, replace(record, failure=failure))
+        return Outcome(dump_id, record.table, record.incremental, error)
+
+    def _file_state(self, path: str) -> str | None:
+        try:
+            return self._export.file_state(path)
+        except CsqError:  # a path that is refused, or a place that cannot be reached
+            return None
+
+    def _enter(self, dump_id: int, record: TableRecord) -> None:
+        self._save((self._documents.record(dump_id) or self._records[dump_id]).with_table(record))
+
+    def _save(self, record: DumpRecord) -> None:
+        self._records[record.dump_id] = record
+        self._documents.save_record(record)

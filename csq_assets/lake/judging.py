@@ -1,0 +1,77 @@
+"""Judges partitions by what stands in their own files: columns, types, nulls in keys."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from csq_assets.dataconnect.checks import Finding, RawFacts, judge
+from csq_assets.dataconnect.drift import compare
+from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
+from csq_assets.lake.store import LakeStore
+
+_SCHEMA, _TOTALS = "csq.schema", "csq.totals"
+_SCHEMAS, _ALL_TOTALS = TypeAdapter(RawSchema), TypeAdapter(DecodeTotals)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the checks found on one partition."""
+
+    dump_id: int
+    findings: tuple[Finding, ...]
+
+
+def footer_of(schema: RawSchema, totals: DecodeTotals) -> dict[str, str]:
+    """What is kept in a partition's file for its checks."""
+    return {
+        _SCHEMA: _SCHEMAS.dump_json(schema).decode(),
+        _TOTALS: _ALL_TOTALS.dump_json(totals).decode(),
+    }
+
+
+class Judge:
+    """Judges the partitions of a lake. `contents` gives the dumps that have one of a table."""
+
+    def __init__(self, store: LakeStore, contents: Callable[[str], Iterable[int]]) -> None:
+        self._store = store
+        self._contents = contents
+        self._newest_read: dict[str, dict[int, tuple[RawSchema, DecodeTotals]]] = {}
+
+    def forget(self, table: str) -> None:
+        """A partition of the table has changed."""
+        self._newest_read.pop(table, None)
+
+    def judge(self, dump_id: int, table: str) -> Judged:
+        """What the checks find; drift is against the numerically previous dump of the table."""
+        previous = max((one for one in self._contents(table) if one < dump_id), default=None)
+        wanted = [dump_id] if previous is None else [previous, dump_id]
+        known = self._newest_read.get(table, {})
+        facts = {one: known.get(one) or self._read(one, table) for one in wanted}
+        self._newest_read[table] = facts
+        schema, totals = facts[dump_id]
+        return Judged(dump_id, judge("raw", _raw_facts(wanted, facts, schema, totals)))
+
+    def _read(self, dump_id: int, table: str) -> tuple[RawSchema, DecodeTotals]:
+        footer = self._store.footer(table, dump_id)
+        return _SCHEMAS.validate_json(footer[_SCHEMA]), _ALL_TOTALS.validate_json(footer[_TOTALS])
+
+
+def _raw_facts(
+    wanted: list[int],
+    facts: Mapping[int, tuple[RawSchema, DecodeTotals]],
+    schema: RawSchema,
+    totals: DecodeTotals,
+) -> RawFacts:
+    older, _ = facts[wanted[0]]
+    brought = None if schema.file_columns is None else [one.name for one in schema.file_columns]
+    named = schema.manifest_columns
+    return RawFacts(
+        dump_id=wanted[-1],
+        previous_dump_id=wanted[0] if len(wanted) > 1 else None,
+        drift=compare(older, schema),
+        lacking=tuple(one for one in named if brought is not None and one not in brought),
+        extra=tuple(one for one in brought or () if one not in named),
+        nulls={column: count for column, count in totals.key_nulls.items() if count},
+        rows=totals.rows,
+    )

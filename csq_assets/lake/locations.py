@@ -1,0 +1,51 @@
+"""From a URL to the export or the lake behind it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from csq_assets.lake.directory import DirectoryStore
+from csq_assets.lake.documents import LakeDocuments
+from csq_assets.lake.export import Export
+from csq_assets.lake.objects import ObjectStore
+from csq_assets.lake.store import LakeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The partitions, and what is remembered beside them."""
+
+    store: LakeStore
+    documents: LakeDocuments
+
+
+def open_export(url: str, manifest_prefix: str, s3_client: Callable[[], Any]) -> Export:
+    """The export at a directory or an `s3://` URL; `s3_client` is called for the latter."""
+    bucket, prefix = _bucket_and_prefix(url)
+    objects = _open_objects(url, s3_client, setting="CSQ_EXPORT_URL", must_exist=True)
+    return Export(objects, manifest_prefix=manifest_prefix, bucket=bucket, prefix=prefix)
+
+
+def open_lake(url: str, s3_client: Callable[[], Any]) -> Lake:
+    """The lake at a directory or an `s3://` URL; it comes into being when it is written."""
+    objects = _open_objects(url, s3_client, setting="CSQ_LAKE_URL", must_exist=False)
+    return Lake(LakeStore(objects), LakeDocuments(objects))
+
+
+def _open_objects(
+    url: str, s3_client: Callable[[], Any], *, setting: str, must_exist: bool
+) -> ObjectStore:
+    bucket, prefix = _bucket_and_prefix(url)
+    if bucket is None:
+        return DirectoryStore(Path(url), setting=setting, must_exist=must_exist)
+    from csq_assets.lake.bucket import BucketStore  # noqa: PLC0415 - the AWS SDK takes a second
+
+    return BucketStore(s3_client(), bucket, prefix, setting=setting)
+
+
+def _bucket_and_prefix(url: str) -> tuple[str | None, str]:
+    if not url.startswith("s3://"):
+        return None, ""
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    return bucket, prefix

@@ -1,0 +1,99 @@
+"""How things stand, from the lake alone: Dagster is not asked, so the answer comes quickly."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from csq_assets.aws import s3_client
+from csq_assets.dataconnect.checks import judge_export
+from csq_assets.dataconnect.overview import Overview
+from csq_assets.lake.locations import open_lake
+from csq_assets.settings import Settings
+from csq_assets.summary import CheckSummary, standing_checks
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """Dumps of one table by what became of them. `rows` are those of its applied dumps."""
+
+    table: str
+    applied: int
+    failed: int
+    held: int
+    void: int
+    newest_dump: int | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTable:
+    """A table of a dump that could not be decoded."""
+
+    dump_id: int
+    table: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How things stand. Times are ISO 8601 in UTC; None where no report tells."""
+
+    dumps_known: int
+    dumps_taken: int
+    last_sync: str | None
+    last_sync_status: str | None
+    next_sync: str | None
+    tables: tuple[TableStatus, ...]
+    failures: tuple[FailedTable, ...]
+    refused: tuple[str, ...]
+    failing_checks: tuple[CheckSummary, ...]
+
+
+def read_status(settings: Settings) -> Status:
+    """Read it from what the newest pass remembered.
+
+    Raises StorageError or SettingsError where the lake cannot be read.
+    """
+    documents = open_lake(settings.lake_url, s3_client).documents
+    catalog = documents.catalog()
+    overview = Overview(catalog, documents.records(), settings.skips)
+    newest = catalog.newest_report()
+    on_export = judge_export(catalog, datetime.now(UTC)) if catalog.manifests else ()
+    return Status(
+        dumps_known=len(catalog.dumps()),
+        dumps_taken=len(overview.records),
+        last_sync=_iso(newest.report.finish_time) if newest else None,
+        last_sync_status=newest.report.status if newest else None,
+        next_sync=_iso(newest.report.next_sync_at) if newest else None,
+        tables=tuple(_table_statuses(overview)),
+        failures=tuple(
+            FailedTable(dump_id, record.table, record.failure.error)
+            for dump_id, record in overview.failures()
+            if record.failure
+        ),
+        refused=tuple(map(str, catalog.names(settings.skips).refused.values())),
+        failing_checks=tuple(standing_checks(overview, on_export)),
+    )
+
+
+def _table_statuses(overview: Overview) -> Iterator[TableStatus]:
+    for table, plan in overview.plans().items():
+        taken = {
+            dump_id: record
+            for dump_id, dump in overview.records.items()
+            if (record := dump.table(table)) is not None
+        }
+        contents = [taken[dump_id].content for dump_id in plan.apply]
+        yield TableStatus(
+            table=table,
+            applied=len(plan.apply),
+            failed=len(plan.failed),
+            held=len(plan.held),
+            void=len(plan.void),
+            newest_dump=max((*plan.apply, *plan.held), default=None),
+            rows=sum(content.rows for content in contents if content),
+        )
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
