@@ -10,6 +10,15 @@ import fastavro
 Row: TypeAlias = Mapping[str, Any]
 Schema: TypeAlias = Mapping[str, Any]  # a whole Avro record, or Avro types by column
 
+_TYPES = {
+    type(None): "null",
+    bool: "boolean",
+    int: "long",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+}
+
 
 def encode_avro(
     rows: Sequence[Row],
@@ -23,7 +32,7 @@ def encode_avro(
     Types that `schema` does not give are inferred. `block_rows` ends a block after so many rows.
     """
     record = avro_schema(rows, schema)
-    marker = hashlib.md5(repr((rows, record)).encode()).digest()
+    marker = hashlib.sha256(repr((rows, record)).encode()).digest()[:16]
     body = io.BytesIO()
     if not block_rows:
         fastavro.writer(body, record, rows, codec=codec, sync_marker=marker)
@@ -38,8 +47,10 @@ def encode_avro(
 
 
 def avro_schema(rows: Sequence[Row], schema: Schema | None = None) -> dict[str, Any]:
-    """The Avro record of `rows`. A `schema` with a "type" of "record" counts as it is; else it gives
-    types by column, and the rest is inferred: a column with nulls, or lacking in a row, is nullable.
+    """The Avro record of `rows`.
+
+    A `schema` with a "type" of "record" counts as it is. Else it gives types by column, and the rest
+    is inferred: a column with nulls, or lacking in a row, is nullable.
     """
     given = dict(schema or {})
     if given.get("type") == "record":
@@ -65,25 +76,11 @@ def _type_of_all(values: Iterable[Any]) -> Any:
 
 
 def _type_of(value: Any) -> Any:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "long"
-        case float():
-            return "double"
-        case str():
-            return "string"
-        case bytes():
-            return "bytes"
-        case list():
-            return {"type": "array", "items": _type_of_all(value)}
-        case dict():
-            return {"type": "map", "values": _type_of_all(value.values())}
-        case _:
-            raise TypeError(f"no Avro type for {value!r}")
+    if isinstance(value, list):
+        return {"type": "array", "items": _type_of_all(value)}
+    if isinstance(value, dict):
+        return {"type": "map", "values": _type_of_all(value.values())}
+    return _TYPES[type(value)]
 
 
 def _keys(rows: Iterable[Row]) -> dict[str, None]:

@@ -16,8 +16,8 @@ from csq_assets_tests.targets import Target
 class AvroFile:
     """One file of a table. `body` replaces what would be written of `rows`, to deliver damage.
 
-    `listed_as` is the path for the manifest where it is not the file's own; with `written` false the
-    manifest lists a file that does not exist.
+    `listed_as` is the path for the manifest where it is not the file's own. With `written` false
+    the manifest lists a file that does not exist.
     """
 
     rows: Sequence[Row] = ()
@@ -67,7 +67,7 @@ class ExportBuilder:
         """The key of a path that a manifest lists."""
         return path.removeprefix(f"s3://{self.bucket}/")
 
-    def deliver(
+    def deliver(  # noqa: PLR0913  # a delivery has many ways to be odd
         self,
         dump_id: int,
         *,
@@ -88,8 +88,8 @@ class ExportBuilder:
         """Write the files of a dump, then its manifest.
 
         A table is a list of rows, or of `AvroFile`s; an empty list is a table without files. Tables
-        whose name is no identifier come in `tables`. Columns not given are the rows', in the order in
-        which they are first seen. `full_resync`: all tables (True) or the named ones; always
+        whose name is no identifier come in `tables`. Columns not given are the rows', in the order
+        in which they are first seen. `full_resync`: all tables (True) or the named ones; always
         `user_migrations`, unless `incremental` names it. `edit` may change the manifest's document
         before it is written. `modified` is the manifest's time.
         """
@@ -99,8 +99,9 @@ class ExportBuilder:
             named = (columns or {}).get(table)
             files = _as_files(content, rows_per_file)
             schema = (schemas or {}).get(table)
+            folder = f"sync_{dump_id}/{quote(table, safe=' ').replace('.', '%2E')}"
             listed = [
-                self._put_file(dump_id, table, index, file, schema, codec, named)
+                self._put_file(folder, index, file, _encode(file, schema, codec, named or ()))
                 for index, file in enumerate(files)
             ]
             paths[table] = tuple(listed)
@@ -134,7 +135,7 @@ class ExportBuilder:
         self.put(key, encode_json(body), modified)
         return key
 
-    def report(
+    def report(  # noqa: PLR0913  # a report has many fields
         self,
         name: str,
         *,
@@ -150,8 +151,8 @@ class ExportBuilder:
         """Write a report; returns its key.
 
         A `name` that is a date sets the times: from 05:00 to 05:30 UTC, the next sync a day later.
-        Datetimes are written as milliseconds, integers as they are. `omit` leaves fields out; `body`
-        (bytes or a document) replaces the whole.
+        Datetimes are written as milliseconds, integers as they are. `omit` leaves fields out;
+        `body` (bytes or a document) replaces the whole.
         """
         if body is None:
             day = _midnight(name)
@@ -181,24 +182,10 @@ class ExportBuilder:
         """All keys, sorted."""
         return self.target.list_keys()
 
-    def _put_file(
-        self,
-        dump_id: int,
-        table: str,
-        index: int,
-        file: AvroFile,
-        schema: Schema | None,
-        codec: str,
-        columns: Sequence[str] | None,
-    ) -> str:
-        body = file.body
-        if body is None:
-            schema = file.schema or schema or _empty_schema(file.rows, columns or ())
-            body = encode_avro(file.rows, schema, codec=file.codec or codec)
+    def _put_file(self, folder: str, index: int, file: AvroFile, body: bytes) -> str:
         # Part of the name comes from the content, as a re-delivery brings files of other names.
         name = file.name or f"part-{index:05}-{hashlib.sha256(body).hexdigest()[:8]}-c000.avro"
-        folder = quote(table, safe=" ").replace(".", "%2E")
-        key = self.key(f"sync_{dump_id}/{folder}/{name}")
+        key = self.key(f"{folder}/{name}")
         if file.written:
             self.put(key, body)
         return file.listed_as or self.path(key)
@@ -207,6 +194,13 @@ class ExportBuilder:
 def encode_json(body: Any) -> bytes:
     """Bytes stay as they are, anything else is written as JSON."""
     return body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+
+
+def _encode(file: AvroFile, schema: Schema | None, codec: str, columns: Sequence[str]) -> bytes:
+    if file.body is not None:
+        return file.body
+    schema = file.schema or schema or _empty_schema(file.rows, columns)
+    return encode_avro(file.rows, schema, codec=file.codec or codec)
 
 
 def _empty_schema(rows: Sequence[Row], columns: Sequence[str]) -> Schema | None:

@@ -17,11 +17,17 @@ from csq_assets_tests.targets import DirectoryTarget, S3Target
 LONG_AGO = datetime(2026, 3, 1, 6, 45, tzinfo=UTC)
 
 
+def _complete(
+    dump_id: int, table: str, columns: tuple[str, ...], files: tuple[str, ...]
+) -> TableDump:
+    return TableDump(dump_id, table, incremental=False, columns=columns, files=files)
+
+
 def read_avro(body: bytes) -> list[Any]:
     return list(fastavro.reader(io.BytesIO(body)))
 
 
-def test_a_delivery_is_a_manifest_and_its_files(export: ExportBuilder):
+def test_a_delivery_is_a_manifest_and_its_files(export: ExportBuilder) -> None:
     delivery = export.deliver(
         12,
         users=[{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": None}],
@@ -36,8 +42,8 @@ def test_a_delivery_is_a_manifest_and_its_files(export: ExportBuilder):
     assert parse_manifest(export.get("manifests/sync_12.json")) == Manifest(
         dump_id=12,
         tables=(
-            TableDump(12, "users", False, ("user_id", "plan"), (path,)),
-            TableDump(12, "user_migrations", False, ("from_user_id", "to_user_id", "time"), ()),
+            _complete(12, "users", ("user_id", "plan"), (path,)),
+            _complete(12, "user_migrations", ("from_user_id", "to_user_id", "time"), ()),
         ),
         property_definitions=f"s3://customer/{definitions}",
     )
@@ -51,7 +57,7 @@ def test_a_delivery_is_a_manifest_and_its_files(export: ExportBuilder):
 
 def test_delivering_again_writes_the_same_and_other_rows_other_files(
     export: ExportBuilder,
-):
+) -> None:
     first = export.deliver(12, users=[{"user_id": 1}])
     before = {key: export.get(key) for key in export.list_keys()}
     again = export.deliver(12, users=[{"user_id": 1}])
@@ -63,7 +69,7 @@ def test_delivering_again_writes_the_same_and_other_rows_other_files(
     assert set(export.list_keys()) == {*before, export.key_of(other.paths["users"][0])}
 
 
-def test_files_may_be_spelled_out_or_damaged(export: ExportBuilder):
+def test_files_may_be_spelled_out_or_damaged(export: ExportBuilder) -> None:
     delivery = export.deliver(
         7,
         tables={
@@ -93,13 +99,13 @@ def test_files_may_be_spelled_out_or_damaged(export: ExportBuilder):
     assert (reader.codec, list(reader)) == ("deflate", [{"user_id": 1}])
 
 
-def test_rows_are_spread_over_files_in_order(export: ExportBuilder):
+def test_rows_are_spread_over_files_in_order(export: ExportBuilder) -> None:
     delivery = export.deliver(7, users=[{"user_id": n} for n in range(5)], rows_per_file=2)
     files = [read_avro(export.get(export.key_of(path))) for path in delivery.paths["users"]]
     assert [[row["user_id"] for row in rows] for rows in files] == [[0, 1], [2, 3], [4]]
 
 
-def test_a_dump_without_manifest_can_get_one_later(export: ExportBuilder):
+def test_a_dump_without_manifest_can_get_one_later(export: ExportBuilder) -> None:
     delivery = export.deliver(
         12,
         users=[],
@@ -113,7 +119,7 @@ def test_a_dump_without_manifest_can_get_one_later(export: ExportBuilder):
     assert export.list_keys() == []
 
 
-def test_reports_are_in_milliseconds(export: ExportBuilder):
+def test_reports_are_in_milliseconds(export: ExportBuilder) -> None:
     assert export.report("2026-03-01", status="failed", error={"code": 7}) == (
         "sync_reports/2026-03-01.json"
     )
@@ -135,14 +141,16 @@ def test_reports_are_in_milliseconds(export: ExportBuilder):
     assert export.get("sync_reports/broken.json") == b"{"
 
 
-def test_a_manifest_may_be_of_an_earlier_time_in_a_directory(tmp_path: Path):
+def test_a_manifest_may_be_of_an_earlier_time_in_a_directory(tmp_path: Path) -> None:
     export = ExportBuilder(DirectoryTarget(tmp_path))
     export.deliver(12, users=[], modified=LONG_AGO)
     assert (tmp_path / "manifests/sync_12.json").stat().st_mtime == LONG_AGO.timestamp()
 
 
 @pytest.mark.s3
-def test_a_manifest_may_be_of_an_earlier_time_in_a_bucket(s3_client: Any, s3_export: ExportBuilder):
+def test_a_manifest_may_be_of_an_earlier_time_in_a_bucket(
+    s3_client: Any, s3_export: ExportBuilder
+) -> None:
     s3_export.deliver(12, users=[], modified=LONG_AGO)
     (listed,) = s3_client.list_objects_v2(Bucket="customer")["Contents"]
     assert (listed["Key"], listed["LastModified"]) == (
@@ -152,7 +160,7 @@ def test_a_manifest_may_be_of_an_earlier_time_in_a_bucket(s3_client: Any, s3_exp
 
 
 @pytest.mark.s3
-def test_everything_lies_under_the_prefix(s3_client: Any):
+def test_everything_lies_under_the_prefix(s3_client: Any) -> None:
     export = ExportBuilder(S3Target(s3_client, "customer", "team/x"), prefix="team/x/")
     delivery = export.deliver(12, users=[{"user_id": 1}])
     export.report("2026-03-01")
@@ -166,13 +174,13 @@ def test_everything_lies_under_the_prefix(s3_client: Any):
     ]
 
 
-def test_a_directory_is_not_left(tmp_path: Path):
+def test_a_directory_is_not_left(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leads out"):
         ExportBuilder(DirectoryTarget(tmp_path / "export")).put("../outside", b"")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_types_follow_the_values_unless_given():
+def test_types_follow_the_values_unless_given() -> None:
     rows = [
         {
             "whole": 1,
@@ -212,7 +220,7 @@ def test_types_follow_the_values_unless_given():
     ]
 
 
-def test_a_file_can_have_several_blocks():
+def test_a_file_can_have_several_blocks() -> None:
     rows = [{"user_id": n, "plan": "free"} for n in range(7)]
     body = encode_avro(rows, block_rows=3)
     blocks = list(fastavro.block_reader(io.BytesIO(body)))
