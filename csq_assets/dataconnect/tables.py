@@ -8,7 +8,8 @@ from enum import Enum
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.errors import NameClashError
 
-BUILT_IN_TABLES = ("users", "sessions", "pageviews", "user_migrations")
+USERS, SESSIONS, USER_MIGRATIONS = "users", "sessions", "user_migrations"
+BUILT_IN_TABLES = (USERS, SESSIONS, "pageviews", USER_MIGRATIONS)
 PROPERTY_DEFINITIONS = "property_definitions"
 ALL_EVENTS = "all_events"
 
@@ -25,9 +26,9 @@ _RENAME = "Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES."
 class TableKind(Enum):
     """What a table is. Source: contract.md, "What a row is"."""
 
-    USERS = "users"
-    SESSIONS = "sessions"
-    USER_MIGRATIONS = "user_migrations"
+    USERS = USERS
+    SESSIONS = SESSIONS
+    USER_MIGRATIONS = USER_MIGRATIONS
     EVENTS = "events"
     OTHER = "other"
 
@@ -43,7 +44,7 @@ _KEYS: dict[TableKind, tuple[str, ...]] = {
 
 def kind_of(table: str, columns: Iterable[str]) -> TableKind:
     """The kind of `table`, told by its name or, for a custom one, by the manifest's columns."""
-    if table in ("users", "sessions", "user_migrations"):
+    if table in (USERS, SESSIONS, USER_MIGRATIONS):
         return TableKind(table)
     return TableKind.EVENTS if {"user_id", "event_id"} <= set(columns) else TableKind.OTHER
 
