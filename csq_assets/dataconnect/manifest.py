@@ -1,6 +1,7 @@
 """The manifest: the document that lists a dump's tables and their files."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
 _SHOWN = 40  # characters of a wrong value
+# JSON can escape half a surrogate pair, which no path, no name and no database takes.
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ def _as_list(value: Any, field: str) -> list[Any]:
 def _as_text(value: Any, field: str) -> str:
     if not isinstance(value, str):
         raise _wrong(field, f"a text, not {_shown(value)}")
+    if _HALF_PAIR.search(value):
+        raise _wrong(field, f"a text in Unicode, not {_shown(value)}")
     return value
 
 
@@ -125,5 +130,8 @@ def _wrong(field: str, wanted: str) -> ManifestError:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
     text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
