@@ -109,7 +109,7 @@ def _full_name(schema: Any, namespace: str) -> tuple[str, str]:
     return name, name.rpartition(".")[0]
 
 
-def _part(schema: Any, key: str, kinds: tuple[type, ...] = (object,)) -> Any:
+def _part(schema: Any, key: str, kinds: tuple[type, ...] = (str, list, dict)) -> Any:
     if not isinstance(schema, dict) or not isinstance(schema.get(key), kinds):
         raise CorruptValueError(f'"{key}" is missing or wrong in {str(schema)[:60]}')
     return schema[key]

@@ -5,7 +5,7 @@ file nor a partition is ever whole in memory.
 Source: contract.md, "Raw tables"; export-format.md, "The Avro files".
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TypeVar
 
@@ -84,6 +84,7 @@ class RawPartition:
         self._columns = tuple(columns)
         self._files = files
         self._workers = workers
+        self._made: Generator[pl.DataFrame] | None = None
         self._types: dict[str, set[str]] = {}
         self._file_count = self._rows = self._bytes_read = 0
         self._key_nulls = dict.fromkeys(tables.key_columns(dump.table, dump.columns), 0)
@@ -111,14 +112,18 @@ class RawPartition:
         a file, naming it, and the row where that is known; UnknownColumnsError, see
         `write_partition`.
         """
-        made = map_in_order(self._frame, self._batches(), workers=self._workers)
-        with closing(made):
-            for frame in made:
-                self._rows += frame.height
-                for column in self._key_nulls:
-                    self._key_nulls[column] += frame.get_column(column).null_count()
-                if frame.height:
-                    yield frame
+        self._made = map_in_order(self._frame, self._batches(), workers=self._workers)
+        for frame in self._made:
+            self._rows += frame.height
+            for column in self._key_nulls:
+                self._key_nulls[column] += frame.get_column(column).null_count()
+            if frame.height:
+                yield frame
+
+    def close(self) -> None:
+        """End the threads of a decoding that was not taken to its end."""
+        if self._made is not None:
+            self._made.close()
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch | None = None
@@ -177,7 +182,8 @@ def _attempt(
             first = next(files, None)
             files = files if first is None else _chained(first, files)
             columns = dump.columns if first is None else _united(dump, [first])
-        return write(RawPartition(dump, columns, files, workers))
+        with closing(RawPartition(dump, columns, files, workers)) as partition:
+            return write(partition)
 
 
 def _all_columns(dump: TableDump, open_file: OpenFile, ahead: int) -> tuple[str, ...]:
