@@ -168,11 +168,19 @@ def _decode(
         tags=_HEADLESS,
         raise_on_error=False,
     )
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        failure = event.step_failure_data
-        # A failure that we raise tells what the outcomes tell; anything else is a bug, and shows.
-        if failure.user_failure_data is None and failure.error is not None:
-            yield failure.error.to_string()
+    if result.success:
+        return
+    # A failure that we raise tells what the outcomes tell; anything else is a bug, and shows.
+    steps = [event.step_failure_data for event in result.filter_events(_is_step_failure)]
+    bugs = [step.error for step in steps if step.user_failure_data is None]
+    if not steps:
+        runs = result.filter_events(lambda event: event.is_run_failure)
+        bugs = [event.job_failure_data.error for event in runs]
+    yield from (bug.to_string() for bug in bugs if bug is not None)
+
+
+def _is_step_failure(event: dg.DagsterEvent) -> bool:
+    return event.is_step_failure
 
 
 @contextmanager

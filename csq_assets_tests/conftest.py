@@ -1,6 +1,7 @@
 """Fixtures for all tests: moto's S3 in this process, and an empty export in either place."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -10,6 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.platform import Platform, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
 BUCKET = "customer"
@@ -79,3 +81,51 @@ def s3_export(s3_client: Any) -> ExportBuilder:
 def export(request: pytest.FixtureRequest) -> ExportBuilder:
     """An empty export: once in a directory, once in a bucket."""
     return request.getfixturevalue(f"{request.param}_export")
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an instance's empty databases: making them anew takes a second."""
+    home = tmp_path_factory.mktemp("home")
+    make_home(home)
+    return home
+
+
+@pytest.fixture
+def home(empty_home: Path, tmp_path: Path) -> Path:
+    """What DAGSTER_HOME is to be, of a test's own."""
+    return Path(shutil.copytree(empty_home, tmp_path / "home"))
+
+
+@pytest.fixture
+def platform(directory_export: ExportBuilder, home: Path) -> Iterator[Platform]:
+    """A platform over directories."""
+    with open_platform(home, directory_export, str(home / "data" / "lake")) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.s3)])
+def either_platform(request: pytest.FixtureRequest, home: Path) -> Iterator[Platform]:
+    """A platform over directories, then one with export and lake in a bucket."""
+    export: ExportBuilder = request.getfixturevalue(f"{request.param}_export")
+    lake_url = str(home / "data" / "lake") if request.param == "directory" else "s3://customer/lake"
+    with open_platform(home, export, lake_url) as opened:
+        yield opened
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", action="store_true", help="rewrite what tests compare with")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with a file of golden/, or rewrites the file."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert text == path.read_text()
+
+    return compare

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOError,
+)
+from s3transfer.exceptions import RetriesExceededError
 
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import SettingsError, StorageError
@@ -15,6 +23,12 @@ from csq_assets.errors import SettingsError, StorageError
 _SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
 _MISSING = {"404", "NoSuchKey"}
 _DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    SSOError,
+)
 _CREDENTIALS = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -89,8 +103,8 @@ class BucketStore:
 
     def publish(self, staged: Path, key: str) -> None:
         # An upload in parts becomes an object when it is completed, and not before.
-        with self._reaching(key):
-            self._client.upload_file(str(staged), self._bucket, self._prefix + key)
+        with self._reaching(key), staged.open("rb") as file:
+            self._client.upload_fileobj(file, self._bucket, self._prefix + key)
 
     def delete(self, key: str) -> None:
         with self._reaching(key):
@@ -121,16 +135,16 @@ class BucketStore:
         place = self._s3_url(key)
         try:
             yield
-        except NoCredentialsError as error:
+        except _NO_CREDENTIALS as error:
             raise SettingsError(
-                "no AWS credentials were found",
+                f"no AWS credentials were found ({error})",
                 where={"setting": "AWS_ACCESS_KEY_ID"},
                 remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where "
                 "a role gives them.",
             ) from error
         except ClientError as error:
             raise self._explained(error, place, listing=listing) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, RetriesExceededError) as error:
             raise StorageError(
                 f"{place} cannot be reached: {error}",
                 remedy="Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again.",

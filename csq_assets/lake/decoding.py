@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
 
@@ -63,11 +64,14 @@ class Decoding:
             manifest, content = self._documents.manifest(dump_id)
             known = self._documents.record(dump_id)
             record = take_manifest(manifest, content, known)
-            if record != known:
-                self._save(record)
             for old in known.tables if known else ():
                 if record.table(old.table) is None:
+                    # Before the ledger forgets it: so a killed process leaves none behind.
                     self._store.delete(old.table, dump_id)
+                    self._in_lake.discard((old.table, dump_id))
+            if record != known:
+                self._save(record)
+            self._records[dump_id] = record
             self._manifest = dump_id, manifest
         return self._manifest[1]
 
@@ -106,8 +110,12 @@ class Decoding:
         """The dumps whose partition of the table is in the lake."""
         for dump_id, dump in self._records.items():
             record = dump.table(table)
-            if record is not None and record.content is not None:
+            if record is not None and record.content and (table, dump_id) in self._in_lake:
                 yield dump_id
+
+    @cached_property
+    def _in_lake(self) -> set[tuple[str, int]]:
+        return set(self._store.partitions())
 
     def _decode_table(self, dump: TableDump) -> Outcome:
         def write(partition: RawPartition) -> tuple[RawPartition, Written]:
@@ -173,6 +181,7 @@ class Decoding:
             rows=outcome.rows,
             size_bytes=outcome.size_bytes,
         )
+        self._in_lake.add((outcome.table, outcome.dump_id))
         self._enter(outcome.dump_id, replace(record, content=content, failure=None, findings=()))
 
     def _failed(self, record: TableRecord, dump_id: int, error: CsqError) -> Outcome:
@@ -184,6 +193,8 @@ class Decoding:
             file=None if file is None else str(file),
             file_state=None if file is None else self._file_state(str(file)),
         )
+        if (record.table, dump_id) not in self._in_lake:  # lost, so there is none in force
+            record = replace(record, content=None, findings=())
         self._enter(dump_id, replace(record, failure=failure))
         return Outcome(dump_id, record.table, record.incremental, error)
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -41,38 +41,45 @@ class DirectoryStore:
                 where={"setting": self._setting},
                 remedy=f"Create it, or set {self._setting} to where the files are.",
             )
-        top = self._path(prefix)
-        with self._reaching(prefix):
-            for folder, _, names in os.walk(top):
+        with self._reading(prefix):
+            for folder, _, names in os.walk(self._path(prefix), onerror=_refuse_unless_missing):
                 for name in names:
                     path = Path(folder, name)
-                    yield _delivered(path.relative_to(self.root).as_posix(), path.stat())
+                    try:
+                        stat = path.stat()
+                    except FileNotFoundError:  # gone meanwhile, or a link that leads nowhere
+                        continue
+                    yield _delivered(path.relative_to(self.root).as_posix(), stat)
 
     def stat(self, key: str) -> Delivered | None:
+        path = self._path(key)
         try:
-            return _delivered(key, self._path(key).stat())
-        except (FileNotFoundError, NotADirectoryError):
+            with self._reading(key):
+                return _delivered(key, path.stat()) if not path.is_dir() else None
+        except FileNotFoundError:
             return None
 
     def open(self, key: str) -> BinaryIO:
-        with self._reaching(key):
+        with self._reading(key):
             return self._path(key).open("rb")
 
     def read(self, key: str) -> bytes:
-        with self._reaching(key):
+        with self._reading(key):
             return self._path(key).read_bytes()
 
     def put(self, key: str, body: bytes) -> None:
         with self.staging() as folder:
             staged = folder / "object"
-            staged.write_bytes(body)
+            with self._writing(key):
+                staged.write_bytes(body)
             self.publish(staged, key)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        with self._reaching(_STAGING):
+        with self._writing(_STAGING):
             parent = self.root / _STAGING
             parent.mkdir(parents=True, exist_ok=True)
+            _sweep(parent)
             folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder
@@ -81,22 +88,19 @@ class DirectoryStore:
 
     def publish(self, staged: Path, key: str) -> None:
         final = self._path(key)
-        with self._reaching(key):
+        with self._writing(key):
             final.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(final)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with self._reaching(key):
-            path.unlink(missing_ok=True)
-            if path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
-
-    def sweep(self) -> None:
-        """Remove what killed processes left on its way, a day after."""
-        for folder in (self.root / _STAGING).glob("*"):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+        with self._writing(key):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+        with suppress(OSError):  # most often there is more in it
+            path.parent.rmdir()
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
         return pl.read_parquet_metadata(self._path(key))
@@ -109,16 +113,40 @@ class DirectoryStore:
         return Path(f"{self.root}/{key}")
 
     @contextmanager
-    def _reaching(self, key: str) -> Iterator[None]:
+    def _reading(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise FileNotFoundError(key) from error
         except OSError as error:
-            raise StorageError(
-                f"{self._path(key)}: {error.strerror or error}",
-                remedy=f"Check the folder that {self._setting} names, its rights and its disk.",
-            ) from error
+            raise self._explained(key, error) from error
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._explained(key, error) from error
+
+    def _explained(self, key: str, error: OSError) -> StorageError:
+        return StorageError(
+            f"{self._path(key)}: {error.strerror or error}",
+            remedy=f"Check the folder that {self._setting} names, its rights and its disk.",
+        )
+
+
+def _refuse_unless_missing(error: OSError) -> None:
+    """A folder that is not there holds nothing; one that cannot be read is no empty one."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def _sweep(staging: Path) -> None:
+    """Remove what killed processes left on its way, a day after."""
+    for folder in staging.iterdir():
+        with suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _delivered(key: str, stat: os.stat_result) -> Delivered:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import polars as pl
+from polars.exceptions import ComputeError, PolarsError
 from polars.io.plugins import register_io_source
 
 from csq_assets.errors import StorageError
@@ -51,13 +54,14 @@ class LakeStore:
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
             source = register_io_source(lambda *_: frames, schema=schema)
-            source.sink_parquet(
-                staged,
-                compression="zstd",
-                compression_level=_COMPRESSION_LEVEL,
-                row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(schema)),
-                metadata=lambda _context: dict(footer()),
-            )
+            with _writing(staged):
+                source.sink_parquet(
+                    staged,
+                    compression="zstd",
+                    compression_level=_COMPRESSION_LEVEL,
+                    row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(schema)),
+                    metadata=lambda _context: dict(footer()),
+                )
             size_bytes = staged.stat().st_size
             self.objects.publish(staged, _key(table, dump_id))
         return Written(self.location(table, dump_id), size_bytes)
@@ -77,8 +81,18 @@ class LakeStore:
         return self.objects.scan_parquet(key)
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
-        """What was kept in the partition's file beside its rows."""
-        return self.objects.parquet_metadata(_key(table, dump_id))
+        """What was kept in the partition's file beside its rows.
+
+        Raises StorageError where there is no such partition, or its file is damaged.
+        """
+        try:
+            return self.objects.parquet_metadata(_key(table, dump_id))
+        except (OSError, PolarsError) as error:
+            raise StorageError(
+                f"{self.location(table, dump_id)} cannot be read: {error}",
+                where={"dump": dump_id, "table": table},
+                remedy="If the file is damaged, delete it and run csq sync.",
+            ) from error
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))
@@ -87,6 +101,18 @@ class LakeStore:
         """Every partition that exists, as table and dump id."""
         found = (_PARTITION.fullmatch(entry.key) for entry in self.objects.list("raw/"))
         return frozenset((unquote(match[1]), int(match[2])) for match in found if match)
+
+
+@contextmanager
+def _writing(staged: Path) -> Iterator[None]:
+    try:
+        yield
+    except ComputeError as error:
+        if "IO error" not in str(error):
+            raise
+        raise StorageError(
+            f"{staged} cannot be written: {error}", remedy="Make room, then run csq sync again."
+        ) from error
 
 
 def _key(table: str, dump_id: int) -> str:

@@ -1,0 +1,154 @@
+"""A whole platform for tests: an export, a lake, a real Dagster instance, and `csq` itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from csq_assets.aws import s3_client
+from csq_assets.defs.build import build_definitions, tables_in
+from csq_assets.lake.decoding import Outcome
+from csq_assets.lake.locations import Lake, open_lake
+from csq_assets.settings import Settings
+from csq_assets.summary import SyncSummary
+from csq_assets.sync import run_sync
+from csq_assets_tests.builders import Delivery, ExportBuilder
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(slots=True)
+class Listener:
+    """Keeps what it is told."""
+
+    announced: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def starts(self, tables: int) -> None:
+        self.announced += tables
+
+    def decoded(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What `csq` did: its exit code, and both its streams."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One export and everything behind it. `deliver` also writes a report that says succeeded, once."""
+
+    folder: Path
+    export: ExportBuilder
+    settings: Settings
+    instance: dg.DagsterInstance
+
+    def deliver(self, dump_id: int, **tables: Any) -> Delivery:
+        delivery = self.export.deliver(dump_id, **tables)
+        if not any("sync_reports/" in key for key in self.export.list_keys()):
+            self.export.report("2026-03-01")
+        return delivery
+
+    def sync(self, *, dump_id: int | None = None, skip: tuple[str, ...] = ()) -> SyncSummary:
+        settings = replace(self.settings, skip_tables=skip)
+        return run_sync(settings, self.instance, Listener(), dump_id=dump_id)
+
+    @property
+    def lake(self) -> Lake:
+        return open_lake(self.settings.lake_url, s3_client)
+
+    def definitions(self) -> dg.Definitions:
+        """As the code location would build them now."""
+        tables = tables_in(self.lake.documents.catalog(), self.settings)
+        return build_definitions(self.settings, tables)
+
+    def raw(self, table: str, dump_id: int) -> pl.DataFrame:
+        """A partition, as a user loads it."""
+        loaded = self.definitions().load_asset_value(
+            ["csq", "raw", table], partition_key=str(dump_id), instance=self.instance
+        )
+        assert isinstance(loaded, pl.DataFrame)
+        return loaded
+
+    def partitions(self) -> set[tuple[str, int]]:
+        """What is in the lake, property definitions left out."""
+        found = self.lake.store.partitions()
+        return {one for one in found if one[0] != "property_definitions"}
+
+    def environment(self) -> dict[str, str]:
+        """For `csq` as a process of its own, in `folder`."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CSQ_")},
+            "CSQ_EXPORT_URL": self.settings.export_url,
+            "CSQ_LAKE_URL": self.settings.lake_url,
+            "CSQ_DUCKDB_PATH": str(self.settings.duckdb_path),
+            "DAGSTER_HOME": str(self.folder),
+            "COLUMNS": "200",
+        }
+
+    def csq(self, *arguments: str, **variables: str) -> Ran:
+        """The real console script."""
+        return csq(self.folder, *arguments, environment={**self.environment(), **variables})
+
+
+def csq(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Ran:
+    """Run `csq` in a folder."""
+    script = Path(sys.executable).with_name("csq")
+    done = subprocess.run(
+        [script, *arguments],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def make_home(folder: Path) -> None:
+    """Make `folder` what DAGSTER_HOME may be, with the repository's dagster.yaml."""
+    shutil.copy(REPOSITORY / "dagster.yaml", folder)
+    with _in_folder(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+        instance.get_dynamic_partitions("csq_dumps")
+
+
+@contextmanager
+def open_platform(folder: Path, export: ExportBuilder, lake_url: str) -> Iterator[Platform]:
+    """A platform whose instance lies in `folder`."""
+    environment = {
+        "CSQ_EXPORT_URL": export.url,
+        "CSQ_LAKE_URL": lake_url,
+        "CSQ_DUCKDB_PATH": str(folder / "data" / "warehouse.duckdb"),
+    }
+    with _in_folder(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield Platform(folder, export, Settings.from_environment(environment), instance)
+
+
+@contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """A relative base_dir in dagster.yaml counts from the current directory."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)

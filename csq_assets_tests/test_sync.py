@@ -1,0 +1,246 @@
+"""A headless pass, end to end: over a directory, and over a bucket."""
+
+import dagster as dg
+import polars as pl
+import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from csq_assets.errors import UsageError
+from csq_assets.summary import CheckSummary, DumpSummary, TableSummary
+from csq_assets_tests.builders import AvroFile
+from csq_assets_tests.platform import Platform
+
+
+def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None:
+    delivery = either_platform.deliver(
+        12, users=[{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": None}], full_resync=True
+    )
+    summary = either_platform.sync()
+    assert summary.errors == ()
+    assert summary.dumps == (
+        DumpSummary(12, (TableSummary("users", False, 1, 2, "applied", None),)),
+    )
+    assert {(check.asset, check.check, check.partition) for check in summary.checks} == {
+        ("csq/sync_reports", "sync_succeeded", None),
+        ("csq/sync_reports", "sync_on_time", None),
+        ("csq/manifests", "manifest_readable", None),
+        ("csq/raw/users", "column_drift", "12"),
+        ("csq/raw/users", "columns_match_manifest", "12"),
+        ("csq/raw/users", "keys_not_null", "12"),
+    }
+    assert (summary.standing, summary.exit_code) == ((), 0)
+    expected = pl.DataFrame(
+        {
+            "user_id": [1, 2],
+            "plan": ["free", None],
+            "_dump_id": [12, 12],
+            "_source_file": [delivery.paths["users"][0]] * 2,
+            "_source_row": [0, 1],
+        }
+    )
+    assert either_platform.raw("users", 12).equals(expected)
+
+
+def test_a_second_pass_has_nothing_to_do(either_platform: Platform) -> None:
+    either_platform.deliver(12, users=[{"user_id": 1}])
+    either_platform.sync()
+    summary = either_platform.sync()
+    assert (summary.dumps, summary.checks, summary.exit_code) == ((), (), 0)
+
+
+@pytest.mark.edge(4)
+def test_dumps_are_taken_in_numeric_order(platform: Platform) -> None:
+    for dump_id in (1008461850, 852, 9):
+        platform.deliver(dump_id, users=[{"user_id": dump_id}])
+    assert [dump.dump_id for dump in platform.sync().dumps] == [9, 852, 1008461850]
+    assert platform.instance.get_dynamic_partitions("csq_dumps") == ["9", "852", "1008461850"]
+
+
+@pytest.mark.edge(23, 50)
+def test_a_missing_file_fails_its_partition_and_holds_what_follows(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 5}])
+    broken = platform.deliver(13, users=[{"user_id": 2}], sessions=[{"user_id": 2, "session_id": 6}])
+    platform.deliver(14, users=[{"user_id": 3}])
+    lost = broken.paths["users"][0]
+    kept = platform.export.get(platform.export.key_of(lost))
+    platform.export.delete(platform.export.key_of(lost))
+
+    summary = platform.sync()
+    error = (
+        f"dump 13, table users, file {lost}: there is no such file. "
+        "Ask Contentsquare to deliver the dump again, then run csq sync."
+    )
+    assert (summary.exit_code, summary.errors) == (1, (error,))
+    statuses = {
+        (dump.dump_id, table.table): (table.status, table.error)
+        for dump in summary.dumps
+        for table in dump.tables
+    }
+    assert statuses == {
+        (12, "users"): ("applied", None),
+        (12, "sessions"): ("applied", None),
+        (13, "users"): ("failed", error),
+        (13, "sessions"): ("applied", None),
+        (14, "users"): ("held", None),
+    }
+    assert platform.partitions() == {
+        ("users", 12),
+        ("users", 14),
+        ("sessions", 12),
+        ("sessions", 13),
+    }
+
+    platform.export.put(platform.export.key_of(lost), kept)
+    repaired = platform.sync()
+    assert repaired.dumps == (
+        DumpSummary(13, (TableSummary("users", True, 1, 1, "applied", None),)),
+    )
+    assert repaired.exit_code == 0
+
+
+@pytest.mark.edge(51)
+def test_a_failure_before_a_full_resync_is_void_and_not_tried_again(platform: Platform) -> None:
+    platform.deliver(12, users=[AvroFile(body=b"no avro")], columns={"users": ["user_id"]})
+    platform.deliver(13, users=[{"user_id": 2}], full_resync=True)
+    first = platform.sync()
+    statuses = {dump.dump_id: dump.tables[0].status for dump in first.dumps}
+    assert (statuses, first.exit_code) == ({12: "void", 13: "applied"}, 0)
+    assert platform.sync().dumps == ()
+
+
+@pytest.mark.edge(7)
+def test_a_redelivery_replaces_the_dump(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 2}])
+    platform.sync()
+    platform.deliver(12, users=[{"user_id": 7}, {"user_id": 8}])
+    summary = platform.sync()
+    assert summary.dumps == (DumpSummary(12, (TableSummary("users", True, 1, 2, "applied", None),)),)
+    assert platform.raw("users", 12)["user_id"].to_list() == [7, 8]
+    assert platform.partitions() == {("users", 12)}
+
+
+def test_a_redelivery_that_fails_leaves_the_earlier_content_and_is_told(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    platform.deliver(12, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
+    for _ in range(2):
+        summary = platform.sync()
+        (table,) = summary.dumps[0].tables
+        assert (table.status, table.rows, summary.exit_code) == ("failed", 1, 1)
+    assert platform.raw("users", 12)["user_id"].to_list() == [1]
+
+
+@pytest.mark.edge(8, 12)
+def test_unreadable_manifests_are_told_in_every_pass(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.export.put_manifest(13, b'{"dump_id": 13, // no JSON')
+    for _ in range(2):
+        summary = platform.sync()
+        (error,) = summary.errors
+        assert error.startswith("manifest manifests/sync_13.json: not JSON")
+        assert summary.exit_code == 1
+        assert [check.check for check in summary.standing] == ["manifest_readable"]
+    platform.export.put_manifest(13, {"dump_id": 13, "tables": []})
+    mended = platform.sync()
+    assert mended.dumps == (DumpSummary(13, ()),)
+    assert mended.checks == (
+        CheckSummary(
+            "csq/manifests", "manifest_readable", None, True, "ERROR", "all manifests are valid"
+        ),
+    )
+    assert mended.exit_code == 0
+
+
+@pytest.mark.edge(65)
+def test_a_name_that_is_taken_is_refused_until_it_is_skipped(platform: Platform) -> None:
+    row = {"user_id": 1, "event_id": 2}
+    platform.deliver(12, tables={"a-b": [row]})
+    platform.deliver(13, tables={"a_b": [row], "Signup": [row], "signup": [row]})
+    for _ in range(2):
+        summary = platform.sync()
+        assert summary.exit_code == 1
+        assert [error.split(":")[0] for error in summary.errors] == ["table a_b", "table signup"]
+    assert platform.partitions() == {("a-b", 12), ("Signup", 13)}
+    skipping = platform.sync(skip=("a-b", "Sign*"))
+    assert (skipping.errors, skipping.exit_code) == ((), 0)
+    assert platform.partitions() >= {("a_b", 13), ("signup", 13)}
+
+
+def test_unskipping_a_table_loads_its_history(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 1}])
+    platform.deliver(13, sessions=[{"user_id": 1, "session_id": 2}])
+    platform.sync(skip=("sess*",))
+    assert platform.partitions() == {("users", 12)}
+    platform.sync()
+    assert platform.partitions() == {("users", 12), ("sessions", 12), ("sessions", 13)}
+
+
+@pytest.mark.edge(72)
+def test_a_dump_behind_a_failed_report_waits_and_can_be_taken_by_hand(platform: Platform) -> None:
+    platform.export.report("2026-03-01")
+    platform.export.report("2026-03-02", status="failed", error={"code": 7})
+    platform.export.deliver(12, users=[{"user_id": 1}])
+    waiting = platform.sync()
+    assert (waiting.dumps, waiting.waiting) == ((), (12,))
+    assert [check.description for check in waiting.standing] == [
+        '2026-03-02.json says "failed": {"code": 7}'
+    ]
+    assert waiting.exit_code == 3
+    taken = platform.sync(dump_id=12)
+    assert [dump.dump_id for dump in taken.dumps] == [12]
+    assert platform.partitions() == {("users", 12)}
+
+
+def test_an_unknown_dump_is_a_wrong_usage(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    with pytest.raises(UsageError, match="there is no dump 13"):
+        platform.sync(dump_id=13)
+
+
+@pytest.mark.edge(69)
+def test_a_column_that_goes_stands_as_an_error_until_the_next_dump(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1, "tier": "a"}])
+    platform.deliver(13, users=[{"user_id": 1, "plan": "a"}])
+    first = platform.sync()
+    (standing,) = first.standing
+    assert standing == CheckSummary(
+        "csq/raw/users", "column_drift", "13", False, "ERROR", 'dump 13 adds "plan", removes "tier"'
+    )
+    assert (first.exit_code, platform.sync().exit_code) == (3, 3)
+    platform.deliver(14, users=[{"user_id": 1, "plan": "b"}])
+    assert platform.sync().exit_code == 0
+
+
+@pytest.mark.edge(79)
+def test_property_definitions_are_kept_as_delivered(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], property_definitions=[1, {"a": "é"}])
+    summary = platform.sync()
+    assert [table.table for table in summary.dumps[0].tables] == ["users"]
+    frame = platform.raw("property_definitions", 12)
+    assert frame["document"].to_list() == ['[1, {"a": "é"}]']
+    assert frame["_dump_id"].to_list() == [12]
+
+
+def test_a_partition_gone_from_the_lake_is_decoded_again(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    platform.lake.store.delete("users", 12)
+    assert [dump.dump_id for dump in platform.sync().dumps] == [12]
+    assert platform.partitions() == {("users", 12)}
+
+
+def test_evaluations_are_read_back_from_the_instance(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": None}, {"user_id": 1}])
+    platform.sync()
+    (record,) = platform.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey(["csq", "raw", "users"]), "keys_not_null"),
+        limit=5,
+        status={AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED},
+    )
+    evaluation = record.evaluation
+    assert evaluation is not None
+    assert (record.partition, evaluation.partition) == ("12", "12")
+    assert (evaluation.passed, evaluation.severity.value) == (False, "WARN")
+    assert evaluation.description == "user_id is null in 1 of 2 rows"
