@@ -12,7 +12,6 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     NoCredentialsError,
-    PartialCredentialsError,
     SSOError,
 )
 from s3transfer.exceptions import RetriesExceededError
@@ -23,12 +22,7 @@ from csq_assets.errors import SettingsError, StorageError
 _SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
 _MISSING = {"404", "NoSuchKey"}
 _DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
-_NO_CREDENTIALS = (
-    NoCredentialsError,
-    PartialCredentialsError,
-    CredentialRetrievalError,
-    SSOError,
-)
+_NO_CREDENTIALS = (NoCredentialsError, CredentialRetrievalError, SSOError)
 _CREDENTIALS = {
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
@@ -136,8 +130,9 @@ class BucketStore:
         try:
             yield
         except _NO_CREDENTIALS as error:
+            said = "" if isinstance(error, NoCredentialsError) else f": {error}"
             raise SettingsError(
-                f"no AWS credentials were found ({error})",
+                f"no AWS credentials were found{said}",
                 where={"setting": "AWS_ACCESS_KEY_ID"},
                 remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where "
                 "a role gives them.",
