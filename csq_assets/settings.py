@@ -159,10 +159,11 @@ def _manifest_prefix(value: str) -> str:
 
 def _duckdb_file(variable: str, value: str) -> Path:
     path = Path(value).absolute()
-    if path.stem.lower() in _SCHEMAS_IN_DUCKDB:
+    database = next(filter(None, path.name.split(".")), "")  # as DuckDB names it
+    if database.lower() in _SCHEMAS_IN_DUCKDB:
         raise _wrong(
             variable,
-            f'a DuckDB file named "{path.name}" would make {path.stem}.users ambiguous',
+            f'a DuckDB file named "{path.name}" would make {database}.users ambiguous',
             "Choose another name, warehouse.duckdb for instance.",
         )
     if path.is_dir():
