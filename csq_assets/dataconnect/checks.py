@@ -128,8 +128,7 @@ def sync_succeeded(facts: ReportFacts) -> Verdict:
     if facts.report.succeeded:
         return True, Severity.ERROR, f"{facts.name} says succeeded"
     because = f": {facts.report.error}" if facts.report.error else ""
-    status = f'"{facts.report.status}"' if facts.report.status else "no status"
-    return False, Severity.ERROR, f"{facts.name} says {status}{because}"
+    return False, Severity.ERROR, f"{facts.name} says {facts.report.status_in_words}{because}"
 
 
 @check(on="sync_reports")
@@ -139,7 +138,7 @@ def sync_on_time(facts: ReportFacts) -> Verdict:
     if due is None:
         return True, Severity.WARN, f"{facts.name} announces no next sync"
     when = f"{due:%Y-%m-%d %H:%M} UTC"
-    if facts.now <= due + OVERDUE_AFTER or facts.came_since:
+    if facts.now - due <= OVERDUE_AFTER or facts.came_since:
         return True, Severity.WARN, f"the next sync is announced for {when}"
     return False, Severity.WARN, f"a sync was announced for {when}, and nothing came"
 

@@ -59,7 +59,9 @@ def decide(
         if known is None or _is_new(known, seen.content):
             return True
         if known.failure is not None:
-            return seen.dump_id not in table_plans[table].void and rules.may_retry(known.failure)
+            plan = table_plans.get(table)
+            is_void = plan is not None and seen.dump_id in plan.void
+            return not is_void and rules.may_retry(known.failure)
         return (table, seen.dump_id) not in in_lake
 
     take, wait = [], []
@@ -103,7 +105,7 @@ def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], boo
         )
     if newest.report.succeeded:
         return (lambda _seen: False), ""
-    status = f'the newest sync report says "{newest.report.status}"'
+    status = f"the newest sync report says {newest.report.status_in_words}"
     succeeded = [seen for seen in catalog.reports if seen.report.succeeded]
     if not succeeded:
         return (lambda _seen: True), f"{status}, and none before it says succeeded"

@@ -98,10 +98,14 @@ def take_manifest(manifest: Manifest, content: str, known: DumpRecord | None) ->
 
 
 def plans(records: Iterable[DumpRecord]) -> Mapping[str, TablePlan]:
-    """The plan of each table, from every dump that was tried."""
+    """The plan of each table, from every dump that was tried.
+
+    Property definitions have none: those of one dump say nothing of another's.
+    """
     states: dict[str, list[TableDumpState]] = {}
     for dump in records:
         for record in dump.tables:
-            if (state := record.state(dump.dump_id)) is not None:
+            state = record.state(dump.dump_id)
+            if state is not None and record.table != PROPERTY_DEFINITIONS:
                 states.setdefault(record.table, []).append(state)
     return {table: plan_table(dumps) for table, dumps in states.items()}

@@ -46,11 +46,12 @@ class Overview:
     def failures(self) -> Iterator[tuple[int, TableRecord]]:
         """What must be tried again, property definitions included."""
         found = self.plans()
+        keeps_definitions = not self.skips(PROPERTY_DEFINITIONS)
         for dump_id, record in self.records.items():
             for table in record.tables:
                 failed = table.table in found and dump_id in found[table.table].failed
                 lost = table.table == PROPERTY_DEFINITIONS and table.failure is not None
-                if failed or lost:
+                if failed or (lost and keeps_definitions):
                     yield dump_id, table
 
     def _newest_first(self, table: str) -> Iterator[tuple[int, TableRecord]]:

@@ -26,6 +26,11 @@ class SyncReport:
         """Other statuses are not documented: whatever is not `succeeded` is no success."""
         return self.status == SUCCEEDED
 
+    @property
+    def status_in_words(self) -> str:
+        """For a sentence: what the report says."""
+        return f'"{self.status}"' if self.status else "no status"
+
 
 def parse_sync_report(body: bytes) -> SyncReport:
     """Read a report; fields that are missing or null are None, unknown ones are ignored.
@@ -63,11 +68,13 @@ def _instant(document: dict[str, Any], field: str) -> datetime | None:
 
 def _status(value: Any) -> str | None:
     if value is None or isinstance(value, str):
-        return value
+        return _text(value)
     raise ReportError(f"must be a text, not {json.dumps(value)}", where={"field": "status"})
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # Half a surrogate pair, which JSON can escape, could be stored nowhere.
+    return text.encode("utf-8", "backslashreplace").decode()
