@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from csq_assets.dataconnect.catalog import (
@@ -40,16 +39,17 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
     manifests: dict[SeenManifest, bytes] = {}
     unreadable: list[str] = []
     known_objects = {seen.object for seen in known.manifests}
-    for delivered, read in _read_unknown(export, export.list_manifests(), known_objects):
+    for delivered, body in _read_unknown(export, export.list_manifests(), known_objects):
         try:
-            body = read()
+            if isinstance(body, StorageError):
+                raise body
             seen = see_manifest(delivered, content_hash(body), parse_manifest(body))
             manifests[seen] = body
         except (ManifestError, StorageError) as error:
             unreadable.append(str(error.at(manifest=delivered.key)))
     known_objects = {seen.object for seen in known.reports}
     unknown_reports = _read_unknown(export, export.list_sync_reports(), known_objects)
-    reports = [_see_report(delivered, read()) for delivered, read in unknown_reports]
+    reports = [_see_report(delivered, body) for delivered, body in unknown_reports]
 
     catalog = Catalog(
         manifests=_merged(known.manifests, manifests, lambda one: (one.object.key, one.dump_id)),
@@ -71,30 +71,27 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
 
 def _read_unknown(
     export: Export, listed: Iterable[Delivered], known: Collection[Delivered]
-) -> Iterator[tuple[Delivered, Callable[[], bytes]]]:
-    """The objects that are not known as they are now, by name; each with what gives its bytes, or
-    raises what came of reading it."""
+) -> Iterator[tuple[Delivered, bytes | StorageError]]:
+    """The objects that are not known as they are now, by name, with their bytes, or with why those
+    could not be had."""
 
-    def read(delivered: Delivered) -> Callable[[], bytes] | None:
+    def read(delivered: Delivered) -> bytes | StorageError | None:
         try:
-            body = export.read(delivered)
+            return export.read(delivered)
         except FileNotFoundError:  # gone between listing and reading
             return None
         except StorageError as error:
-            return partial(_raise, error)
-        return lambda: body
+            return error
 
     unknown = sorted((found for found in listed if found not in known), key=lambda found: found.key)
-    for delivered, give in zip(unknown, read_many(read, unknown), strict=True):
-        if give is not None:
-            yield delivered, give
+    for delivered, body in zip(unknown, read_many(read, unknown), strict=True):
+        if body is not None:
+            yield delivered, body
 
 
-def _raise(error: StorageError) -> bytes:
-    raise error
-
-
-def _see_report(delivered: Delivered, body: bytes) -> SeenReport:
+def _see_report(delivered: Delivered, body: bytes | StorageError) -> SeenReport:
+    if isinstance(body, StorageError):
+        raise body  # what it would say decides what is taken
     try:
         return SeenReport(delivered, parse_sync_report(body))
     except ReportError as error:
