@@ -59,7 +59,9 @@ def test_dumps_are_taken_in_numeric_order(platform: Platform) -> None:
 @pytest.mark.edge(23, 50)
 def test_a_missing_file_fails_its_partition_and_holds_what_follows(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 5}])
-    broken = platform.deliver(13, users=[{"user_id": 2}], sessions=[{"user_id": 2, "session_id": 6}])
+    broken = platform.deliver(
+        13, users=[{"user_id": 2}], sessions=[{"user_id": 2, "session_id": 6}]
+    )
     platform.deliver(14, users=[{"user_id": 3}])
     lost = broken.paths["users"][0]
     kept = platform.export.get(platform.export.key_of(lost))
@@ -114,7 +116,9 @@ def test_a_redelivery_replaces_the_dump(platform: Platform) -> None:
     platform.sync()
     platform.deliver(12, users=[{"user_id": 7}, {"user_id": 8}])
     summary = platform.sync()
-    assert summary.dumps == (DumpSummary(12, (TableSummary("users", True, 1, 2, "applied", None),)),)
+    assert summary.dumps == (
+        DumpSummary(12, (TableSummary("users", True, 1, 2, "applied", None),)),
+    )
     assert platform.raw("users", 12)["user_id"].to_list() == [7, 8]
     assert platform.partitions() == {("users", 12)}
 

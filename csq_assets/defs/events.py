@@ -28,10 +28,12 @@ def outcome_events(context: dg.AssetExecutionContext, outcome: Outcome) -> Itera
 def judged_events(
     context: dg.AssetExecutionContext, table: str, judged: Judged
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """What the checks found on one partition."""
+    """What the checks that were asked for found on one partition."""
     key, partition = raw_key(table), partition_key(judged.dump_id)
     target = newest_materialization(context.instance, key, partition)
-    yield from evaluations(judged.findings, key, partition, target)
+    for evaluation in evaluations(judged.findings, key, partition, target):
+        if evaluation.asset_check_key in context.selected_asset_check_keys:
+            yield evaluation
 
 
 def _mark_failed(context: dg.AssetExecutionContext, key: dg.AssetKey, partition: str) -> None:

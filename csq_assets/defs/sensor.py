@@ -41,9 +41,7 @@ class Request:
 _CURSOR = TypeAdapter(dict[int, Request])
 
 
-def build_sync_reports_sensor(
-    settings: Settings, tables: Sequence[str]
-) -> dg.SensorDefinition:
+def build_sync_reports_sensor(settings: Settings, tables: Sequence[str]) -> dg.SensorDefinition:
     """The sensor; `tables` are those that this code location has assets for."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
 
@@ -72,7 +70,7 @@ def _tick(
     settings: Settings,
     with_assets: set[str],
 ) -> dg.SensorResult:
-    now = datetime.now(UTC)
+    now = _now()
     discovery = discover(export, lake.documents)
     records = lake.documents.records()
     rules = Rules(settings.skips, lambda failure: _worth_a_try(failure, export, now))
@@ -102,6 +100,10 @@ def _tick(
         dynamic_partitions_requests=_partition_requests(context.instance, contents),
         asset_events=discovery_events(context.instance, discovery, now),
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _worth_a_try(failure: Failure, export: Export, now: datetime) -> bool:
