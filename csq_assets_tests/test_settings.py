@@ -1,0 +1,220 @@
+"""What settings default to, take and refuse."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from csq_assets.errors import SettingsError
+from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
+
+
+def refusal_of(**environment: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment(environment)
+    return str(refused.value)
+
+
+def test_without_variables_everything_lies_under_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_environment({}) == Settings(
+        export_url=str(tmp_path / "data/export"),
+        manifest_prefix="manifests/",
+        skip_tables=(),
+        lake_url=str(tmp_path / "data/lake"),
+        duckdb_path=tmp_path / "data/warehouse.duckdb",
+        duckdb_snapshot_path=None,
+        owners=(),
+    )
+
+
+def test_each_variable_sets_its_field() -> None:
+    settings = Settings.from_environment(
+        {
+            "CSQ_EXPORT_URL": "s3://csq-rs3-acme/team/x/",
+            "CSQ_MANIFEST_PREFIX": "/lists/of/dumps",
+            "CSQ_SKIP_TABLES": "_event_metadata, click_*,,",
+            "CSQ_LAKE_URL": "s3://lake/",
+            "CSQ_DUCKDB_PATH": " /srv/w.duckdb ",
+            "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
+            "CSQ_OWNERS": "team:data-platform, ana@example.com",
+        }
+    )
+    assert settings == Settings(
+        export_url="s3://csq-rs3-acme/team/x",
+        manifest_prefix="lists/of/dumps/",
+        skip_tables=("_event_metadata", "click_*"),
+        lake_url="s3://lake",
+        duckdb_path=Path("/srv/w.duckdb"),
+        duckdb_snapshot_path=Path("/srv/copy.duckdb"),
+        owners=("team:data-platform", "ana@example.com"),
+    )
+    assert settings.described() == (
+        ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
+        ("CSQ_MANIFEST_PREFIX", "lists/of/dumps/"),
+        ("CSQ_SKIP_TABLES", "_event_metadata, click_*"),
+        ("CSQ_LAKE_URL", "s3://lake"),
+        ("CSQ_DUCKDB_PATH", "/srv/w.duckdb"),
+        ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
+        ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
+    )
+
+
+def test_the_environment_is_read_unless_another_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSQ_LAKE_URL", "s3://lake/of/ours")
+    assert Settings.from_environment().lake_url == "s3://lake/of/ours"
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    names = [variable for variable, _ in Settings.from_environment({}).described()]
+    assert Settings.from_environment(dict.fromkeys(names, " ")) == Settings.from_environment({})
+
+
+def test_what_is_not_set_is_described_as_none() -> None:
+    described = dict(Settings.from_environment({}).described())
+    assert [name for name, value in described.items() if value == "none"] == [
+        "CSQ_SKIP_TABLES",
+        "CSQ_DUCKDB_SNAPSHOT_PATH",
+        "CSQ_OWNERS",
+    ]
+
+
+@pytest.mark.parametrize("variable", ["CSQ_EXPORT_URL", "CSQ_LAKE_URL"])
+def test_a_place_is_a_directory_or_in_s3(variable: str) -> None:
+    assert refusal_of(**{variable: "gs://bucket/prefix"}) == (
+        f'setting {variable}: "gs://bucket/prefix" begins with gs://. '
+        "Give s3://bucket, s3://bucket/prefix, or a directory."
+    )
+    assert refusal_of(**{variable: "s3:///prefix"}) == (
+        f'setting {variable}: "s3:///prefix" names no bucket. Give s3://bucket/prefix.'
+    )
+
+
+@pytest.mark.parametrize("value", ["s3://bucket/manifests", "../manifests", "a/../../b"])
+def test_manifests_lie_under_the_export(value: str) -> None:
+    assert refusal_of(CSQ_MANIFEST_PREFIX=value) == (
+        f'setting CSQ_MANIFEST_PREFIX: "{value}" is no folder under CSQ_EXPORT_URL. '
+        "Give a folder such as manifests/."
+    )
+
+
+@pytest.mark.parametrize("variable", ["CSQ_DUCKDB_PATH", "CSQ_DUCKDB_SNAPSHOT_PATH"])
+@pytest.mark.parametrize(
+    ("name", "database"),
+    [
+        ("csq.duckdb", "csq"),
+        ("CSQ.db", "CSQ"),
+        ("csq", "csq"),
+        ("csq_meta.duckdb", "csq_meta"),
+        ("csq.v2.duckdb", "csq"),  # DuckDB's name for it ends at the first dot
+        (".csq.duckdb", "csq"),
+    ],
+)
+def test_a_duckdb_file_is_not_named_like_a_schema(variable: str, name: str, database: str) -> None:
+    assert refusal_of(**{variable: f"/srv/{name}"}) == (
+        f'setting {variable}: a DuckDB file named "{name}" would make {database}.users ambiguous. '
+        "Choose another name, warehouse.duckdb for instance."
+    )
+
+
+@pytest.mark.parametrize("name", ["my.csq.duckdb", "csq2.duckdb", "csq_.duckdb"])
+def test_other_names_of_duckdb_files_are_free(name: str) -> None:
+    settings = Settings.from_environment({"CSQ_DUCKDB_PATH": f"/srv/{name}"})
+    assert settings.duckdb_path == Path("/srv", name)
+
+
+def test_a_duckdb_file_is_no_directory(tmp_path: Path) -> None:
+    assert refusal_of(CSQ_DUCKDB_PATH=str(tmp_path)) == (
+        f"setting CSQ_DUCKDB_PATH: {tmp_path} is a directory. Name a file."
+    )
+
+
+@pytest.mark.parametrize("owner", ["ana", "team:", "team:a b", "ana@example", "a b@example.com"])
+def test_an_owner_is_an_address_or_a_team(owner: str) -> None:
+    assert refusal_of(CSQ_OWNERS=f"team:data,{owner}") == (
+        f'setting CSQ_OWNERS: "{owner}" is neither an e-mail address nor team:name. '
+        "Write for example team:data,ana@example.com."
+    )
+
+
+def test_the_lake_is_not_the_export() -> None:
+    assert refusal_of(CSQ_EXPORT_URL="s3://bucket/x/", CSQ_LAKE_URL="s3://bucket/x") == (
+        "setting CSQ_LAKE_URL: s3://bucket/x is where the export lies. "
+        "Keep decoded dumps elsewhere: nothing is ever written into the export."
+    )
+
+
+def test_the_snapshot_is_not_the_file_itself() -> None:
+    path = "/srv/w.duckdb"
+    assert refusal_of(CSQ_DUCKDB_PATH=path, CSQ_DUCKDB_SNAPSHOT_PATH=path) == (
+        "setting CSQ_DUCKDB_SNAPSHOT_PATH: /srv/w.duckdb is the DuckDB file itself. "
+        "Name another file for the copy."
+    )
+
+
+@pytest.mark.parametrize(
+    ("patterns", "skipped"),
+    [
+        ("", []),
+        ("users", ["users"]),
+        ("user*", ["user_migrations", "users"]),
+        ("*_click,users", ["sign_up_click", "users"]),
+        ("USERS,?sers", ["users"]),
+        ("[!u]*", ["sign_up_click", "pageviews"]),
+    ],
+)
+def test_tables_are_skipped_by_name_or_glob(patterns: str, skipped: list[str]) -> None:
+    settings = Settings.from_environment({"CSQ_SKIP_TABLES": patterns})
+    tables = ["user_migrations", "sign_up_click", "pageviews", "users"]
+    assert [table for table in tables if settings.skips(table)] == [
+        table for table in tables if table in skipped
+    ]
+
+
+def test_settings_that_are_changed_can_be_checked_again() -> None:
+    settings = Settings.from_environment({})
+    with pytest.raises(SettingsError, match="is where the export lies"):
+        replace(settings, lake_url=settings.export_url).checked()
+
+
+def test_dagster_home_is_the_variable_or_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        (folder / "dagster.yaml").write_text("")
+    monkeypatch.chdir(here)
+    assert dagster_home({}) == here
+    assert dagster_home({"DAGSTER_HOME": str(there)}) == there
+    monkeypatch.setenv("DAGSTER_HOME", str(there))
+    assert dagster_home() == there
+
+
+def test_a_home_without_dagster_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        dagster_home({"DAGSTER_HOME": str(tmp_path)})
+    assert str(refused.value) == (
+        f"setting DAGSTER_HOME: there is no dagster.yaml in {tmp_path}. "
+        "Run csq in the folder that has one, or set DAGSTER_HOME to it."
+    )
+
+
+def test_dagster_finds_its_home_where_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    set_default_dagster_home()
+    assert os.environ["DAGSTER_HOME"] == ""
+
+    (tmp_path / "dagster.yaml").write_text("")
+    set_default_dagster_home()
+    assert os.environ["DAGSTER_HOME"] == str(tmp_path)
+
+    monkeypatch.setenv("DAGSTER_HOME", "/elsewhere")
+    set_default_dagster_home()
+    assert os.environ["DAGSTER_HOME"] == "/elsewhere"
