@@ -1,0 +1,94 @@
+"""What was seen of an export."""
+
+import pytest
+
+from csq_assets.dataconnect.catalog import Catalog, SeenManifest, see_manifest
+from csq_assets.dataconnect.manifest import parse_manifest
+from csq_assets_tests.builders import encode_json
+from csq_assets_tests.dataconnect.seen import at, catalog, delivered, manifest, report
+
+
+@pytest.mark.edge(4)
+def test_dumps_are_in_numeric_order() -> None:
+    seen = catalog(manifest(1008461850), manifest(9), manifest(852))
+    assert list(seen.dumps()) == [9, 852, 1008461850]
+
+
+def test_of_two_manifests_with_one_id_the_one_written_later_counts() -> None:
+    earlier = manifest(12, "users", modified=at(6), name="sync_12.json")
+    later = manifest(12, "users", modified=at(7), name="again.json", content="b")
+    assert catalog(later, earlier).dumps() == catalog(earlier, later).dumps() == {12: later}
+
+
+def test_of_two_written_at_once_the_later_name_counts() -> None:
+    first, second = (manifest(12, name=name) for name in ("a.json", "b.json"))
+    assert catalog(second, first).dumps() == {12: second}
+
+
+def test_names_go_to_the_tables_of_lower_dumps_first() -> None:
+    names = catalog(manifest(13, "users", "a-b"), manifest(12, "a_b", "clicks")).names(
+        lambda _table: False
+    )
+    assert names.kept == ("a_b", "clicks", "users")
+    assert list(names.refused) == ["a-b"]
+
+
+def test_a_skipped_table_takes_no_name() -> None:
+    names = catalog(manifest(12, "a_b", "a-b")).names(lambda table: table == "a_b")
+    assert (names.kept, names.refused) == (("a-b",), {})
+
+
+def test_a_manifest_that_does_not_count_gives_no_names() -> None:
+    seen = catalog(
+        manifest(12, "a_b", modified=at(6), name="a.json"),
+        manifest(12, "a-b", modified=at(7), name="b.json"),
+    )
+    assert seen.names(lambda _table: False).kept == ("a-b",)
+
+
+def test_the_newest_report_finished_last() -> None:
+    newest = report("1", finish=at(8), start=at(1), modified=at(1))
+    others = [
+        report("2", finish=at(7), start=at(9), modified=at(9)),
+        report("3", finish=None, start=at(10), modified=at(10)),
+    ]
+    assert catalog(reports=[*others, newest]).newest_report() == newest
+
+
+def test_of_those_that_finished_at_once_the_newest_started_last_then_was_written_last() -> None:
+    finish = at(8)
+    reports = [
+        report("no start", finish=finish, modified=at(11)),
+        report("early", finish=finish, start=at(5), modified=at(10)),
+        report("late", finish=finish, start=at(6), modified=at(9)),
+        report("late, written again", finish=finish, start=at(6), modified=at(10)),
+    ]
+    assert catalog(reports=reports).newest_report() == reports[-1]
+    assert catalog(reports=reversed(reports[:-1])).newest_report() == reports[2]
+
+
+def test_a_report_that_cannot_be_read_is_never_the_newest() -> None:
+    good = report(finish=at(5))
+    broken = report("broken", None, modified=at(11), problem="not JSON")
+    assert catalog(reports=[good, broken]).newest_report() == good
+    assert catalog(reports=[broken]).newest_report() is None
+
+
+def test_nothing_was_seen_before_the_first_look() -> None:
+    seen = Catalog()
+    assert (seen.dumps(), seen.newest_report()) == ({}, None)
+    assert seen.names(lambda _table: False).kept == ()
+
+
+def test_a_manifest_is_seen_with_its_tables_and_its_definitions() -> None:
+    entries = [
+        {"name": name, "columns": [], "files": [], "incremental": True} for name in ("users", "a")
+    ]
+    document = {"dump_id": 12, "tables": entries}
+    plain = parse_manifest(encode_json(document))
+    defined = parse_manifest(encode_json({**document, "property_definitions": "s3://b/p.json"}))
+    here = delivered("manifests/sync_12.json")
+    assert see_manifest(here, "c0ffee", plain) == SeenManifest(
+        here, "c0ffee", 12, ("users", "a"), has_definitions=False
+    )
+    assert see_manifest(here, "c0ffee", defined).has_definitions
