@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from csq_assets.dataconnect.checks import Finding, Subject, export_asset
+from csq_assets.dataconnect.findings import Finding
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.ledger import TableRecord
 from csq_assets.dataconnect.overview import Overview
@@ -74,12 +74,12 @@ def summarize_check(asset: str, finding: Finding, partition: int | None) -> Chec
 
 
 def standing_checks(
-    overview: Overview, on_export: Iterable[tuple[Subject, Finding]]
+    overview: Overview, on_export: Iterable[tuple[str, Finding]]
 ) -> Iterator[CheckSummary]:
     """Every check that does not pass as things are: on the export, and on the newest partitions."""
-    for subject, finding in on_export:
+    for asset, finding in on_export:
         if not finding.passed:
-            yield summarize_check(export_asset(subject), finding, None)
+            yield summarize_check(asset, finding, None)
     for one in overview.standing_findings():
         yield summarize_check(raw_asset(one.table), one.finding, one.dump_id)
 

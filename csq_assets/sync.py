@@ -10,7 +10,8 @@ from filelock import FileLock, Timeout
 
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.checks import Severity, judge_export
+from csq_assets.dataconnect.checks import judge_export
+from csq_assets.dataconnect.findings import Severity
 from csq_assets.dataconnect.intake import Rules, Work, decide, takeable_tables
 from csq_assets.dataconnect.overview import Overview
 from csq_assets.dataconnect.tables import raw_asset

@@ -1,78 +1,27 @@
 """Every check: what it judges, its severity and its wording. Facts in, findings out."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Literal, TypeAlias
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.drift import ColumnDrift
+from csq_assets.dataconnect.findings import (
+    REGISTRY,
+    Finding,
+    Severity,
+    Verdict,
+    check,
+    checks_on,
+    judge,
+)
 from csq_assets.dataconnect.sync_report import SyncReport
+from csq_assets.dataconnect.tables import MANIFESTS_ASSET, SYNC_REPORTS_ASSET
+
+# Who imports the registry from here finds it filled.
+__all__ = ["REGISTRY", "Finding", "Severity", "checks_on", "judge", "judge_export"]
 
 OVERDUE_AFTER = timedelta(hours=1)
-
-
-class Severity(StrEnum):
-    """As Dagster has it."""
-
-    WARN = "WARN"
-    ERROR = "ERROR"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. `severity` says how bad it is where it did not pass."""
-
-    check: str
-    passed: bool
-    severity: Severity
-    description: str
-
-
-Subject: TypeAlias = Literal["sync_reports", "manifests", "raw"]
-Verdict: TypeAlias = tuple[bool, Severity, str]  # passed, severity, description
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A check as the UI lists it; `evaluate` takes the facts of its subject."""
-
-    name: str
-    on: Subject
-    description: str
-    evaluate: Callable[[Any], Verdict]
-
-    def judge(self, facts: Any) -> Finding:
-        return Finding(self.name, *self.evaluate(facts))
-
-
-REGISTRY: dict[str, Check] = {}
-
-
-def check(on: Subject) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
-    """Enter the function as a check on `on`: its name is the check's, its docstring what it says."""
-
-    def enter(evaluate: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
-        name = evaluate.__name__
-        REGISTRY[name] = Check(name, on, (evaluate.__doc__ or "").strip(), evaluate)
-        return evaluate
-
-    return enter
-
-
-def export_asset(subject: Subject) -> str:
-    """The asset that Contentsquare keeps, as a person writes its key."""
-    return f"csq/{subject}"
-
-
-def checks_on(subject: Subject) -> tuple[Check, ...]:
-    return tuple(entry for entry in REGISTRY.values() if entry.on == subject)
-
-
-def judge(subject: Subject, facts: Any) -> tuple[Finding, ...]:
-    """What every check on the subject finds."""
-    return tuple(entry.judge(facts) for entry in checks_on(subject))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +34,14 @@ class ReportFacts:
     now: datetime
 
 
-def judge_export(catalog: Catalog, now: datetime) -> Iterator[tuple[Subject, Finding]]:
-    """What the checks find on an export as it is; on reports nothing, where there are none."""
+def judge_export(catalog: Catalog, now: datetime) -> Iterator[tuple[str, Finding]]:
+    """What the checks find on an export as it is, by asset; on reports nothing without reports."""
     facts = _report_facts(catalog, now)
     if facts is not None:
         for finding in judge("sync_reports", facts):
-            yield "sync_reports", finding
+            yield SYNC_REPORTS_ASSET, finding
     for finding in judge("manifests", catalog.unreadable):
-        yield "manifests", finding
+        yield MANIFESTS_ASSET, finding
 
 
 def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
@@ -120,6 +69,37 @@ class RawFacts:
     extra: tuple[str, ...]  # columns of a file that the manifest does not name
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentFacts:
+    """A current table as it stands. `gap` is the failed dump that `held` wait behind.
+
+    `duplicated_keys` was counted over all rows if `judged_all`, else over those that changed.
+    """
+
+    has_key: bool
+    duplicated_keys: int
+    judged_all: bool
+    rows_delivered: int
+    rows_kept: int
+    duplicates_dropped: int
+    users_merged: int
+    gap: int | None
+    held: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFacts:
+    """The pairs of the newest `user_migrations`; the examples are some of those counted."""
+
+    pairs: int
+    refused: int
+    refused_examples: tuple[str, ...]
+    contested: int
+    contested_examples: tuple[int, ...]
+    cycles: int
+    cycle_examples: tuple[tuple[int, ...], ...]
 
 
 @check(on="sync_reports")
@@ -182,6 +162,62 @@ def keys_not_null(facts: RawFacts) -> Verdict:
         said = ", ".join(f"{column} is null in {count:,}" for column, count in facts.nulls.items())
         return False, Severity.WARN, f"{said} of {facts.rows:,} rows"
     return True, Severity.WARN, f"no null in the key of {facts.rows:,} rows"
+
+
+@check(on="current")
+def unique_key(facts: CurrentFacts) -> Verdict:
+    """No key occurs twice."""
+    where = "in the table" if facts.judged_all else "among the rows that changed"
+    if not facts.has_key:
+        return True, Severity.ERROR, "rows of this table have no key"
+    if facts.duplicated_keys:
+        return False, Severity.ERROR, f"{facts.duplicated_keys:,} keys occur twice {where}"
+    return True, Severity.ERROR, f"every key {where} occurs once"
+
+
+@check(on="current")
+def rows_reconcile(facts: CurrentFacts) -> Verdict:
+    """Every row that was delivered is kept, or was dropped as a duplicate, or merged."""
+    dropped = facts.duplicates_dropped + facts.users_merged
+    said = (
+        f"{facts.rows_delivered:,} rows delivered, {facts.rows_kept:,} kept, "
+        f"{dropped:,} dropped as duplicates"
+    )
+    lost = facts.rows_delivered - facts.rows_kept - dropped
+    if lost:
+        return False, Severity.ERROR, f"{said}: {lost:,} unaccounted for"
+    return True, Severity.ERROR, said
+
+
+@check(on="current")
+def no_gap(facts: CurrentFacts) -> Verdict:
+    """No increment is held behind a failed dump."""
+    if facts.held:
+        held = ", ".join(map(str, facts.held))
+        return False, Severity.ERROR, f"dump {held} is held behind dump {facts.gap}, which failed"
+    return True, Severity.ERROR, "nothing is held"
+
+
+@check(on="user_identity")
+def migrations_resolve(facts: IdentityFacts) -> Verdict:
+    """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
+    said = [
+        f"{count:,} {what} ({'; '.join(map(str, examples))})"
+        for count, what, examples in (
+            (facts.refused, "pairs cannot be cast and are left out", facts.refused_examples),
+            (
+                facts.contested,
+                "users have several targets, the last counts",
+                facts.contested_examples,
+            ),
+            (facts.cycles, "cycles end at their smallest id", facts.cycle_examples),
+        )
+        if count
+    ]
+    if said:
+        severity = Severity.ERROR if facts.refused else Severity.WARN
+        return False, severity, f"of {facts.pairs:,} pairs: {', '.join(said)}"
+    return True, Severity.ERROR, f"all {facts.pairs:,} pairs lead to one user each"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from csq_assets.dataconnect.checks import Finding
+from csq_assets.dataconnect.findings import Finding
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.dataconnect.plan import TableDumpState, TablePlan, plan_table
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS

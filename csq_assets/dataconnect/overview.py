@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.checks import Finding
+from csq_assets.dataconnect.findings import Finding
 from csq_assets.dataconnect.ledger import DumpRecord, TableRecord, plans
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS

@@ -62,9 +62,18 @@ def asset_name(table: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", table)
 
 
+SYNC_REPORTS_ASSET, MANIFESTS_ASSET = "csq/sync_reports", "csq/manifests"
+IDENTITY_ASSET, ALL_EVENTS_ASSET = "csq/user_identity", f"csq/current/{ALL_EVENTS}"
+
+
 def raw_asset(table: str) -> str:
     """The asset of a table's decoded dumps, as a person writes its key."""
     return f"csq/raw/{asset_name(table)}"
+
+
+def current_asset(table: str) -> str:
+    """The asset of a current table, as a person writes its key."""
+    return f"csq/current/{asset_name(table)}"
 
 
 def is_reserved_table(table: str) -> bool:

@@ -8,7 +8,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from csq_assets.dataconnect.checks import Finding, Subject, checks_on
+from csq_assets.dataconnect.checks import Finding, checks_on
+from csq_assets.dataconnect.findings import Subject
 
 
 def check_specs(

@@ -11,7 +11,7 @@ from csq_assets.dataconnect.checks import judge_export
 from csq_assets.defs import descriptions
 from csq_assets.defs.checks import check_specs, evaluations
 from csq_assets.defs.failures import as_failure
-from csq_assets.defs.keys import EXTERNAL_KEYS, MANIFESTS, SYNC_REPORTS
+from csq_assets.defs.keys import MANIFESTS, SYNC_REPORTS
 from csq_assets.defs.resources import ExportResource, LakeResource
 from csq_assets.errors import CsqError
 from csq_assets.lake.discovery import Discovery, discover
@@ -63,8 +63,8 @@ def build_external_checks() -> dg.AssetChecksDefinition:
             discovery = discover(export.open(), lake.open().documents)
         except CsqError as error:
             raise as_failure(error) from None
-        for subject, finding in judge_export(discovery.catalog, datetime.now(UTC)):
-            asset = EXTERNAL_KEYS[subject]
+        for name, finding in judge_export(discovery.catalog, datetime.now(UTC)):
+            asset = dg.AssetKey.from_user_string(name)
             if dg.AssetCheckKey(asset, finding.check) in context.selected_asset_check_keys:
                 yield dg.AssetCheckResult(
                     asset_key=asset,
@@ -85,7 +85,10 @@ def discovery_events(
     if discovery.new_manifests:
         events.append(_manifests_observation(discovery.new_manifests))
     findings = list(judge_export(discovery.catalog, now))
-    checks = [dg.AssetCheckKey(EXTERNAL_KEYS[on], finding.check) for on, finding in findings]
+    checks = [
+        dg.AssetCheckKey(dg.AssetKey.from_user_string(asset), finding.check)
+        for asset, finding in findings
+    ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
     for check, (_, finding) in zip(checks, findings, strict=True):
         record = latest.get(check)

@@ -2,8 +2,14 @@
 
 import dagster as dg
 
-from csq_assets.dataconnect.checks import Subject, export_asset
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset
+from csq_assets.dataconnect.tables import (
+    ALL_EVENTS_ASSET,
+    IDENTITY_ASSET,
+    MANIFESTS_ASSET,
+    SYNC_REPORTS_ASSET,
+    current_asset,
+    raw_asset,
+)
 
 CSQ_DUMPS = dg.DynamicPartitionsDefinition(name="csq_dumps")
 
@@ -15,9 +21,10 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
-SYNC_REPORTS = dg.AssetKey.from_user_string(export_asset("sync_reports"))
-MANIFESTS = dg.AssetKey.from_user_string(export_asset("manifests"))
-EXTERNAL_KEYS: dict[Subject, dg.AssetKey] = {"sync_reports": SYNC_REPORTS, "manifests": MANIFESTS}
+SYNC_REPORTS = dg.AssetKey.from_user_string(SYNC_REPORTS_ASSET)
+MANIFESTS = dg.AssetKey.from_user_string(MANIFESTS_ASSET)
+USER_IDENTITY = dg.AssetKey.from_user_string(IDENTITY_ASSET)
+ALL_EVENTS = dg.AssetKey.from_user_string(ALL_EVENTS_ASSET)
 
 
 def raw_key(table: str) -> dg.AssetKey:
@@ -25,7 +32,9 @@ def raw_key(table: str) -> dg.AssetKey:
     return dg.AssetKey.from_user_string(raw_asset(table))
 
 
-PROPERTY_DEFINITIONS_KEY = raw_key(PROPERTY_DEFINITIONS)
+def current_key(table: str) -> dg.AssetKey:
+    """A table as analysts query it."""
+    return dg.AssetKey.from_user_string(current_asset(table))
 
 
 def partition_key(dump_id: int) -> str:
