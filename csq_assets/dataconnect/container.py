@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import SEEK_END
 from typing import BinaryIO
 
 from csq_assets.dataconnect import codecs
@@ -98,7 +99,8 @@ class _Bytes:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._size = _size_of(file)
+        self._told_size: int | None = getattr(file, "size_bytes", None)
+        self._size = _measured(file) if self._told_size is None else self._told_size
         self._chunk = memoryview(b"")
         self._at = 0
         self.taken = 0
@@ -134,7 +136,10 @@ class _Bytes:
         raise FileError("damaged: an integer of more than 64 bits")
 
     def check_size(self) -> None:
-        if self._size is None or (self._size == self.taken and not self._read()):
+        if self._size is None:
+            return
+        more = self._told_size is not None and self._read() != b""
+        if self._size == self.taken and not more:
             return
         raise FileError(f"truncated or changed: {self.taken} bytes came, its size is {self._size}")
 
@@ -164,13 +169,10 @@ class _Bytes:
         return self.taken + len(self._chunk) - self._at
 
 
-def _size_of(file: BinaryIO) -> int | None:
-    told = getattr(file, "size_bytes", None)
-    if told is not None:
-        return int(told)
+def _measured(file: BinaryIO) -> int | None:
     if not file.seekable():
         return None
     here = file.tell()
-    end = file.seek(0, 2)
+    end = file.seek(0, SEEK_END)
     file.seek(here)
     return end - here

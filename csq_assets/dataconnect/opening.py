@@ -3,54 +3,55 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
-from typing import BinaryIO, TypeVar
+from typing import Protocol, TypeVar
 
 from csq_assets.errors import CsqError
 
-OpenFile = Callable[[str], BinaryIO]
 
+class Closable(Protocol):
+    """What must be closed after use."""
+
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Closable)
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @contextmanager
 def open_in_order(
-    paths: Sequence[str], open_file: OpenFile, *, ahead: int
-) -> Iterator[Iterator[tuple[str, BinaryIO]]]:
-    """Each of `paths` with its file, in order, while up to `ahead` more are being opened.
+    paths: Sequence[str], open_one: Callable[[str], C], *, ahead: int
+) -> Iterator[Iterator[C]]:
+    """What `open_one` gives for each of `paths`, in order, while up to `ahead` more are opened.
 
-    A file is closed when the next one is asked for, and every one when the context ends. What
-    `open_file` raises comes where its file would have come.
+    Each is closed when the next one is asked for, and all are when the context ends. What
+    `open_one` raises comes where its result would have come.
     """
     left = iter(paths)
-    opening: deque[tuple[str, Future[BinaryIO]]] = deque()
+    opening: deque[Future[C]] = deque()
     with ThreadPoolExecutor(ahead, thread_name_prefix="csq-open") as pool:
 
         def open_ahead() -> None:
             for path in islice(left, ahead - len(opening)):
-                opening.append((path, pool.submit(open_file, path)))
+                opening.append(pool.submit(open_one, path))
 
-        def files() -> Generator[tuple[str, BinaryIO]]:
+        def take() -> Generator[C]:
             open_ahead()
             while opening:
-                path, future = opening.popleft()
+                future = opening.popleft()
                 open_ahead()
-                try:
-                    file = future.result()
-                except CsqError as error:
-                    error.at(file=path)
-                    raise
-                with file:
-                    yield path, file
+                with closing(future.result()) as opened:
+                    yield opened
 
-        opened = files()
+        taken = take()
         try:
-            yield opened
+            yield taken
         finally:
-            opened.close()
-            for _, future in opening:
+            taken.close()
+            for future in opening:
                 if not future.cancel() and future.exception() is None:
                     future.result().close()
 

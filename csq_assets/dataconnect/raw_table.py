@@ -1,41 +1,29 @@
-"""One table of one dump -> the frames of its raw partition.
+"""One table of one dump: its files opened and judged, its columns settled, its rows handed on.
 
-Its files are read once, front to back, in the manifest's order, some blocks at a time: neither a
-file nor a partition is ever whole in memory.
 Source: contract.md, "Raw tables"; export-format.md, "The Avro files".
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import chain, islice
 from typing import TypeVar
 
-import polars as pl
-
 from csq_assets.dataconnect import tables
-from csq_assets.dataconnect.avro import Batch, column_type, decode
-from csq_assets.dataconnect.avro_file import AvroFile, read_headers
+from csq_assets.dataconnect.avro import REMEDY
+from csq_assets.dataconnect.avro_file import AvroFile, OpenFile
+from csq_assets.dataconnect.avro_schema import RecordSchema
 from csq_assets.dataconnect.manifest import TableDump
-from csq_assets.dataconnect.opening import OpenFile, map_in_order, open_in_order
-from csq_assets.dataconnect.raw_schema import DecodeTotals, FileColumn, RawSchema
-from csq_assets.errors import CsqError, FileError
-
-BATCH_BYTES = 4 * 1024 * 1024  # plain
-BATCH_CELLS = 1_000_000  # a null takes one byte in Avro, and sixteen in a frame
+from csq_assets.dataconnect.opening import open_in_order
+from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError
+from csq_assets.errors import CsqError, FileError, IdentifierError
 
 T = TypeVar("T")
-
-
-class UnknownColumnsError(Exception):
-    """A file brings columns that the partition's schema lacks: its writing must begin again.
-
-    `write_partition` sees to that. It is no CsqError, for nothing is wrong.
-    """
 
 
 def write_partition(
     dump: TableDump,
     open_file: OpenFile,
-    write: Callable[["RawPartition"], T],
+    write: Callable[[RawPartition], T],
     *,
     workers: int = 2,
     ahead: int = 8,
@@ -69,105 +57,6 @@ def write_partition(
         raise
 
 
-class RawPartition:
-    """The rows of one table of one dump: `schema` at once, then `frames()`, once.
-
-    Columns are the manifest's in its order, then those that only files have, first seen first, then
-    `_dump_id`, `_source_file` and `_source_row`. Rows are in manifest order: file, then row.
-    `totals` and `raw_schema` are whole when `frames()` has come to its end.
-    """
-
-    def __init__(
-        self, dump: TableDump, columns: Iterable[str], files: Iterator[AvroFile], workers: int
-    ) -> None:
-        self.dump = dump
-        self._columns = tuple(columns)
-        self._files = files
-        self._workers = workers
-        self._made: Generator[pl.DataFrame] | None = None
-        self._types: dict[str, set[str]] = {}
-        self._file_count = self._rows = self._bytes_read = 0
-        self._key_nulls = dict.fromkeys(tables.key_columns(dump.table, dump.columns), 0)
-
-    @property
-    def schema(self) -> pl.Schema:
-        """The columns of every frame, with their types."""
-        delivered = {name: column_type(name) for name in self._columns}
-        own = {tables.DUMP_ID: pl.Int64(), tables.SOURCE_FILE: pl.String()}
-        return pl.Schema({**delivered, **own, tables.SOURCE_ROW: pl.Int64()})
-
-    @property
-    def totals(self) -> DecodeTotals:
-        return DecodeTotals(self._file_count, self._rows, self._bytes_read, {**self._key_nulls})
-
-    @property
-    def raw_schema(self) -> RawSchema:
-        columns = tuple(FileColumn(name, tuple(sorted(seen))) for name, seen in self._types.items())
-        return RawSchema(self.dump.columns, columns if self.dump.files else None)
-
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows, some thousands at a time; no frame where there are no rows.
-
-        Raises FileError or IdentifierError for the first thing in manifest order that is wrong with
-        a file, naming it, and the row where that is known; UnknownColumnsError, see
-        `write_partition`.
-        """
-        self._made = map_in_order(self._frame, self._batches(), workers=self._workers)
-        for frame in self._made:
-            self._rows += frame.height
-            for column in self._key_nulls:
-                self._key_nulls[column] += frame.get_column(column).null_count()
-            if frame.height:
-                yield frame
-
-    def close(self) -> None:
-        """End the threads of a decoding that was not taken to its end."""
-        if self._made is not None:
-            self._made.close()
-
-    def _batches(self) -> Iterator[Batch]:
-        batch: Batch | None = None
-        width = len(self._columns)
-        try:
-            for file in self._files:
-                self._admit(file)
-                if batch is not None and not batch.schema.reads_like(file.schema):
-                    yield batch
-                    batch = None
-                for block in file.blocks():
-                    batch = batch or Batch(file.schema)
-                    batch.add(file.path, block)
-                    if batch.plain_size >= BATCH_BYTES or batch.rows * width >= BATCH_CELLS:
-                        yield batch
-                        batch = None
-                self._bytes_read += file.bytes_read
-        except CsqError:
-            if batch is not None:  # what is wrong in it comes first in manifest order
-                yield batch
-            raise
-        if batch is not None:
-            yield batch
-
-    def _admit(self, file: AvroFile) -> None:
-        if not set(file.schema.columns) <= set(self._columns):
-            raise UnknownColumnsError
-        self._file_count += 1
-        for field in file.schema.fields:
-            self._types.setdefault(field.name, set()).add(field.type_name)
-
-    def _frame(self, batch: Batch) -> pl.DataFrame:
-        """A batch in the partition's columns."""
-        decoded = {column.name: column for column in decode(batch).get_columns()}
-        columns = [
-            decoded[name]
-            if name in decoded
-            else _repeated(name, None, batch.rows, column_type(name))
-            for name in self._columns
-        ]
-        columns.append(_repeated(tables.DUMP_ID, self.dump.dump_id, batch.rows, pl.Int64()))
-        return pl.DataFrame([*columns, *_origin(batch)])
-
-
 def _attempt(
     dump: TableDump,
     open_file: OpenFile,
@@ -176,19 +65,49 @@ def _attempt(
     workers: int,
     ahead: int,
 ) -> T:
-    with open_in_order(dump.files, open_file, ahead=ahead) as opened:
-        files = read_headers(dump, opened)
-        if columns is None:
-            first = next(files, None)
-            files = files if first is None else _chained(first, files)
-            columns = dump.columns if first is None else _united(dump, [first])
-        with closing(RawPartition(dump, columns, files, workers)) as partition:
+    with _open_files(dump, open_file, ahead) as files:
+        # Mostly the first file has all the columns, so that nothing has to begin again.
+        first = [] if columns is not None else list(islice(files, 1))
+        settled = columns if columns is not None else _united(dump, first)
+        rows = RawPartition(dump, settled, chain(first, files), workers)
+        with closing(rows) as partition:
             return write(partition)
 
 
 def _all_columns(dump: TableDump, open_file: OpenFile, ahead: int) -> tuple[str, ...]:
-    with open_in_order(dump.files, open_file, ahead=ahead) as opened:
-        return _united(dump, read_headers(dump, opened))
+    with _open_files(dump, open_file, ahead) as files:
+        return _united(dump, files)
+
+
+@contextmanager
+def _open_files(dump: TableDump, open_file: OpenFile, ahead: int) -> Iterator[Iterator[AvroFile]]:
+    """The dump's files in order, their headers read, each fit for the table."""
+    fit = set[RecordSchema]()
+
+    def admit(file: AvroFile) -> AvroFile:
+        if file.schema not in fit:
+            _refuse_unfit(dump, file)
+            fit.add(file.schema)
+        return file
+
+    opened = open_in_order(dump.files, lambda path: AvroFile(path, open_file), ahead=ahead)
+    with opened as files:
+        yield map(admit, files)
+
+
+def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
+    for key in tables.key_columns(dump.table, dump.columns):
+        if key not in file.schema.columns:
+            raise IdentifierError(
+                "the file has no such column, and the table's key needs it",
+                where={"file": file.path, "column": key},
+                remedy=REMEDY,
+            )
+    try:
+        tables.refuse_reserved_columns(dump, file.schema.columns)
+    except CsqError as error:
+        error.at(file=file.path)
+        raise
 
 
 def _united(dump: TableDump, files: Iterable[AvroFile]) -> tuple[str, ...]:
@@ -196,28 +115,3 @@ def _united(dump: TableDump, files: Iterable[AvroFile]) -> tuple[str, ...]:
     for file in files:
         columns.update(dict.fromkeys(file.schema.columns))
     return tuple(columns)
-
-
-def _chained(first: AvroFile, files: Iterator[AvroFile]) -> Iterator[AvroFile]:
-    yield first
-    yield from files
-
-
-def _origin(batch: Batch) -> tuple[pl.Series, pl.Series]:
-    """`_source_file` and `_source_row` of a batch."""
-    files: list[pl.Series] = []
-    rows: list[pl.Series] = []
-    for run in batch.runs():
-        end = run.first_row + run.rows
-        files.append(_repeated(tables.SOURCE_FILE, run.file, run.rows, pl.String()))
-        rows.append(pl.int_range(run.first_row, end, dtype=pl.Int64, eager=True))
-    if not files:
-        return pl.Series(tables.SOURCE_FILE, [], pl.String), pl.Series(
-            tables.SOURCE_ROW, [], pl.Int64
-        )
-    row = pl.concat(rows, rechunk=True).rename(tables.SOURCE_ROW)
-    return pl.concat(files, rechunk=True), row
-
-
-def _repeated(name: str, value: str | int | None, rows: int, dtype: pl.DataType) -> pl.Series:
-    return pl.Series(name, [value], dtype=dtype).new_from_index(0, rows)
