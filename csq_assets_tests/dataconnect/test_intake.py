@@ -1,6 +1,6 @@
 """Which dumps are taken now, and which wait."""
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,7 +27,7 @@ def intake(
     seen: Catalog,
     taken: dict[int, DumpRecord] | None = None,
     *,
-    lost: Set[tuple[str, int]] = frozenset(),
+    lost: AbstractSet[tuple[str, int]] = frozenset(),
     now: datetime = NOON,
     skip: tuple[str, ...] = (),
     may_retry: bool = True,
