@@ -103,10 +103,15 @@ class DirectoryStore:
             path.parent.rmdir()
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
-        return pl.read_parquet_metadata(self._path(key))
+        return pl.read_parquet_metadata(self._existing(key))
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
-        return pl.scan_parquet(self._path(key), glob=False)
+        return pl.scan_parquet(self._existing(key), glob=False)
+
+    def _existing(self, key: str) -> Path:
+        if self.stat(key) is None:  # Polars tells that in several ways
+            raise FileNotFoundError(key)
+        return self._path(key)
 
     def _path(self, key: str) -> Path:
         # Not `root / key`: a key that begins with a slash would leave the directory.

@@ -1,0 +1,500 @@
+"""What a place for objects can do, over a directory and over a bucket."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import boto3
+import polars as pl
+import pytest
+
+from csq_assets.aws import s3_client
+from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.lake.bucket import BucketStore
+from csq_assets.lake.directory import DirectoryStore
+from csq_assets.lake.objects import ObjectStore
+
+
+def keys(objects: ObjectStore, prefix: str = "") -> list[str]:
+    return sorted(found.key for found in objects.list(prefix))
+
+
+def put_parquet(objects: ObjectStore, key: str, frame: pl.DataFrame) -> None:
+    with objects.staging() as folder:
+        frame.write_parquet(folder / "x", metadata={"said": "größer"})
+        objects.publish(folder / "x", key)
+
+
+def test_an_object_is_what_was_put(objects: ObjectStore) -> None:
+    objects.put("a/b.json", b"first")
+    objects.put("a/b.json", b"\x00second")
+    assert objects.read("a/b.json") == b"\x00second"
+    with objects.open("a/b.json") as file:
+        assert (file.read(), file.seek(1), file.read(3)) == (b"\x00second", 1, b"sec")
+    stat = objects.stat("a/b.json")
+    assert stat is not None
+    assert list(objects.list("a/")) == [stat]
+    assert (stat.key, stat.size_bytes) == ("a/b.json", 7)
+    assert abs(stat.modified.timestamp() - time.time()) < 3600
+
+
+def test_an_object_with_other_bytes_has_another_etag(objects: ObjectStore) -> None:
+    objects.put("a", b"first")
+    before = objects.stat("a")
+    objects.put("a", b"other!")
+    after = objects.stat("a")
+    assert before is not None
+    assert after is not None
+    assert before.etag != after.etag
+
+
+def test_a_large_object_comes_whole(objects: ObjectStore) -> None:
+    body = os.urandom(1024) * 9 * 1024
+    objects.put("large", body)
+    with objects.open("large") as file:
+        assert file.read() == body
+
+
+def test_objects_are_listed_below_a_folder_alone(objects: ObjectStore) -> None:
+    assert keys(objects) == []
+    for key in ("a/1", "a/b/2", "ab/3", "4"):
+        objects.put(key, b"")
+    assert keys(objects, "a/") == ["a/1", "a/b/2"]
+    assert keys(objects, "c/") == keys(objects, "4/") == []
+
+
+@pytest.mark.parametrize("key", ["gone", "gone/too", "here/below"])
+def test_what_is_not_there_is_missing(objects: ObjectStore, key: str) -> None:
+    objects.put("here", b"")
+    assert objects.stat(key) is None
+    for reach in (objects.open, objects.read, objects.parquet_metadata):
+        with pytest.raises(FileNotFoundError):
+            reach(key)
+    with pytest.raises(FileNotFoundError):
+        objects.scan_parquet(key).collect()
+    objects.delete(key)
+    assert objects.read("here") == b""
+
+
+def test_a_folder_is_no_object(objects: ObjectStore) -> None:
+    objects.put("folder/object", b"")
+    assert objects.stat("folder") is None
+    with pytest.raises(FileNotFoundError):
+        objects.read("folder")
+    with pytest.raises(FileNotFoundError):
+        objects.open("folder")
+
+
+def test_a_deleted_object_is_gone_and_its_neighbour_stays(objects: ObjectStore) -> None:
+    objects.put("folder/1", b"")
+    objects.put("folder/2", b"")
+    objects.delete("folder/1")
+    assert keys(objects, "folder/") == ["folder/2"]
+    objects.delete("folder/2")
+    assert keys(objects, "folder/") == []
+    objects.put("folder/3", b"")
+    assert keys(objects, "folder/") == ["folder/3"]
+
+
+@pytest.mark.edge(20)
+def test_keys_are_used_as_they_are(objects: ObjectStore, tmp_path: Path) -> None:
+    plain = ["a b+c.x", "a%20b", "größe/ß=1/日.x", "[a]*?{b}", "a\\b'\"", "~", "a?b#c&d"]
+    for key in (*plain, "x//y", "/etc/x"):
+        objects.put(key, key.encode())
+    for key in (*plain, "x//y", "/etc/x"):
+        stat = objects.stat(key)
+        assert stat is not None
+        assert (stat.key, objects.read(key)) == (key, key.encode())
+    assert set(plain) <= set(keys(objects))
+    assert {path.name for path in tmp_path.iterdir()} <= {"my lake"}
+
+
+def test_a_key_that_begins_with_a_slash_does_not_leave_the_directory(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"secret")
+    root = tmp_path / "root"
+    root.mkdir()
+    objects = DirectoryStore(root, setting="CSQ_EXPORT_URL", must_exist=True)
+    assert objects.stat(str(outside)) is None
+    with pytest.raises(FileNotFoundError):
+        objects.read(str(outside))
+    with pytest.raises(FileNotFoundError):
+        objects.open(str(outside))
+
+
+def test_a_published_file_replaces_the_object_and_staging_is_gone(objects: ObjectStore) -> None:
+    objects.put("raw/x", b"earlier")
+    with objects.staging() as folder:
+        assert list(folder.iterdir()) == []
+        (folder / "new").write_bytes(b"later")
+        assert objects.read("raw/x") == b"earlier"
+        objects.publish(folder / "new", "raw/x")
+        assert objects.read("raw/x") == b"later"
+        (folder / "left").write_bytes(b"")
+    assert not folder.exists()
+    assert keys(objects) == ["raw/x"]
+
+
+def test_what_fails_on_its_way_leaves_the_object_as_it_was(objects: ObjectStore) -> None:
+    objects.put("raw/x", b"earlier")
+
+    def fail() -> None:
+        with objects.staging() as folder:
+            (folder / "new").write_bytes(b"half")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        fail()
+    assert (keys(objects), objects.read("raw/x")) == (["raw/x"], b"earlier")
+
+
+def test_parquet_is_read_in_place(objects: ObjectStore) -> None:
+    frame = pl.DataFrame({"user_id": [1, None], "plan": ["größer", None]})
+    key = "raw/a b%2F[x]/dump_id=7/data.parquet"
+    put_parquet(objects, key, frame)
+    assert objects.parquet_metadata(key)["said"] == "größer"
+    assert objects.scan_parquet(key).collect().equals(frame)
+    assert objects.scan_parquet(key).select("plan").head(1).collect().to_dicts() == [
+        {"plan": "größer"}
+    ]
+
+
+def test_places_are_called_as_a_person_would(tmp_path: Path) -> None:
+    directory = DirectoryStore(tmp_path, setting="CSQ_LAKE_URL", must_exist=True)
+    assert directory.url == str(tmp_path)
+    assert BucketStore(None, "customer", setting="CSQ_LAKE_URL").url == "s3://customer"
+    assert BucketStore(None, "customer", "a/b", setting="CSQ_LAKE_URL").url == "s3://customer/a/b"
+
+
+# A directory
+
+
+def test_a_directory_that_must_exist_is_not_made_by_looking(tmp_path: Path) -> None:
+    root = tmp_path / "export"
+    objects = DirectoryStore(root, setting="CSQ_EXPORT_URL", must_exist=True)
+    with pytest.raises(SettingsError) as refused:
+        keys(objects)
+    assert str(refused.value) == (
+        f"setting CSQ_EXPORT_URL: there is no directory {root}. "
+        "Create it, or set CSQ_EXPORT_URL to where the files are."
+    )
+    assert not root.exists()
+
+
+def test_a_link_that_leads_nowhere_is_no_object(directory_objects: DirectoryStore) -> None:
+    directory_objects.put("a/here", b"")
+    (directory_objects.root / "a/gone").symlink_to("nowhere")
+    assert keys(directory_objects, "a/") == ["a/here"]
+
+
+def link_to_itself(root: Path) -> None:
+    root.mkdir(exist_ok=True)
+    (root / "loop").symlink_to("loop")
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda objects: objects.read("loop"),
+        lambda objects: objects.open("loop"),
+        lambda objects: objects.stat("loop"),
+        lambda objects: list(objects.list("")),
+        lambda objects: list(objects.list("loop/")),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_setting(
+    directory_objects: DirectoryStore, reach: Callable[[ObjectStore], object]
+) -> None:
+    link_to_itself(directory_objects.root)
+    with pytest.raises(StorageError) as refused:
+        reach(directory_objects)
+    said = str(refused.value)
+    assert said.startswith(str(directory_objects.root))
+    assert said.endswith(
+        ": Too many levels of symbolic links. "
+        "Check the folder that CSQ_LAKE_URL names, its rights and its disk."
+    )
+
+
+def test_a_name_that_is_too_long_is_told(directory_objects: DirectoryStore) -> None:
+    directory_objects.put("here", b"")
+    for reach in (directory_objects.read, directory_objects.open, directory_objects.stat):
+        with pytest.raises(StorageError, match="File name too long"):
+            reach("x" * 300)
+
+
+def test_writing_where_a_file_is_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    lake = DirectoryStore(tmp_path / "file", setting="CSQ_LAKE_URL", must_exist=False)
+    with pytest.raises(StorageError, match="Check the folder that CSQ_LAKE_URL names"):
+        lake.put("a", b"")
+    lake = DirectoryStore(tmp_path, setting="CSQ_LAKE_URL", must_exist=False)
+    with pytest.raises(StorageError, match=r"file/a: (File exists|Not a directory)\. Check"):
+        lake.put("file/a", b"")
+    lake.put("folder/a", b"")
+    with pytest.raises(StorageError, match=r"folder: Is a directory\. Check"):
+        lake.put("folder", b"")
+    with pytest.raises(StorageError, match=r"folder: (Is a directory|Operation not permitted)\."):
+        lake.delete("folder")
+    assert keys(lake) == ["file", "folder/a"]
+
+
+def test_what_killed_processes_left_is_swept_a_day_after(
+    directory_objects: DirectoryStore,
+) -> None:
+    staging = directory_objects.root / ".staging"
+    for name, hours in (("left", 25), ("at work", 23)):
+        (staging / name).mkdir(parents=True)
+        (staging / name / "data.parquet").write_bytes(b"half")
+        then = time.time() - hours * 3600
+        os.utime(staging / name, (then, then))
+    directory_objects.put("a", b"")
+    assert [path.name for path in staging.iterdir()] == ["at work"]
+
+
+# A bucket
+
+
+def refusal(reach: Callable[[], object]) -> CsqError:
+    with pytest.raises(CsqError) as refused:
+        reach()
+    return refused.value
+
+
+@contextmanager
+def bucket(name: str = "customer", prefix: str = "") -> Iterator[BucketStore]:
+    client = boto3.Session().client("s3")
+    try:
+        yield BucketStore(client, name, prefix, setting="CSQ_EXPORT_URL")
+    finally:
+        client.close()
+
+
+@pytest.mark.s3
+def test_a_bucket_that_does_not_exist_is_a_wrong_setting(s3_environment: str) -> None:
+    assert s3_environment
+    with bucket("nowhere") as objects:
+        refused = refusal(lambda: keys(objects))
+        assert isinstance(refused, SettingsError)
+        assert str(refused) == (
+            'setting CSQ_EXPORT_URL: there is no bucket "nowhere". '
+            "Correct the bucket's name in CSQ_EXPORT_URL, or AWS_ENDPOINT_URL_S3."
+        )
+        assert str(refusal(lambda: objects.put("a", b""))) == str(refused)
+        with objects.staging() as folder:
+            (folder / "a").write_bytes(b"")
+            assert str(refusal(lambda: objects.publish(folder / "a", "a"))) == str(refused)
+
+
+def deny(client: Any, *actions: str) -> None:
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": ["arn:aws:s3:::customer", "arn:aws:s3:::customer/*"],
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    client.put_bucket_policy(Bucket="customer", Policy=json.dumps(policy))
+
+
+@pytest.mark.s3
+def test_an_object_that_may_not_be_read_is_told_with_the_right(
+    s3_client: Any, s3_objects: BucketStore
+) -> None:
+    s3_objects.put("a", b"")
+    deny(s3_client, "s3:GetObject", "s3:HeadObject")
+    for reach in (s3_objects.read, s3_objects.open, s3_objects.stat):
+        refused = refusal(lambda reach=reach: reach("a"))
+        assert isinstance(refused, StorageError)
+        assert str(refused) == (
+            "no right to s3://customer/my lake/é/a, or it does not exist. Allow s3:GetObject on it, "
+            "and s3:ListBucket so that a missing object can be told from a forbidden one."
+        )
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Answers everything alike, as a server of S3 does."""
+
+    status, body, promised = 200, b"", 0
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(self.promised or len(self.body)))
+        self.send_header("ETag", '"e"')
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(self.body)
+
+    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815  # the server asks for these names
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def answer(
+    s3_environment: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., BucketStore]]:
+    """Gives a bucket whose server answers every request with one error, or cuts it short."""
+    assert s3_environment
+    handler = type("Answers", (_Answers,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    with bucket() as objects:
+
+        def prepare(status: int, code: str = "", *, cut_off: bool = False) -> BucketStore:
+            handler.status = status
+            xml = f"<Error><Code>{code}</Code><Message>It says so.</Message></Error>"
+            handler.body = b"only so much" if cut_off else xml.encode()
+            handler.promised = 1_000 if cut_off else 0
+            return objects
+
+        yield prepare
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (400, "ExpiredToken")],
+)
+def test_wrong_credentials_are_a_wrong_setting(
+    answer: Callable[..., BucketStore], status: int, code: str
+) -> None:
+    objects = answer(status, code)
+    for reach in (lambda: keys(objects), lambda: objects.read("a"), lambda: objects.put("a", b"")):
+        refused = refusal(reach)
+        assert isinstance(refused, SettingsError)
+        assert str(refused) == (
+            f"setting AWS_ACCESS_KEY_ID: the AWS credentials are refused ({code}). "
+            "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        )
+
+
+@pytest.mark.s3
+def test_a_place_that_may_not_be_listed_is_a_wrong_setting(
+    answer: Callable[..., BucketStore],
+) -> None:
+    objects = answer(403, "AccessDenied")
+    refused = refusal(lambda: keys(objects, "manifests/"))
+    assert isinstance(refused, SettingsError)
+    assert str(refused) == (
+        "setting CSQ_EXPORT_URL: no right to list s3://customer/manifests/. "
+        "Allow s3:ListBucket on the bucket (README, Your own bucket)."
+    )
+
+
+@pytest.mark.s3
+def test_any_other_answer_may_be_mended_by_another_try(answer: Callable[..., BucketStore]) -> None:
+    refused = refusal(lambda: answer(500, "InternalError").read("a"))
+    assert isinstance(refused, StorageError)
+    assert str(refused) == (
+        "s3://customer/a: An error occurred (InternalError) when calling the GetObject operation "
+        "(reached max retries: 0): It says so. Run csq sync again."
+    )
+
+
+@pytest.mark.s3
+def test_an_answer_that_breaks_off_is_never_taken_for_the_object(
+    answer: Callable[..., BucketStore],
+) -> None:
+    objects = answer(200, cut_off=True)
+    for reach in (objects.read, objects.open):
+        refused = refusal(lambda reach=reach: reach("a"))
+        assert isinstance(refused, StorageError)
+        assert str(refused).startswith("s3://customer/a cannot be reached: ")
+        assert (
+            refused.remedy == "Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again."
+        )
+
+
+@pytest.mark.s3
+def test_a_server_that_is_down_is_told_with_its_address(
+    s3_environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert s3_environment
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server.server_close()  # so nobody listens on its port
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with bucket() as objects:
+        refused = refusal(lambda: objects.read("a"))
+        assert isinstance(refused, StorageError)
+        assert str(refused) == (
+            "s3://customer/a cannot be reached: Could not connect to the endpoint URL: "
+            f'"{address}/customer/a". Check the network and AWS_ENDPOINT_URL_S3, then run csq sync '
+            "again."
+        )
+
+
+@pytest.mark.s3
+def test_without_credentials_the_variables_are_named(
+    s3_environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert s3_environment
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with bucket() as objects:
+        refused = refusal(lambda: keys(objects))
+    assert isinstance(refused, SettingsError)
+    assert str(refused) == (
+        "setting AWS_ACCESS_KEY_ID: no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where a role gives them."
+    )
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"AWS_PROFILE": "nobody"},
+            "setting AWS_PROFILE: The config profile (nobody) could not be found",
+        ),
+        (
+            {"AWS_SECRET_ACCESS_KEY": None},
+            (
+                "setting AWS_ACCESS_KEY_ID: Partial credentials found in env, missing: "
+                "AWS_SECRET_ACCESS_KEY"
+            ),
+        ),
+        (
+            {"AWS_DEFAULT_REGION": "the moon"},
+            (
+                "setting AWS_DEFAULT_REGION: Provided region_name 'the moon' doesn't match a "
+                "supported format"
+            ),
+        ),
+        (
+            {"AWS_ENDPOINT_URL_S3": "localhost"},
+            "setting AWS_ENDPOINT_URL_S3: Invalid endpoint: localhost",
+        ),
+    ],
+)
+def test_a_variable_of_the_sdk_that_is_wrong_is_named(
+    s3_environment: str,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, str | None],
+    said: str,
+) -> None:
+    assert s3_environment
+    for name, value in changes.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    refused = refusal(s3_client)
+    assert isinstance(refused, SettingsError)
+    assert str(refused) == f"{said}. {refused.remedy}"
+    assert refused.remedy
