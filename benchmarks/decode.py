@@ -4,12 +4,14 @@
 
 Made-up pageviews of 20 columns in ten snappy files. Each contestant runs in a process of its own,
 three times, and its best run counts: seconds after imports, peak memory over what importing takes.
-The limit is what nobody can avoid on one core: decompressing the blocks, and writing a frame of these
-rows, which is there already, as Parquet. fastavro gets one file of the ten, its seconds times ten.
+They have one core each where it does not say two. The limit is what nobody can avoid: decompressing
+the blocks, and writing a frame of these rows, which is there already, as Parquet. fastavro gets one
+file of the ten, its seconds times ten.
 """
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -35,6 +37,7 @@ from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 
 FILES, SMALL_ROWS, WIDE_COLUMNS = 10, 500, 1_000
 LEVEL = 1  # of zstd, for everyone
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 IDS = ("event_id", "user_id", "session_id")
 TEXTS = (
     *("time", "type", "library", "platform", "device_type", "country", "region", "city", "ip"),
@@ -155,8 +158,7 @@ def prepare_limit(folder: Path, out: Path) -> Callable[[], int]:
 
 CONTESTANTS: dict[str, Callable[[Path, Path], Callable[[], int]]] = {
     "fastavro": prepare_fastavro,
-    "one worker": partial(prepare_ours, workers=1),
-    "two workers": partial(prepare_ours, workers=2),
+    "ours": partial(prepare_ours, workers=2),
     "limit": prepare_limit,
 }
 
@@ -178,8 +180,10 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure(name: str, folder: Path, out: Path) -> Measured:
+def measure(name: str, folder: Path, out: Path, *, cores: int = 1) -> Measured:
     """The best of three runs, since others use the machine too; of memory the worst."""
+    if hasattr(os, "sched_setaffinity"):  # inherited by the run; macOS gives it every core
+        os.sched_setaffinity(0, CORES[:cores])
     command = (sys.executable, __file__, "--compete", name, str(folder), str(out))
     answers = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in "123"]
     runs = [Measured(**json.loads(answer.stdout)) for answer in answers]
@@ -214,11 +218,11 @@ def report(folder: Path, rows: int, small_files: int) -> None:
         make_wide_files(wide, FILES, rows // 20)
     with console.status("decoding them"):
         plain = measure("fastavro", many, folder / "fastavro")
-        one = measure("one worker", many, folder / "ready.parquet")
-        two = measure("two workers", many, folder / "two.parquet")
+        one = measure("ours", many, folder / "ready.parquet")
+        two = measure("ours", many, folder / "two.parquet", cores=2)
         limit = measure("limit", many, folder / "limit.parquet")
-        tiny = measure("two workers", small, folder / "small.parquet")
-        broad = measure("two workers", wide, folder / "wide.parquet")
+        tiny = measure("ours", small, folder / "small.parquet", cores=2)
+        broad = measure("ours", wide, folder / "wide.parquet", cores=2)
     assert one.rows == two.rows == limit.rows == FILES * plain.rows == FILES * rows
     assert tiny.rows == small_files * SMALL_ROWS
     assert broad.rows == FILES * (rows // 20)
@@ -230,11 +234,11 @@ def report(folder: Path, rows: int, small_files: int) -> None:
     runs = Table("run", "rows", "CPU s", "wall s", "rows/s", "peak MB")
     for name, run, times in (
         ("fastavro, dictionaries to a frame, times 10", plain, FILES),
-        ("ours to Parquet, one worker", one, 1),
-        ("ours to Parquet, two workers", two, 1),
+        ("ours to Parquet, one core", one, 1),
+        ("ours to Parquet, two cores", two, 1),
         ("limit: decompress, write Parquet", limit, 1),
-        (f"ours, {small_files:,} files of {SMALL_ROWS}", tiny, 1),
-        (f"ours, {WIDE_COLUMNS:,} columns, nearly all null", broad, 1),
+        (f"ours, {small_files:,} files of {SMALL_ROWS}, two cores", tiny, 1),
+        (f"ours, {WIDE_COLUMNS:,} columns, mostly null, two cores", broad, 1),
     ):
         cpu, wall = run.cpu_seconds * times, run.wall_seconds * times
         cells = (f"{cpu:.2f}", f"{wall:.2f}", f"{run.rows * times / wall:,.0f}")
@@ -242,7 +246,7 @@ def report(folder: Path, rows: int, small_files: int) -> None:
     goals = Table("goal", "", "reached")
     goals.add_row("times fastavro's dictionaries, CPU", ">= 8", f"{times_fastavro:.1f}")
     goals.add_row("times the limit, CPU", "<= 3", f"{times_limit:.2f}")
-    goals.add_row("two workers, times one, wall", ">= 1.8", f"{both:.2f}")
+    goals.add_row("two cores, times one, wall", ">= 1.8", f"{both:.2f}")
     goals.add_row("peak over imports, MB", "<= 600", f"{max(two.peak_mb, broad.peak_mb):.0f}")
     goals.add_row("small file, ms", "<= 1", f"{per_file_ms:.2f}")
     for table in (runs, goals):
