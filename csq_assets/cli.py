@@ -62,6 +62,21 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+def rebuild(*, tables: tuple[str, ...]) -> None:
+    """Drop current tables and replay them from the lake; all, if none is named."""
+    settings = Settings.from_environment()
+    with _instance() as instance:
+        from csq_assets.console import SyncProgress, show_rebuild
+        from csq_assets.sync import run_rebuild
+
+        with SyncProgress() as progress:
+            summary = run_rebuild(settings, instance, progress, tables=tables)
+    show_rebuild(summary)
+    sys.exit(summary.exit_code)
+
+
+@cli.command()
 @_JSON
 def status(*, as_json: bool) -> None:
     """Dumps, tables, the last and the next sync, failing checks."""

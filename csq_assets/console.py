@@ -12,7 +12,6 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from csq_assets.doctor import Probe
-    from csq_assets.lake.decoding import Outcome
     from csq_assets.sample import SampleSummary
     from csq_assets.settings import Settings
     from csq_assets.status import Status
@@ -31,7 +30,7 @@ class SyncProgress:
 
     def __init__(self) -> None:
         self._progress = Progress(
-            TextColumn("decoding"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[now]}"),
@@ -53,17 +52,16 @@ class SyncProgress:
     ) -> None:
         self._progress.stop()
 
-    def starts(self, tables: int) -> None:
-        self._task = self._progress.add_task("decoding", total=tables, now="")
+    def starts(self, what: str, steps: int) -> None:
+        self._task = self._progress.add_task(what, total=steps, now="")
 
-    def decoded(self, outcome: "Outcome") -> None:
+    def advances(self, what: str) -> None:
         if self._task is not None:
-            now = f"dump {outcome.dump_id} {outcome.table}"
-            self._progress.update(self._task, advance=1, now=now)
+            self._progress.update(self._task, advance=1, now=what)
 
 
 def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
-    """What came, what did not pass, what failed; so that the last line is the most important."""
+    """What came and what waits, what did not pass, what failed."""
     if summary.dumps:
         _say(f"{_count(len(summary.dumps), 'dump')} from {settings.export_url}")
         _show_rows(
@@ -75,6 +73,20 @@ def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
         _say(f"Nothing pending in {settings.export_url}.")
     if summary.waiting:
         _say(f"{_dumps(summary.waiting)} wait: {summary.wait_reason}.")
+    _show_outcome(summary)
+
+
+def show_rebuild(summary: "SyncSummary") -> None:
+    """What was replayed, and what its checks say."""
+    prefix = "csq/current/"
+    assets = dict.fromkeys(check.asset for check in summary.checks)
+    tables = [asset.removeprefix(prefix) for asset in assets if asset.startswith(prefix)]
+    _say(f"Rebuilt {', '.join(tables) or 'nothing'}.")
+    _show_outcome(summary)
+
+
+def _show_outcome(summary: "SyncSummary") -> None:
+    """Checks, then failures: the last line is the most important."""
     if summary.checks:
         passed = sum(check.passed for check in summary.checks)
         _say(f"{passed} of {_count(len(summary.checks), 'check')} passed.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from csq_assets.errors import SettingsError
 
-_SCHEMAS_IN_DUCKDB = ("csq", "csq_meta")
+_SCHEMAS_IN_DUCKDB = ("csq", "csq_meta", "csq_rows", "csq_ledger")
 
 
 def _setting(variable: str, default: str | None, meaning: str) -> Any:
@@ -47,6 +47,11 @@ class Settings:
         "where a copy of it is put after each sync, replaced by rename, for readers that stay "
         "connected",
     )
+    duckdb_memory_limit: str = _setting(
+        "CSQ_DUCKDB_MEMORY_LIMIT",
+        "2GB",
+        "how much memory DuckDB may take; what does not fit spills to disk beside its file",
+    )
     owners: tuple[str, ...] = _setting(
         "CSQ_OWNERS",
         None,
@@ -76,6 +81,7 @@ class Settings:
             duckdb_snapshot_path=(
                 _duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot) if snapshot else None
             ),
+            duckdb_memory_limit=_memory_limit(values["duckdb_memory_limit"]),
             owners=_owners(values["owners"]),
         ).checked()
 
@@ -169,6 +175,16 @@ def _duckdb_file(variable: str, value: str) -> Path:
     if path.is_dir():
         raise _wrong(variable, f"{path} is a directory", "Name a file.")
     return path
+
+
+def _memory_limit(value: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", value):
+        raise _wrong(
+            "CSQ_DUCKDB_MEMORY_LIMIT",
+            f'"{value}" is no amount of memory',
+            "Write for example 2GB or 512MB.",
+        )
+    return value
 
 
 def _owners(value: str) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def read_status(settings: Settings) -> Status:
             if record.failure
         ),
         refused=tuple(map(str, catalog.names(settings.skips).refused.values())),
-        failing_checks=tuple(standing_checks(overview, on_export)),
+        failing_checks=tuple(standing_checks(overview, on_export, documents.findings())),
     )
 
 

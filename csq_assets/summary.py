@@ -74,14 +74,19 @@ def summarize_check(asset: str, finding: Finding, partition: int | None) -> Chec
 
 
 def standing_checks(
-    overview: Overview, on_export: Iterable[tuple[str, Finding]]
+    overview: Overview,
+    on_export: Iterable[tuple[str, Finding]],
+    on_current: Mapping[str, Iterable[Finding]],
 ) -> Iterator[CheckSummary]:
-    """Every check that does not pass as things are: on the export, and on the newest partitions."""
+    """Every check that does not pass as things are: on the export, on the newest partitions, and on
+    what was last refreshed."""
     for asset, finding in on_export:
         if not finding.passed:
             yield summarize_check(asset, finding, None)
     for one in overview.standing_findings():
         yield summarize_check(raw_asset(one.table), one.finding, one.dump_id)
+    for asset, findings in on_current.items():
+        yield from (summarize_check(asset, finding, None) for finding in findings)
 
 
 def summarize_dumps(

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import polars as pl
 
 from csq_assets.aws import s3_client
 from csq_assets.defs.build import build_definitions, tables_in
-from csq_assets.lake.decoding import Outcome
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary
-from csq_assets.sync import run_sync
+from csq_assets.sync import run_rebuild, run_sync
 from csq_assets_tests.builders import Delivery, ExportBuilder
 
 REPOSITORY = Path(__file__).parent.parent
@@ -30,14 +30,14 @@ REPOSITORY = Path(__file__).parent.parent
 class Listener:
     """Keeps what it is told."""
 
-    announced: int = 0
-    outcomes: list[Outcome] = field(default_factory=list)
+    announced: list[tuple[str, int]] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
 
-    def starts(self, tables: int) -> None:
-        self.announced += tables
+    def starts(self, what: str, steps: int) -> None:
+        self.announced.append((what, steps))
 
-    def decoded(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
+    def advances(self, what: str) -> None:
+        self.taken.append(what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,16 @@ class Platform:
     def sync(self, *, dump_id: int | None = None, skip: tuple[str, ...] = ()) -> SyncSummary:
         settings = replace(self.settings, skip_tables=skip)
         return run_sync(settings, self.instance, Listener(), dump_id=dump_id)
+
+    def rebuild(self, *tables: str) -> SyncSummary:
+        return run_rebuild(self.settings, self.instance, Listener(), tables=tables)
+
+    def rows(self, table: str, schema: str = "csq") -> list[dict[str, Any]]:
+        """A relation as analysts see it, ordered by all its values."""
+        with duckdb.connect(str(self.settings.duckdb_path), read_only=True) as connection:
+            result = connection.execute(f'SELECT * FROM {schema}."{table}" ORDER BY ALL')
+            names = [name for name, *_ in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     @property
     def lake(self) -> Lake:

@@ -53,6 +53,20 @@ def evaluations(
         )
 
 
+def check_results(findings: Iterable[Finding], asset: dg.AssetKey) -> list[dg.AssetCheckResult]:
+    """The findings as a step gives them back with its asset."""
+    return [
+        dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=finding.check,
+            passed=finding.passed,
+            severity=dg.AssetCheckSeverity(finding.severity.value),
+            description=finding.description,
+        )
+        for finding in findings
+    ]
+
+
 def newest_materialization(
     instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str
 ) -> AssetCheckEvaluationTargetMaterializationData | None:

@@ -11,6 +11,12 @@ MANIFESTS = (
     "to what came before or replaces it."
 )
 
+USER_IDENTITY = (
+    "Who a user is now: every id that was given up, with the id that it ends at, from all pairs of "
+    "the newest user_migrations. In DuckDB: csq_meta.user_identity."
+)
+ALL_EVENTS = "The events of all event tables, by user. In DuckDB: csq.all_events."
+
 _RAW = {
     "users": "one row per visitor and change",
     "sessions": "one row per visit",
@@ -26,4 +32,12 @@ def describe_raw(table: str) -> str:
     return (
         f"`{table}` as delivered, {rows}. A partition is one dump: decoded from exactly the files "
         "that its manifest lists, with nothing removed and nobody resolved."
+    )
+
+
+def describe_current(table: str) -> str:
+    """The table as analysts query it."""
+    return (
+        f"`{table}` as it stands: full resyncs obeyed, users resolved, duplicates gone. "
+        f'In DuckDB: csq."{table}".'
     )

@@ -9,7 +9,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from csq_assets.dataconnect.catalog import SeenManifest, SeenReport
 from csq_assets.dataconnect.checks import judge_export
 from csq_assets.defs import descriptions
-from csq_assets.defs.checks import check_specs, evaluations
+from csq_assets.defs.checks import check_results, check_specs, evaluations
 from csq_assets.defs.failures import as_failure
 from csq_assets.defs.keys import MANIFESTS, SYNC_REPORTS
 from csq_assets.defs.resources import ExportResource, LakeResource
@@ -66,13 +66,7 @@ def build_external_checks() -> dg.AssetChecksDefinition:
         for name, finding in judge_export(discovery.catalog, datetime.now(UTC)):
             asset = dg.AssetKey.from_user_string(name)
             if dg.AssetCheckKey(asset, finding.check) in context.selected_asset_check_keys:
-                yield dg.AssetCheckResult(
-                    asset_key=asset,
-                    check_name=finding.check,
-                    passed=finding.passed,
-                    severity=dg.AssetCheckSeverity(finding.severity.value),
-                    description=finding.description,
-                )
+                yield from check_results([finding], asset)
 
     return csq_export_checks
 

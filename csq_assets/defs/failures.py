@@ -16,11 +16,10 @@ def as_failure(error: CsqError) -> dg.Failure:
     )
 
 
-def combined_failure(errors: Sequence[str]) -> dg.Failure:
+def combined_failure(what: str, errors: Sequence[str]) -> dg.Failure:
     """One failure that tells several, after the rest of the step's work is done."""
-    count = f"{len(errors)} partitions failed" if len(errors) > 1 else "a partition failed"
     return dg.Failure(
-        f"{count}; the others are in the lake.\n" + "\n".join(errors),
+        f"{len(errors)} {what} failed, the others did not.\n" + "\n".join(errors),
         metadata={"failed": dg.MetadataValue.md("\n".join(f"- {error}" for error in errors))},
         allow_retries=False,
     )

@@ -24,7 +24,7 @@ UNFINISHED = [
 SYNC_REPORTS = dg.AssetKey.from_user_string(SYNC_REPORTS_ASSET)
 MANIFESTS = dg.AssetKey.from_user_string(MANIFESTS_ASSET)
 USER_IDENTITY = dg.AssetKey.from_user_string(IDENTITY_ASSET)
-ALL_EVENTS = dg.AssetKey.from_user_string(ALL_EVENTS_ASSET)
+ALL_EVENTS_KEY = dg.AssetKey.from_user_string(ALL_EVENTS_ASSET)
 
 
 def raw_key(table: str) -> dg.AssetKey:

@@ -83,7 +83,7 @@ def build_raw_assets(
         except CsqError as error:
             raise as_failure(error) from None
         if errors:
-            raise combined_failure([str(outcome.error) for outcome in errors])
+            raise combined_failure("partitions", [str(outcome.error) for outcome in errors])
 
     return csq_decode
 

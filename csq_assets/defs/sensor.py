@@ -1,21 +1,30 @@
-"""`csq_sync_reports`: watches the export, registers partitions, requests runs."""
+"""`csq_sync_reports`: watches the export, registers partitions, has runs requested."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
-from pydantic import TypeAdapter, ValidationError
+from dagster._core.definitions.target import ExecutableDefinition
 
 from csq_assets.dataconnect.intake import Rules, Work, decide
-from csq_assets.dataconnect.ledger import DumpRecord, Failure
+from csq_assets.dataconnect.ledger import Failure
+from csq_assets.dataconnect.overview import Overview
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.external_assets import discovery_events
-from csq_assets.defs.keys import CSQ_DUMPS, UNFINISHED, partition_key, raw_key
-from csq_assets.defs.raw_assets import RAW_JOB, decode_config
-from csq_assets.defs.resources import ExportResource, LakeResource
-from csq_assets.errors import CsqError
+from csq_assets.defs.keys import CSQ_DUMPS, UNFINISHED, partition_key
+from csq_assets.defs.refreshing import find_stale
+from csq_assets.defs.requests import (
+    DUMPS_PER_RUN,
+    RETRY_AFTER,
+    Cursor,
+    Request,
+    ask_for_dumps,
+    ask_for_refresh,
+    open_work,
+)
+from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
+from csq_assets.errors import CsqError, StorageError
 from csq_assets.lake.decoding import Decoding
 from csq_assets.lake.discovery import discover
 from csq_assets.lake.export import Export
@@ -23,40 +32,33 @@ from csq_assets.lake.locations import Lake
 from csq_assets.settings import Settings
 
 SENSOR = "csq_sync_reports"
-RETRY_AFTER = timedelta(hours=1)
-DUMPS_PER_RUN = 100
-INTERVAL_SECONDS = 60
+INTERVAL_SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The newest run request for a dump. It stays in the cursor until nothing of it is due."""
-
-    content: str  # of the manifest
-    tables: tuple[str, ...]
-    at: datetime
-    attempt: int
-
-
-_CURSOR = TypeAdapter(dict[int, Request])
-
-
-def build_sync_reports_sensor(settings: Settings, tables: Sequence[str]) -> dg.SensorDefinition:
+def build_sync_reports_sensor(
+    settings: Settings, tables: Sequence[str], jobs: Sequence[ExecutableDefinition]
+) -> dg.SensorDefinition:
     """The sensor; `tables` are those that this code location has assets for."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
 
     @dg.sensor(
         name=SENSOR,
-        job_name=RAW_JOB,
+        jobs=jobs,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks for new sync reports and manifests, and has new dumps decoded.",
+        description="Looks for new sync reports and manifests, has new dumps decoded, then the "
+        "current tables refreshed.",
     )
     def csq_sync_reports(
-        context: dg.SensorEvaluationContext, export: ExportResource, lake: LakeResource
+        context: dg.SensorEvaluationContext,
+        export: ExportResource,
+        lake: LakeResource,
+        warehouse: WarehouseResource,
     ) -> dg.SensorResult | dg.SkipReason:
         try:
-            return _tick(context, export.open(), lake.open(), settings, with_assets)
+            return _tick(
+                context, export.open(), lake.open(), Path(warehouse.database), settings, with_assets
+            )
         except CsqError as error:
             return dg.SkipReason(str(error))
 
@@ -67,6 +69,7 @@ def _tick(
     context: dg.SensorEvaluationContext,
     export: Export,
     lake: Lake,
+    warehouse: Path,
     settings: Settings,
     with_assets: set[str],
 ) -> dg.SensorResult:
@@ -77,26 +80,38 @@ def _tick(
     intake = decide(discovery.catalog, records, lake.store.partitions(), now, rules)
     _take_empty(intake.take, lambda: Decoding(export, lake, lambda: now))
 
-    asked = _read_cursor(context.cursor)
     contents = {dump_id: seen.content for dump_id, seen in discovery.catalog.dumps().items()}
     due = [work for work in intake.take if work.tables]
-    fresh = _not_asked_yet(due, asked, contents, records, now)
-    known = [_only(work, with_assets) for work in fresh]
-    ready = [work for work in known if work.tables][:DUMPS_PER_RUN]
+    before = Cursor.read(context.cursor)
+    cursor = Cursor(_only_due(before.dumps, due), before.refresh)
+    ready = [
+        Work(work.dump_id, tuple(table for table in work.tables if table in with_assets))
+        for work in open_work(due, cursor.dumps, contents, records, now)
+    ]
+    ready = [work for work in ready if work.tables][:DUMPS_PER_RUN]
     said = [intake.wait_reason] if intake.wait else []
     if unknown := {table for work in due for table in work.tables} - with_assets:
-        said.append(
-            f"new tables: {', '.join(sorted(unknown))}. Reload the code location to give them assets"
-        )
-    if ready and _in_flight(context.instance):
-        said.append("a run is under way; what is new is asked for when it is done")
-        ready = []
-    cursor = {work.dump_id: asked[work.dump_id] for work in due if work.dump_id in asked}
-    cursor |= {work.dump_id: _request(work, contents, asked, now) for work in ready}
+        names = ", ".join(sorted(unknown))
+        said.append(f"new tables: {names}. Reload the code location to give them assets")
+
+    request = None
+    if _in_flight(context.instance):
+        said.append("a run is under way; what else is due is asked for when it is done")
+    elif ready:
+        request, cursor = ask_for_dumps(ready, cursor, contents, now)
+    else:
+        overview = Overview(discovery.catalog, lake.documents.records(), settings.skips)
+        try:
+            stale = find_stale(warehouse, lake, overview, wait_seconds=0)
+        except StorageError as error:
+            said.append(str(error))
+        else:
+            stale = None if stale is None else tuple(one for one in stale if one in with_assets)
+            request, cursor = ask_for_refresh(stale, cursor, now)
     return dg.SensorResult(
-        run_requests=[_run_request(ready, cursor)] if ready else [],
-        skip_reason=None if ready else "; ".join(said) or "nothing new",
-        cursor=_CURSOR.dump_json(cursor).decode(),
+        run_requests=[request] if request else [],
+        skip_reason=None if request else "; ".join(said) or "nothing new",
+        cursor=cursor.write(),
         dynamic_partitions_requests=_partition_requests(context.instance, contents),
         asset_events=discovery_events(context.instance, discovery, now),
     )
@@ -127,74 +142,13 @@ def _take_empty(take: Iterable[Work], start: Callable[[], Decoding]) -> None:
             decoding.take(work.dump_id)
 
 
-def _not_asked_yet(
-    due: Iterable[Work],
-    asked: Mapping[int, Request],
-    contents: Mapping[int, str],
-    records: Mapping[int, DumpRecord],
-    now: datetime,
-) -> list[Work]:
-    """What is due and was not asked for within the hour, or was, and has failed since.
-
-    So a run that died without a word is repeated, yet not at every tick.
-    """
-
-    def is_open(dump_id: int, table: str) -> bool:
-        request = asked.get(dump_id)
-        if (
-            request is None
-            or request.content != contents[dump_id]
-            or table not in request.tables
-            or now - request.at >= RETRY_AFTER
-        ):
-            return True
-        record = records[dump_id].table(table) if dump_id in records else None
-        return record is not None and record.failure is not None and record.failure.at > request.at
-
-    return [
-        Work(work.dump_id, tuple(table for table in work.tables if is_open(work.dump_id, table)))
-        for work in due
-    ]
-
-
-def _only(work: Work, tables: set[str]) -> Work:
-    return Work(work.dump_id, tuple(table for table in work.tables if table in tables))
+def _only_due(asked: Mapping[int, Request], due: Iterable[Work]) -> dict[int, Request]:
+    return {work.dump_id: asked[work.dump_id] for work in due if work.dump_id in asked}
 
 
 def _in_flight(instance: dg.DagsterInstance) -> bool:
     ours = dg.RunsFilter(tags={"dagster/sensor_name": SENSOR}, statuses=UNFINISHED)
     return bool(instance.get_runs(ours, limit=1))
-
-
-def _request(
-    work: Work, contents: Mapping[int, str], asked: Mapping[int, Request], now: datetime
-) -> Request:
-    before = asked.get(work.dump_id)
-    return Request(
-        content=contents[work.dump_id],
-        tables=work.tables,
-        at=now,
-        attempt=before.attempt + 1 if before else 1,
-    )
-
-
-def _run_request(ready: Sequence[Work], cursor: Mapping[int, Request]) -> dg.RunRequest:
-    # A run key is never run twice, not even where the run failed: so it tells one try from the next.
-    tries = [(work.dump_id, cursor[work.dump_id]) for work in ready]
-    said = repr([(dump_id, one.content, one.tables, one.attempt) for dump_id, one in tries])
-    tables = dict.fromkeys(table for work in ready for table in work.tables)
-    return dg.RunRequest(
-        run_key=hashlib.sha256(said.encode()).hexdigest(),
-        job_name=RAW_JOB,
-        asset_selection=[raw_key(table) for table in tables],
-        run_config=decode_config(ready),
-        tags={"csq/dumps": _dumps_tag(ready)},
-    )
-
-
-def _dumps_tag(ready: Sequence[Work]) -> str:
-    first, last = ready[0].dump_id, ready[-1].dump_id
-    return f"{first}" if first == last else f"{first} to {last} ({len(ready)} dumps)"
 
 
 def _partition_requests(
@@ -203,10 +157,3 @@ def _partition_requests(
     known = set(instance.get_dynamic_partitions(CSQ_DUMPS.name or ""))
     new = [key for key in map(partition_key, dump_ids) if key not in known]
     return [CSQ_DUMPS.build_add_request(new)] if new else []
-
-
-def _read_cursor(cursor: str | None) -> dict[int, Request]:
-    try:
-        return _CURSOR.validate_json(cursor) if cursor else {}
-    except ValidationError:
-        return {}  # written by another version: what is due is asked for again

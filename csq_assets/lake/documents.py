@@ -1,13 +1,14 @@
 """What is remembered beside the partitions: manifests, the catalog of what was seen, the ledger."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.findings import Finding
 from csq_assets.dataconnect.ledger import DumpRecord
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.errors import StorageError
@@ -16,18 +17,19 @@ from csq_assets.lake.objects import ObjectStore
 K = TypeVar("K")
 T = TypeVar("T")
 
-_CATALOG = "catalog.json"
+_CATALOG, _FINDINGS = "catalog.json", "findings.json"
 _READERS = 16
 
 
 class LakeDocuments:
     """JSON documents in the lake: `manifests/<dump_id>.json` as delivered, `ledger/<dump_id>.json`,
-    and `catalog.json`. All but the manifests are internal."""
+    `catalog.json` and `findings.json`. All but the manifests are internal."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
         self._catalogs = TypeAdapter(Catalog)
         self._records = TypeAdapter(DumpRecord)
+        self._all_findings = TypeAdapter(dict[str, tuple[Finding, ...]])
 
     def catalog(self) -> Catalog:
         """What was seen of the export; empty before the first look."""
@@ -79,6 +81,17 @@ class LakeDocuments:
     def save_record(self, record: DumpRecord) -> None:
         body = self._records.dump_json(record, exclude_defaults=True)
         self._objects.put(f"ledger/{record.dump_id}.json", body)
+
+    def findings(self) -> dict[str, tuple[Finding, ...]]:
+        """What did not pass on assets without partitions, by asset, when they were last judged."""
+        try:
+            body = self._objects.read(_FINDINGS)
+        except FileNotFoundError:
+            return {}
+        return self._parsed(self._all_findings, _FINDINGS, body)
+
+    def save_findings(self, findings: Mapping[str, tuple[Finding, ...]]) -> None:
+        self._objects.put(_FINDINGS, self._all_findings.dump_json(dict(findings)))
 
     def _parsed(self, adapter: TypeAdapter[T], key: str, body: bytes) -> T:
         try:

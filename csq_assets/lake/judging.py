@@ -30,6 +30,11 @@ def footer_of(schema: RawSchema, totals: DecodeTotals) -> dict[str, str]:
     }
 
 
+def read_schema(store: LakeStore, table: str, dump_id: int) -> RawSchema:
+    """The columns of a partition, as its manifest and its files had them."""
+    return _SCHEMAS.validate_json(store.footer(table, dump_id)[_SCHEMA])
+
+
 class Judge:
     """Judges the partitions of a lake. `contents` gives the dumps that have one of a table."""
 

@@ -1,0 +1,201 @@
+"""Factory of `csq/user_identity` and `csq/current/*`: all refreshed by one step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from csq_assets.dataconnect.checks import Finding
+from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.tables import (
+    DUMP_ID,
+    RAW_USER_ID,
+    SESSIONS,
+    USER_MIGRATIONS,
+    USERS,
+    current_asset,
+)
+from csq_assets.defs import descriptions
+from csq_assets.defs.checks import check_results, check_specs
+from csq_assets.defs.failures import as_failure, combined_failure
+from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key, raw_key
+from csq_assets.defs.refreshing import IdentityRefreshed, Refreshed, Refreshing
+from csq_assets.defs.resources import LakeResource, WarehouseResource
+from csq_assets.errors import CsqError
+from csq_assets.warehouse.columns import shown_names
+from csq_assets.warehouse.snapshot import publish_snapshot
+
+CURRENT_JOB = "csq_current"
+_OP = "csq_refresh"
+_NO_EVENTS = (USERS, SESSIONS, USER_MIGRATIONS)
+
+
+class RefreshConfig(dg.Config):
+    """With `rebuild`, tables are replayed from the lake and judged over all their rows."""
+
+    rebuild: bool = False
+
+
+def refresh_config(*, rebuild: bool) -> dict[str, Any]:
+    """The config of a run that refreshes."""
+    return {"ops": {_OP: {"config": {"rebuild": rebuild}}}}
+
+
+def current_selection(tables: Sequence[str]) -> list[dg.AssetKey]:
+    """What a run that refreshes these tables selects: identity goes before them, events after."""
+    events = any(table not in _NO_EVENTS for table in tables)
+    keys = [USER_IDENTITY, *map(current_key, tables)]
+    return [*keys, ALL_EVENTS_KEY] if events else keys
+
+
+def build_current_assets(
+    tables: Sequence[str],
+    *,
+    skips: Callable[[str], bool],
+    owners: Sequence[str] = (),
+    on_findings: Callable[[str, Sequence[Finding]], None] = lambda _asset, _findings: None,
+) -> dg.AssetsDefinition:
+    """The identity map, the current table of each of `tables`, and `csq.all_events`.
+
+    The step goes on past a table that fails, and fails at the end. `on_findings` is told what the
+    checks found on each asset.
+    """
+    table_of = {current_key(table): table for table in tables}
+
+    @dg.multi_asset(
+        name=_OP,
+        specs=[
+            _spec(USER_IDENTITY, descriptions.USER_IDENTITY, [_all_dumps(USER_MIGRATIONS)], owners),
+            *(
+                _spec(
+                    key,
+                    descriptions.describe_current(table),
+                    [_all_dumps(table), USER_IDENTITY],
+                    owners,
+                )
+                for key, table in table_of.items()
+            ),
+            _spec(
+                ALL_EVENTS_KEY,
+                descriptions.ALL_EVENTS,
+                [key for key, table in table_of.items() if table not in _NO_EVENTS],
+                owners,
+            ),
+        ],
+        check_specs=[
+            *check_specs("user_identity", USER_IDENTITY),
+            *(spec for key in table_of for spec in check_specs("current", key)),
+        ],
+        can_subset=True,
+    )
+    def csq_refresh(
+        context: dg.AssetExecutionContext,
+        config: RefreshConfig,
+        lake: LakeResource,
+        warehouse: WarehouseResource,
+    ) -> Iterator[dg.MaterializeResult]:
+        opened = lake.open()
+        overview = Overview(opened.documents.catalog(), opened.documents.records(), skips)
+        selected = context.selected_asset_keys
+        errors: list[str] = []
+        try:
+            with warehouse.get_connection() as connection:
+                refreshing = Refreshing(connection, opened, overview)
+                identity = refreshing.refresh_identity(rebuild=config.rebuild)
+                if USER_IDENTITY in selected:
+                    on_findings(USER_IDENTITY.to_user_string(), identity.findings)
+                    yield _identity_result(identity)
+                for key, table in table_of.items():
+                    if key not in selected:
+                        continue
+                    try:
+                        refreshed = refreshing.refresh_table(table, rebuild=config.rebuild)
+                    except CsqError as error:
+                        errors.append(str(error.at(table=table)))
+                        context.log.error(errors[-1])  # noqa: TRY400 - the error says it all
+                        continue
+                    on_findings(current_asset(table), refreshed.findings)
+                    yield _table_result(table, refreshed)
+                if ALL_EVENTS_KEY in selected:
+                    rows = refreshing.count_events()
+                    yield dg.MaterializeResult(ALL_EVENTS_KEY, metadata={"dagster/row_count": rows})
+                refreshing.finish(datetime.now(UTC))
+            if warehouse.snapshot_path:
+                publish_snapshot(warehouse.database, warehouse.snapshot_path)
+        except CsqError as error:
+            raise as_failure(error) from None
+        if errors:
+            raise combined_failure("current tables", errors)
+
+    return csq_refresh
+
+
+def _spec(
+    key: dg.AssetKey,
+    description: str,
+    deps: Sequence[dg.AssetDep | dg.AssetKey],
+    owners: Sequence[str],
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        deps=deps,
+        description=description,
+        group_name="current",
+        kinds={"duckdb"},
+        owners=owners,
+        skippable=True,
+    )
+
+
+def _all_dumps(table: str) -> dg.AssetDep:
+    return dg.AssetDep(raw_key(table), partition_mapping=dg.AllPartitionMapping())
+
+
+def _identity_result(refreshed: IdentityRefreshed) -> dg.MaterializeResult:
+    audit = refreshed.audit
+    return dg.MaterializeResult(
+        USER_IDENTITY,
+        metadata={
+            "dagster/row_count": audit.users_resolved,
+            "pairs_delivered": audit.pairs,
+            "users_changed": audit.users_changed,
+            "dagster/relation_identifier": "csq_meta.user_identity",
+        },
+        check_results=check_results(refreshed.findings, USER_IDENTITY),
+    )
+
+
+def _table_result(table: str, refreshed: Refreshed) -> dg.MaterializeResult:
+    audit, key = refreshed.audit, current_key(table)
+    return dg.MaterializeResult(
+        key,
+        metadata={
+            "dagster/row_count": audit.rows_kept,
+            "change": audit.change,
+            "rows_in": audit.rows_in,
+            "rows_new": audit.rows_new,
+            "rows_updated": audit.rows_updated,
+            "rows_reresolved": audit.rows_reresolved,
+            "duplicates_dropped": audit.duplicates_dropped,
+            "users_merged": audit.users_merged,
+            "dagster/relation_identifier": f"csq.{table}",
+            "dagster/column_lineage": _lineage(table, refreshed.columns),
+        },
+        check_results=check_results(refreshed.findings, key),
+    )
+
+
+def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:
+    """Each column of the current table, by the raw columns that it comes from."""
+    raw = raw_key(table)
+    deps = {
+        shown: [dg.TableColumnDep(raw, delivered)]
+        for delivered, shown in shown_names(columns).items()
+    }
+    if "user_id" in columns:
+        deps["user_id"].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
+        if table != USERS:
+            deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
+    deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]
+    return dg.TableColumnLineage(deps_by_column=deps)

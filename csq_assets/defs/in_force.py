@@ -1,0 +1,105 @@
+"""What of the lake is in force, as the warehouse takes it: frames pass between the two here."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from functools import partial
+
+from csq_assets.dataconnect.ledger import Content
+from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
+from csq_assets.lake.judging import read_schema
+from csq_assets.lake.locations import Lake
+from csq_assets.warehouse.meta import DumpRow, ReportRow
+from csq_assets.warehouse.rows import DumpContent
+
+
+class InForce:
+    """The dumps whose rows count, table by table. `contents` says what each one's content is.
+
+    Property definitions stand among the tables, with every dump that has them.
+    """
+
+    def __init__(self, lake: Lake, overview: Overview) -> None:
+        self._lake = lake
+        self._overview = overview
+        self.plans = overview.plans()
+        self.contents: dict[str, dict[int, str]] = {}
+        for table, plan in self.plans.items():
+            self.contents[table] = dict(self._told_by(table, plan.apply))
+        definitions = dict(self._told_by(PROPERTY_DEFINITIONS, overview.records))
+        if definitions:
+            self.contents[PROPERTY_DEFINITIONS] = definitions
+
+    def dumps(self, table: str) -> list[DumpContent]:
+        """The dumps that make the table, lowest first. The newest one's columns count, so they
+        alone are looked up."""
+        contents = self.contents.get(table, {})
+        newest = max(contents, default=None)
+        return [
+            DumpContent(
+                dump_id,
+                self._columns(table, dump_id) if dump_id == newest else (),
+                content,
+                partial(self._lake.store.scan, table, dump_id),
+            )
+            for dump_id, content in contents.items()
+        ]
+
+    def migrations(self) -> DumpContent | None:
+        """The newest `user_migrations` that was applied."""
+        dumps = self.dumps(USER_MIGRATIONS)
+        return dumps[-1] if dumps else None
+
+    def dump_rows(
+        self, just_applied: Collection[tuple[str, int]] = (), now: datetime | None = None
+    ) -> list[DumpRow]:
+        """What `csq_meta.dumps` is to say."""
+        rows = []
+        for table, plan in self.plans.items():
+            for dump_id, status in plan.statuses().items():
+                record = self._overview.records[dump_id].table(table)
+                if record is None:
+                    continue
+                rows.append(
+                    DumpRow(
+                        dump_id=dump_id,
+                        table_name=table,
+                        incremental=record.incremental,
+                        files=record.files,
+                        rows=record.content.rows if record.content else None,
+                        status=status,
+                        applied_at=now if (table, dump_id) in just_applied else None,
+                    )
+                )
+        return rows
+
+    def report_rows(self) -> list[ReportRow]:
+        """What `csq_meta.sync_reports` is to say: the reports that can be read."""
+        return [
+            ReportRow(
+                report=seen.object.key,
+                start_time=seen.report.start_time,
+                finish_time=seen.report.finish_time,
+                status=seen.report.status,
+                next_sync_at=seen.report.next_sync_at,
+                error=seen.report.error,
+            )
+            for seen in self._overview.catalog.reports
+            if seen.problem is None
+        ]
+
+    def _columns(self, table: str, dump_id: int) -> tuple[str, ...]:
+        if table == PROPERTY_DEFINITIONS:
+            return ()
+        return read_schema(self._lake.store, table, dump_id).manifest_columns
+
+    def _told_by(self, table: str, dump_ids: Collection[int]) -> Iterator[tuple[int, str]]:
+        for dump_id in dump_ids:
+            record = self._overview.records[dump_id].table(table)
+            if record is not None and record.content is not None:
+                yield dump_id, _fingerprint(record.content)
+
+
+def _fingerprint(content: Content) -> str:
+    """Changes when the dump is delivered again, or when a repaired file brings other rows."""
+    return f"{content.manifest} {content.rows} {content.size_bytes}"

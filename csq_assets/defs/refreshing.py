@@ -1,0 +1,169 @@
+"""Brings the warehouse to what is in force, table by table, and has each judged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from csq_assets.dataconnect.checks import CurrentFacts, Finding, IdentityFacts, judge
+from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.plan import TablePlan
+from csq_assets.dataconnect.tables import (
+    ALL_EVENTS,
+    IDENTITY_ASSET,
+    PROPERTY_DEFINITIONS,
+    current_asset,
+    key_columns,
+)
+from csq_assets.defs.in_force import InForce
+from csq_assets.lake.locations import Lake
+from csq_assets.warehouse.audit import IdentityAudit, TableAudit
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.current import drop_table, refresh_table
+from csq_assets.warehouse.definitions_table import refresh_property_definitions
+from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.meta import record_dumps, record_reports
+from csq_assets.warehouse.staleness import Applied, read_applied
+
+
+def find_stale(
+    path: Path, lake: Lake, overview: Overview, *, wait_seconds: float
+) -> tuple[str, ...] | None:
+    """The tables whose current table, or what its checks say, is behind the lake; first seen first.
+
+    An empty answer: only `csq_meta`, or a table that is to go. None: nothing is behind.
+    Raises StorageError where another process holds the file for longer than `wait_seconds`.
+    """
+    in_force = InForce(lake, overview)
+    applied = Applied({})
+    if path.exists():
+        with open_warehouse(path, read_only=True, wait_seconds=wait_seconds) as connection:
+            applied = read_applied(connection)
+    behind = set(applied.stale_tables(in_force.contents))
+    known = lake.documents.findings()
+    behind |= {
+        table
+        for table, plan in in_force.plans.items()
+        if _gap_told(known.get(current_asset(table), ())) != _gap_told(judge_gap(plan))
+    }
+    if not behind and applied.tells(in_force.dump_rows(), in_force.report_rows()):
+        return None
+    return tuple(table for table in in_force.plans if table in behind)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did to one table, and what its checks found."""
+
+    audit: TableAudit
+    columns: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRefreshed:
+    """What a refresh did to the identity map, and what its check found."""
+
+    audit: IdentityAudit
+    findings: tuple[Finding, ...]
+
+
+class Refreshing:
+    """One pass over the warehouse, through one connection."""
+
+    def __init__(self, connection: DuckDBPyConnection, lake: Lake, overview: Overview) -> None:
+        self._connection = connection
+        self._documents = lake.documents
+        self._overview = overview
+        self._in_force = InForce(lake, overview)
+        self._before = read_applied(connection)
+        self._findings = lake.documents.findings()
+
+    def refresh_identity(self, *, rebuild: bool = False) -> IdentityRefreshed:
+        """Bring `csq_meta.user_identity` up to date: what every table builds on."""
+        migrations = self._in_force.migrations()
+        audit = refresh_identity(self._connection, migrations, rebuild=rebuild)
+        facts = IdentityFacts(
+            pairs=audit.pairs,
+            refused=audit.refused,
+            refused_examples=audit.refused_examples,
+            contested=audit.contested,
+            contested_examples=audit.contested_examples,
+            cycles=audit.cycles,
+            cycle_examples=audit.cycle_examples,
+        )
+        findings = judge("user_identity", facts)
+        self._remember(IDENTITY_ASSET, findings)
+        return IdentityRefreshed(audit, findings)
+
+    def refresh_table(self, table: str, *, rebuild: bool = False) -> Refreshed:
+        """Bring one current table up to date. Raises StorageError, and the table is as before."""
+        plan = self._in_force.plans.get(table, TablePlan())
+        dumps = self._in_force.dumps(table)
+        audit = refresh_table(self._connection, table, dumps, rebuild=rebuild)
+        columns = dumps[-1].columns if dumps else ()
+        findings = judge("current", _current_facts(table, columns, audit, plan))
+        self._remember(current_asset(table), findings)
+        return Refreshed(audit, columns, findings)
+
+    def count_events(self) -> int:
+        """Rows of `csq.all_events`."""
+        return self._connection.table(f"csq.{ALL_EVENTS}").count("*").fetchall()[0][0]
+
+    def finish(self, now: datetime) -> None:
+        """Drop what no dump lists any more, and write `csq_meta`: the last thing of a pass."""
+        for table in self._before.contents:
+            listed = table in self._in_force.contents or table == PROPERTY_DEFINITIONS
+            if not listed and not self._overview.skips(table):
+                drop_table(self._connection, table)
+                self._findings.pop(current_asset(table), None)
+        definitions = self._in_force.dumps(PROPERTY_DEFINITIONS)
+        refresh_property_definitions(self._connection, definitions)
+        after = read_applied(self._connection).contents
+        just_applied = {
+            (table, dump_id)
+            for table, dumps in after.items()
+            for dump_id, content in dumps.items()
+            if self._before.contents.get(table, {}).get(dump_id) != content
+        }
+        record_dumps(self._connection, self._in_force.dump_rows(just_applied, now))
+        record_reports(self._connection, self._in_force.report_rows())
+        self._documents.save_findings(self._findings)
+
+    def _remember(self, asset: str, findings: Iterable[Finding]) -> None:
+        failed = tuple(finding for finding in findings if not finding.passed)
+        self._findings.pop(asset, None)
+        if failed:
+            self._findings[asset] = failed
+
+
+def judge_gap(plan: TablePlan) -> tuple[Finding, ...]:
+    """What `no_gap` finds, which needs no warehouse."""
+    facts = _current_facts("", (), TableAudit(""), plan)
+    return tuple(finding for finding in judge("current", facts) if finding.check == "no_gap")
+
+
+def _gap_told(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(
+        finding.description
+        for finding in findings
+        if finding.check == "no_gap" and not finding.passed
+    )
+
+
+def _current_facts(
+    table: str, columns: Iterable[str], audit: TableAudit, plan: TablePlan
+) -> CurrentFacts:
+    return CurrentFacts(
+        has_key=bool(key_columns(table, columns)),
+        duplicated_keys=audit.duplicated_keys,
+        judged_all=audit.judged_all,
+        rows_delivered=audit.rows_delivered,
+        rows_kept=audit.rows_kept,
+        duplicates_dropped=audit.duplicates_total,
+        users_merged=audit.merged_total,
+        gap=plan.gap,
+        held=plan.held,
+    )
