@@ -1,0 +1,127 @@
+"""What is remembered beside the partitions, over a directory and over a bucket."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.findings import Finding, Severity
+from csq_assets.dataconnect.ledger import DumpRecord, TableRecord
+from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.errors import ManifestError, StorageError
+from csq_assets.lake.documents import LakeDocuments, content_hash, read_many
+from csq_assets.lake.objects import ObjectStore
+from csq_assets_tests.dataconnect.seen import applied, at, catalog, failed, manifest, report
+
+FINDING = Finding("column_drift", passed=False, severity=Severity.ERROR, description="größer")
+
+
+def test_nothing_is_remembered_at_first(documents: LakeDocuments) -> None:
+    assert (documents.catalog(), documents.records(), documents.record(12)) == (Catalog(), {}, None)
+
+
+def test_a_catalog_comes_back_as_it_was(documents: LakeDocuments) -> None:
+    seen = catalog(
+        manifest(9223372036854775807, "users", "größe", has_definitions=True),
+        manifest(0),
+        reports=[
+            report(start=at(5), finish=at(6), next_sync_at=at(5, day=2), error='{"code": 7}'),
+            report("broken", None, problem="not JSON"),
+        ],
+        unreadable="manifest manifests/x.json: not JSON",
+    )
+    documents.save_catalog(seen)
+    assert documents.catalog() == seen
+    documents.save_catalog(Catalog())
+    assert documents.catalog() == Catalog()
+
+
+def test_a_dump_comes_back_as_it_was(documents: LakeDocuments) -> None:
+    failure = failed("clicks").failure
+    assert failure is not None
+    placed = replace(failure, file="s3://customer/größe.avro", file_state="missing")
+    record = DumpRecord(
+        12,
+        "c0ffee",
+        (
+            TableRecord("new", incremental=False, files=0),
+            replace(applied("users", rows=120), findings=(FINDING, FINDING)),
+            replace(applied("clicks", incremental=False), failure=placed),
+        ),
+    )
+    documents.save_record(record)
+    assert documents.record(12) == record
+    assert documents.records() == {12: record}
+
+
+def test_dumps_come_lowest_first(documents: LakeDocuments) -> None:
+    for dump_id in (1008461850, 9, 852, 0):
+        documents.save_record(DumpRecord(dump_id, "a"))
+    assert list(documents.records()) == [0, 9, 852, 1008461850]
+
+
+def test_what_is_no_record_is_none(documents: LakeDocuments, objects: ObjectStore) -> None:
+    documents.save_record(DumpRecord(9, "a"))
+    objects.put("ledger/notes.json", b"mine")
+    assert list(documents.records()) == [9]
+
+
+def test_a_manifest_is_kept_as_delivered(documents: LakeDocuments, objects: ObjectStore) -> None:
+    entry = {"name": "users", "columns": ["user_id"], "files": [], "incremental": True}
+    body = json.dumps({"dump_id": 12, "tables": [entry], "unknown": 1}, indent=4).encode()
+    documents.keep_manifest(12, body)
+    kept = Manifest(12, (TableDump(12, "users", True, ("user_id",), ()),))  # noqa: FBT003
+    assert documents.manifest(12) == (kept, content_hash(body))
+    assert objects.read("manifests/12.json") == body
+
+
+def test_a_manifest_that_was_not_kept_is_told(documents: LakeDocuments) -> None:
+    with pytest.raises(StorageError) as refused:
+        documents.manifest(12)
+    assert str(refused.value) == (
+        "dump 12: its manifest is not in the lake. Run csq sync, which looks for new manifests."
+    )
+
+
+def test_a_kept_manifest_that_was_damaged_is_told(
+    documents: LakeDocuments, objects: ObjectStore
+) -> None:
+    objects.put("manifests/12.json", b"{")
+    with pytest.raises(ManifestError, match="not JSON"):
+        documents.manifest(12)
+
+
+@pytest.mark.parametrize(
+    ("key", "reach"),
+    [
+        ("catalog.json", LakeDocuments.catalog),
+        ("ledger/12.json", lambda documents: documents.record(12)),
+        ("ledger/12.json", LakeDocuments.records),
+    ],
+)
+def test_a_damaged_document_is_told_by_its_place(
+    documents: LakeDocuments,
+    objects: ObjectStore,
+    key: str,
+    reach: Callable[[LakeDocuments], object],
+) -> None:
+    for body in (b"", b"{", b"[]", b'{"manifests": 7, "dump_id": "x"}'):
+        objects.put(key, body)
+        with pytest.raises(StorageError) as refused:
+            reach(documents)
+        assert str(refused.value).startswith(f"{objects.url}/{key} is damaged: ")
+        assert refused.value.remedy == (
+            "Delete that file and run csq sync: what it said is found out again."
+        )
+
+
+def test_contents_are_told_apart() -> None:
+    assert content_hash(b"a") == content_hash(b"a")
+    assert content_hash(b"a") != content_hash(b"a ")
+
+
+def test_many_are_read_in_order() -> None:
+    assert read_many(str, range(100)) == [str(number) for number in range(100)]
+    assert read_many(str, []) == []
