@@ -1,0 +1,124 @@
+"""What was taken, and what came of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from csq_assets.dataconnect.findings import Finding, Severity
+from csq_assets.dataconnect.ledger import DumpRecord, TableRecord, plans, take_manifest
+from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.dataconnect.plan import TableDumpState, TablePlan
+from csq_assets_tests.dataconnect.seen import applied, failed, records
+
+
+def dump(table: str, *, incremental: bool = True, files: int = 1) -> TableDump:
+    paths = tuple(f"s3://customer/{table}/{index}.avro" for index in range(files))
+    return TableDump(12, table, incremental=incremental, columns=(), files=paths)
+
+
+def new(table: str, *, incremental: bool = True, files: int = 1) -> TableRecord:
+    return TableRecord(table, incremental, files)
+
+
+def test_a_new_dump_is_entered_with_its_tables_in_the_manifests_order() -> None:
+    manifest = Manifest(12, (dump("users", incremental=False, files=3), dump("clicks", files=0)))
+    assert take_manifest(manifest, "a", None) == DumpRecord(
+        12, "a", (new("users", incremental=False, files=3), new("clicks", files=0))
+    )
+
+
+@pytest.mark.edge(13)
+def test_a_dump_without_tables_is_entered() -> None:
+    assert take_manifest(Manifest(12, ()), "a", None) == DumpRecord(12, "a", ())
+
+
+def test_property_definitions_stand_among_the_tables() -> None:
+    manifest = Manifest(12, (dump("users"),), "s3://customer/p.json")
+    assert take_manifest(manifest, "a", None) == DumpRecord(
+        12, "a", (new("users"), new("property_definitions", incremental=False))
+    )
+
+
+def test_a_table_of_the_reserved_name_gives_way_to_the_definitions() -> None:
+    manifest = Manifest(12, (dump("property_definitions", files=7), dump("users")), "s3://c/p.json")
+    assert take_manifest(manifest, "a", None).tables == (
+        new("users"),
+        new("property_definitions", incremental=False),
+    )
+
+
+@pytest.mark.edge(6)
+def test_the_same_manifest_leaves_the_record_as_it_is() -> None:
+    known = DumpRecord(12, "a", (applied("users"), failed("clicks")))
+    manifest = Manifest(12, (dump("users"), dump("clicks")))
+    assert take_manifest(manifest, "a", known) == known
+
+
+@pytest.mark.edge(7)
+def test_what_is_redelivered_keeps_its_content_until_it_is_decoded() -> None:
+    known = DumpRecord(12, "a", (applied("users"), applied("clicks"), failed("gone")))
+    manifest = Manifest(12, (dump("new"), dump("users", incremental=False, files=2)))
+    assert take_manifest(manifest, "b", known) == DumpRecord(
+        12, "b", (new("new"), replace(applied("users"), incremental=False, files=2))
+    )
+
+
+def test_a_record_takes_the_place_of_its_table_alone() -> None:
+    record = DumpRecord(12, "a", (new("users"), new("clicks")))
+    assert record.with_table(applied("users")) == DumpRecord(
+        12, "a", (applied("users"), new("clicks"))
+    )
+    assert record.table("clicks") == new("clicks")
+    assert record.table("sessions") is None
+    assert record.with_table(applied("sessions")) == record
+
+
+def test_a_table_that_was_not_tried_has_no_part_in_a_plan() -> None:
+    assert new("users").state(12) is None
+
+
+def test_content_speaks_for_itself_and_a_failure_for_its_delivery() -> None:
+    assert applied("users", incremental=False).state(12) == TableDumpState(
+        12, incremental=False, has_content=True
+    )
+    assert failed("users", incremental=False).state(12) == TableDumpState(
+        12, incremental=False, has_content=False, failed=True
+    )
+    redelivered = replace(
+        applied("users", incremental=False), incremental=True, failure=failed("users").failure
+    )
+    assert redelivered.state(12) == TableDumpState(
+        12, incremental=False, has_content=True, failed=True
+    )
+
+
+@pytest.mark.edge(61)
+@pytest.mark.parametrize("record", [applied("user_migrations"), failed("user_migrations")])
+def test_user_migrations_are_complete_whatever_their_manifest_says(record: TableRecord) -> None:
+    state = record.state(12)
+    assert state is not None
+    assert not state.incremental
+
+
+def test_each_table_has_its_own_plan() -> None:
+    taken = records(
+        {
+            14: [applied("users"), new("clicks")],
+            12: [applied("users"), applied("clicks")],
+            13: [failed("users"), applied("clicks", incremental=False)],
+        }
+    )
+    assert plans(taken.values()) == {
+        "users": TablePlan(apply=(12,), held=(14,), failed=(13,), gap=13),
+        "clicks": TablePlan(apply=(13,), void=(12,)),
+    }
+
+
+def test_property_definitions_have_no_plan() -> None:
+    assert plans(records({12: [applied("property_definitions")]}).values()) == {}
+
+
+def test_findings_do_not_change_a_plan() -> None:
+    finding = Finding("column_drift", passed=False, severity=Severity.ERROR, description="")
+    taken = records({12: [replace(applied("users"), findings=(finding,))]})
+    assert plans(taken.values()) == {"users": TablePlan(apply=(12,))}
