@@ -1,0 +1,371 @@
+"""What every check says, word by word."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, judge_export
+from csq_assets.dataconnect.drift import ColumnDrift, Retyped
+from csq_assets.dataconnect.findings import (
+    REGISTRY,
+    Finding,
+    Severity,
+    Subject,
+    check,
+    checks_on,
+    judge,
+)
+from csq_assets_tests.dataconnect.seen import at, catalog, manifest, report
+
+WARN, ERROR = Severity.WARN, Severity.ERROR
+AGREES = RawFacts(
+    dump_id=1235,
+    previous_dump_id=1234,
+    drift=ColumnDrift(),
+    lacking=(),
+    extra=(),
+    nulls={},
+    rows=12_345,
+)
+FIVE, DUE = at(5), at(5, day=2)
+DUE_SOON = report("2026-03-01.json", finish=at(5, 30), next_sync_at=DUE)
+
+
+def passed(check: str, severity: Severity, description: str) -> Finding:
+    return Finding(check, passed=True, severity=severity, description=description)
+
+
+def not_passed(check: str, severity: Severity, description: str) -> Finding:
+    return Finding(check, passed=False, severity=severity, description=description)
+
+
+def found(subject: Subject, check: str, facts: object) -> Finding:
+    return next(one for one in judge(subject, facts) if one.check == check)
+
+
+def raw(check: str, facts: RawFacts) -> Finding:
+    return found("raw", check, facts)
+
+
+def test_the_registry_says_what_is_judged() -> None:
+    drift = (
+        "The columns are those of the numerically previous dump: additions warn, else it is an "
+        "error."
+    )
+    assert [(one.on, one.name, one.description) for one in REGISTRY.values()] == [
+        ("sync_reports", "sync_succeeded", "The newest sync report says `succeeded`."),
+        (
+            "sync_reports",
+            "sync_on_time",
+            "The next sync came within an hour of the time that the newest report announced.",
+        ),
+        ("manifests", "manifest_readable", "Every manifest in the export is valid."),
+        ("raw", "column_drift", drift),
+        (
+            "raw",
+            "columns_match_manifest",
+            "The files have the columns that their manifest names, no others.",
+        ),
+        ("raw", "keys_not_null", "No column of the key holds a null."),
+        ("current", "unique_key", "No key occurs twice."),
+        (
+            "current",
+            "rows_reconcile",
+            "Every row that was delivered is kept, or was dropped as a duplicate, or merged.",
+        ),
+        ("current", "no_gap", "No increment is held behind a failed dump."),
+        (
+            "user_identity",
+            "migrations_resolve",
+            "Every pair of the newest `user_migrations` can be cast, and leads to one user.",
+        ),
+    ]
+    assert [one.name for one in checks_on("manifests")] == ["manifest_readable"]
+
+
+def test_a_new_check_is_one_entry() -> None:
+    @check(on="manifests")
+    def always_fine(_facts: object) -> tuple[bool, Severity, str]:
+        """Nothing is wrong."""
+        return True, WARN, "fine"
+
+    try:
+        assert judge("manifests", ()) == (
+            passed("manifest_readable", ERROR, "all manifests are valid"),
+            passed("always_fine", WARN, "fine"),
+        )
+        assert REGISTRY["always_fine"].description == "Nothing is wrong."
+    finally:
+        del REGISTRY["always_fine"]
+
+
+def test_an_export_in_order_passes() -> None:
+    seen = catalog(manifest(12), reports=[DUE_SOON])
+    assert list(judge_export(seen, now=at(12))) == [
+        ("csq/sync_reports", passed("sync_succeeded", ERROR, "2026-03-01.json says succeeded")),
+        (
+            "csq/sync_reports",
+            passed("sync_on_time", WARN, "the next sync is announced for 2026-03-02 05:00 UTC"),
+        ),
+        ("csq/manifests", passed("manifest_readable", ERROR, "all manifests are valid")),
+    ]
+
+
+def test_without_reports_only_manifests_are_judged() -> None:
+    assert list(judge_export(catalog(reports=[]), now=at(12))) == [
+        ("csq/manifests", passed("manifest_readable", ERROR, "all manifests are valid"))
+    ]
+
+
+@pytest.mark.edge(8)
+def test_every_manifest_that_is_not_valid_is_told() -> None:
+    said = ["manifest manifests/sync_1.json: not JSON", "manifest manifests/sync_2.json: not UTF-8"]
+    seen = replace(catalog(reports=[]), unreadable=tuple(said))
+    assert list(judge_export(seen, now=at(12))) == [
+        ("csq/manifests", not_passed("manifest_readable", ERROR, "; ".join(said)))
+    ]
+
+
+@pytest.mark.edge(72, 75)
+@pytest.mark.parametrize(
+    ("status", "error", "description"),
+    [
+        ("failed", None, '2026-03-01.json says "failed"'),
+        ("failed", '{"code": 7}', '2026-03-01.json says "failed": {"code": 7}'),
+        ("partially done", "", '2026-03-01.json says "partially done"'),
+        (None, None, "2026-03-01.json says no status"),
+        (None, "timeout", "2026-03-01.json says no status: timeout"),
+    ],
+)
+def test_a_newest_report_that_says_anything_else_fails(
+    status: str | None, error: str | None, description: str
+) -> None:
+    newest = report("2026-03-01.json", status, finish=at(5), error=error)
+    seen = catalog(reports=[report("2026-02-28.json", finish=at(4)), newest])
+    assert next(judge_export(seen, now=at(12))) == (
+        "csq/sync_reports",
+        not_passed("sync_succeeded", ERROR, description),
+    )
+
+
+def on_time(
+    now: datetime, *, manifest_came: datetime = FIVE, due: datetime | None = DUE
+) -> Finding:
+    newest = report("2026-03-01.json", finish=at(5, 30), next_sync_at=due)
+    seen = catalog(manifest(12, modified=manifest_came), reports=[newest])
+    return next(one for _, one in judge_export(seen, now) if one.check == "sync_on_time")
+
+
+@pytest.mark.edge(76)
+def test_a_sync_is_late_an_hour_after_it_was_announced() -> None:
+    announced = passed("sync_on_time", WARN, "the next sync is announced for 2026-03-02 05:00 UTC")
+    late = not_passed(
+        "sync_on_time", WARN, "a sync was announced for 2026-03-02 05:00 UTC, and nothing came"
+    )
+    assert on_time(at(6, day=2)) == announced
+    assert on_time(at(6, day=2) + timedelta(seconds=1)) == late
+    assert on_time(at(7, day=2), manifest_came=DUE - timedelta(minutes=1)) == late
+    assert on_time(at(7, day=2), manifest_came=DUE) == announced
+
+
+def test_a_report_may_announce_nothing_or_the_end_of_time() -> None:
+    assert on_time(at(12), due=None) == passed(
+        "sync_on_time", WARN, "2026-03-01.json announces no next sync"
+    )
+    assert on_time(at(12), due=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)) == passed(
+        "sync_on_time", WARN, "the next sync is announced for 9999-12-31 23:59 UTC"
+    )
+
+
+def test_a_partition_in_order_passes() -> None:
+    assert judge("raw", AGREES) == (
+        passed("column_drift", WARN, "same columns as dump 1234"),
+        passed("columns_match_manifest", WARN, "files and manifest agree"),
+        passed("keys_not_null", WARN, "no null in the key of 12,345 rows"),
+    )
+
+
+def test_the_first_dump_of_a_table_has_nothing_to_differ_from() -> None:
+    first = replace(AGREES, previous_dump_id=None)
+    assert raw("column_drift", first) == passed(
+        "column_drift", WARN, "dump 1235 is the first of this table"
+    )
+
+
+@pytest.mark.edge(58, 69, 70)
+@pytest.mark.parametrize(
+    ("drift", "severity", "description"),
+    [
+        (ColumnDrift(added=("plan", "city")), WARN, 'dump 1235 adds "plan", "city"'),
+        (ColumnDrift(removed=("tier",)), ERROR, 'dump 1235 removes "tier"'),
+        (
+            ColumnDrift(added=("plan",), removed=("tier",)),
+            ERROR,
+            'dump 1235 adds "plan", removes "tier"',
+        ),
+        (
+            ColumnDrift(retyped=(Retyped("from_user_id", ("long",), ("string",)),)),
+            ERROR,
+            'dump 1235 changes "from_user_id" from long to string',
+        ),
+    ],
+)
+def test_drift_warns_of_additions_and_fails_else(
+    drift: ColumnDrift, severity: Severity, description: str
+) -> None:
+    assert raw("column_drift", replace(AGREES, drift=drift)) == not_passed(
+        "column_drift", severity, description
+    )
+
+
+@pytest.mark.edge(29, 30)
+@pytest.mark.parametrize(
+    ("lacking", "extra", "description"),
+    [
+        (("plan",), (), 'files of dump 1235 lack "plan"'),
+        ((), ("a", "b"), 'files of dump 1235 add "a", "b"'),
+        (("plan",), ("a",), 'files of dump 1235 lack "plan" and add "a"'),
+    ],
+)
+def test_files_with_other_columns_than_the_manifest_warn(
+    lacking: tuple[str, ...], extra: tuple[str, ...], description: str
+) -> None:
+    facts = replace(AGREES, lacking=lacking, extra=extra)
+    assert raw("columns_match_manifest", facts) == not_passed(
+        "columns_match_manifest", WARN, description
+    )
+
+
+@pytest.mark.edge(40)
+def test_nulls_in_a_key_are_counted_by_column() -> None:
+    facts = replace(AGREES, nulls={"user_id": 1, "event_id": 1_200})
+    assert raw("keys_not_null", facts) == not_passed(
+        "keys_not_null", WARN, "user_id is null in 1, event_id is null in 1,200 of 12,345 rows"
+    )
+
+
+IN_ORDER = CurrentFacts(
+    has_key=True,
+    duplicated_keys=0,
+    judged_all=False,
+    rows_delivered=12_345,
+    rows_kept=12_000,
+    duplicates_dropped=300,
+    users_merged=45,
+    gap=None,
+    held=(),
+)
+
+
+def test_a_current_table_in_order_passes() -> None:
+    assert judge("current", IN_ORDER) == (
+        passed("unique_key", ERROR, "every key among the rows that changed occurs once"),
+        passed(
+            "rows_reconcile",
+            ERROR,
+            "12,345 rows delivered, 12,000 kept, 345 dropped as duplicates",
+        ),
+        passed("no_gap", ERROR, "nothing is held"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "finding"),
+    [
+        (
+            replace(IN_ORDER, judged_all=True),
+            passed("unique_key", ERROR, "every key in the table occurs once"),
+        ),
+        (
+            replace(IN_ORDER, has_key=False),
+            passed("unique_key", ERROR, "rows of this table have no key"),
+        ),
+        (
+            replace(IN_ORDER, duplicated_keys=1_200, judged_all=True),
+            not_passed("unique_key", ERROR, "1,200 keys occur twice in the table"),
+        ),
+        (
+            replace(IN_ORDER, duplicated_keys=2),
+            not_passed("unique_key", ERROR, "2 keys occur twice among the rows that changed"),
+        ),
+    ],
+)
+def test_a_key_occurs_once(facts: CurrentFacts, finding: Finding) -> None:
+    assert found("current", "unique_key", facts) == finding
+
+
+def test_a_row_that_went_astray_is_counted() -> None:
+    assert found("current", "rows_reconcile", replace(IN_ORDER, rows_kept=10_000)) == not_passed(
+        "rows_reconcile",
+        ERROR,
+        "12,345 rows delivered, 10,000 kept, 345 dropped as duplicates: 2,000 unaccounted for",
+    )
+
+
+@pytest.mark.edge(50)
+def test_what_is_held_is_told_with_its_gap() -> None:
+    assert found("current", "no_gap", replace(IN_ORDER, gap=13, held=(14,))) == not_passed(
+        "no_gap", ERROR, "dump 14 is held behind dump 13, which failed"
+    )
+    assert found("current", "no_gap", replace(IN_ORDER, gap=13)).passed
+
+
+ALL_RESOLVE = IdentityFacts(
+    pairs=1_234,
+    refused=0,
+    refused_examples=(),
+    contested=0,
+    contested_examples=(),
+    cycles=0,
+    cycle_examples=(),
+)
+
+
+@pytest.mark.edge(56, 57, 59)
+@pytest.mark.parametrize(
+    ("facts", "finding"),
+    [
+        (
+            ALL_RESOLVE,
+            passed("migrations_resolve", ERROR, "all 1,234 pairs lead to one user each"),
+        ),
+        (
+            replace(ALL_RESOLVE, refused=2, refused_examples=("abc -> 1", "null -> 2")),
+            not_passed(
+                "migrations_resolve",
+                ERROR,
+                "of 1,234 pairs: 2 pairs cannot be cast and are left out (abc -> 1; null -> 2)",
+            ),
+        ),
+        (
+            replace(ALL_RESOLVE, contested=3, contested_examples=(12,)),
+            not_passed(
+                "migrations_resolve",
+                WARN,
+                "of 1,234 pairs: 3 users have several targets, the last counts (12)",
+            ),
+        ),
+        (
+            replace(ALL_RESOLVE, cycles=2, cycle_examples=((40, 41), (3, 5, 9))),
+            not_passed(
+                "migrations_resolve",
+                WARN,
+                "of 1,234 pairs: 2 cycles end at their smallest id ((40, 41); (3, 5, 9))",
+            ),
+        ),
+        (
+            replace(
+                ALL_RESOLVE, refused=2, refused_examples=("x",), cycles=2, cycle_examples=((1, 2),)
+            ),
+            not_passed(
+                "migrations_resolve",
+                ERROR,
+                "of 1,234 pairs: 2 pairs cannot be cast and are left out (x), "
+                "2 cycles end at their smallest id ((1, 2))",
+            ),
+        ),
+    ],
+)
+def test_migrations_that_lead_astray_are_told(facts: IdentityFacts, finding: Finding) -> None:
+    assert judge("user_identity", facts) == (finding,)
