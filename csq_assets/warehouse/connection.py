@@ -1,0 +1,107 @@
+"""The DuckDB file: opened for one writer, with its schemas in it."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from csq_assets.errors import StorageError
+from csq_assets.warehouse.schema import create_schemas
+
+_POLL_SECONDS = 0.2
+_LOCKED = "Could not set lock"
+_HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
+
+
+@contextmanager
+def open_warehouse(
+    path: Path | str,
+    *,
+    memory_limit: str = "2GB",
+    wait_seconds: float = 60,
+    read_only: bool = False,
+) -> Iterator[DuckDBPyConnection]:
+    """A connection to the file, which is made where there is none, with every schema in it.
+
+    DuckDB gives the file to one writing process, or to readers. Where another process has it, this
+    waits; what does not fit into `memory_limit` spills into a folder beside the file.
+    Raises StorageError when `wait_seconds` have passed, or where the file cannot be used.
+    """
+    path = Path(path)
+    config = {"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"}
+    if not read_only:
+        _make_folder(path)
+    connection = _connect(path, config, wait_seconds=wait_seconds, read_only=read_only)
+    try:
+        if read_only:
+            connection.execute("SET TimeZone = 'UTC'")
+        else:
+            prepare_warehouse(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def prepare_warehouse(connection: DuckDBPyConnection) -> None:
+    """Set a writing connection up: UTC, no order among rows, and the schemas with their tables.
+
+    Raises StorageError where the file was written by a newer version.
+    """
+    connection.execute("SET TimeZone = 'UTC'")
+    # Every row carries its order key, so DuckDB may write in parallel and with less memory.
+    connection.execute("SET preserve_insertion_order = false")
+    create_schemas(connection)
+
+
+def _connect(
+    path: Path, config: dict[str, str], *, wait_seconds: float, read_only: bool
+) -> DuckDBPyConnection:
+    give_up_at = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=dict(config))
+        except duckdb.IOException as error:
+            if _LOCKED not in str(error):
+                raise _unusable(path, error) from error
+            left_seconds = give_up_at - time.monotonic()
+            if left_seconds <= 0:
+                raise _locked(path, error, wait_seconds) from error
+            time.sleep(min(_POLL_SECONDS, left_seconds))
+        except duckdb.Error as error:
+            raise _unusable(path, error) from error
+
+
+def _locked(path: Path, error: duckdb.Error, wait_seconds: float) -> StorageError:
+    match = _HOLDER.search(str(error))
+    holder = f"process {match[2]} ({match[1]})" if match else "another process"
+    return StorageError(
+        f"{holder} holds the DuckDB file, and kept it for {wait_seconds:g} seconds",
+        where={"file": str(path)},
+        remedy="Close it there and try again; nothing is lost. To stay connected while syncs run, "
+        "set CSQ_DUCKDB_SNAPSHOT_PATH and read the snapshot.",
+    )
+
+
+def _unusable(path: Path, error: duckdb.Error) -> StorageError:
+    said = str(error).splitlines()[0]
+    return StorageError(
+        f"cannot use the DuckDB file: {said}",
+        where={"file": str(path)},
+        remedy="Check CSQ_DUCKDB_PATH. A damaged file may be moved away: csq rebuild makes it anew "
+        "from the lake.",
+    )
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder of the DuckDB file: {error.strerror}",
+            where={"file": str(path)},
+            remedy="Check CSQ_DUCKDB_PATH.",
+        ) from error

@@ -1,0 +1,62 @@
+"""Transactions and quoting: the ways of DuckDB that every other module uses."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from csq_assets.errors import StorageError
+
+
+@contextmanager
+def transaction(connection: DuckDBPyConnection) -> Iterator[None]:
+    """All of it or nothing, whatever happens inside.
+
+    Raises StorageError where DuckDB lacks memory or disk, or cannot reach its file.
+    """
+    connection.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        _roll_back(connection)
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            raise StorageError(
+                f"DuckDB could not finish: {error}",
+                remedy="Nothing was changed. Give it more memory or disk, and try again.",
+            ) from error
+        raise
+
+
+def first_row(
+    connection: DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()
+) -> tuple[Any, ...] | None:
+    """The first row of a small result. All is fetched: DuckDB refuses other work before that."""
+    found = connection.execute(statement, parameters).fetchall()
+    return found[0] if found else None
+
+
+def count(connection: DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> int:
+    """The number that the statement gives: of a query, or of the rows that it wrote."""
+    found = first_row(connection, statement, parameters)
+    return (found[0] if found else None) or 0
+
+
+def quote(name: str) -> str:
+    """The name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """The text as a literal, for a view: there a parameter cannot stand."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _roll_back(connection: DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        # DuckDB has rolled back by itself, or the connection is gone; the first error counts.
+        return
