@@ -1,0 +1,55 @@
+"""What analysts see: a view for each table, and `csq.all_events`."""
+
+from collections.abc import Mapping, Sequence
+
+from duckdb import DuckDBPyConnection
+
+from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, RAW_USER_ID, TableKind
+from csq_assets.warehouse.columns import shown_names, stored_columns
+from csq_assets.warehouse.engine import quote
+from csq_assets.warehouse.events_sql import EventTable, all_events
+
+
+def show_table(
+    connection: DuckDBPyConnection,
+    table: str,
+    kind: TableKind,
+    columns: Sequence[str],
+) -> None:
+    """Define `csq.<table>`: the newest manifest's columns in its order, then our own."""
+    stored = stored_columns(connection, table)
+    shown = [
+        f"{_stored(column, stored)} AS {quote(name)}"
+        for column, name in shown_names(columns).items()
+    ]
+    if "user_id" in columns and kind is not TableKind.USERS:
+        shown.append(f"raw_user_id AS {quote(RAW_USER_ID)}")
+    shown.append(f"dump_id AS {quote(DUMP_ID)}")
+    connection.execute(
+        f"CREATE OR REPLACE VIEW csq.{quote(table)} AS SELECT {', '.join(shown)} "
+        f"FROM csq_rows.{quote(table)} WHERE shown"
+    )
+
+
+def hide_table(connection: DuckDBPyConnection, table: str) -> None:
+    connection.execute(f"DROP VIEW IF EXISTS csq.{quote(table)}")
+
+
+def show_all_events(connection: DuckDBPyConnection) -> None:
+    """Define `csq.all_events` over the event tables that the ledger knows."""
+    found = connection.execute(
+        "SELECT table_name, columns FROM csq_ledger.tables WHERE kind = ? ORDER BY table_name",
+        [TableKind.EVENTS.value],
+    ).fetchall()
+    tables = []
+    for table, columns in found:
+        stored = stored_columns(connection, table)
+        time = stored.get("time") if "time" in columns else None
+        tables.append(EventTable(table, "session_id" in columns, time))
+    connection.execute(f"CREATE OR REPLACE VIEW csq.all_events AS {all_events(tables)}")
+
+
+def _stored(column: str, stored: Mapping[str, str]) -> str:
+    if column in stored:
+        return stored[column]
+    return f"CAST(NULL AS {'BIGINT' if column in ID_COLUMNS else 'VARCHAR'})"
