@@ -1,0 +1,155 @@
+"""Brings `csq_meta.user_identity` to what the newest `user_migrations` says."""
+
+import json
+from dataclasses import asdict, replace
+
+import polars as pl
+from duckdb import DuckDBPyConnection
+
+from csq_assets.dataconnect.identity import IdentityMap, close_pairs
+from csq_assets.warehouse.audit import IdentityAudit
+from csq_assets.warehouse.engine import count, first_row, transaction
+from csq_assets.warehouse.frames import registered
+from csq_assets.warehouse.identity_sql import (
+    CAST_PAIRS,
+    PAIRS_IN_FORCE,
+    PAIRS_TO_FOLLOW,
+    RESOLVED_IDS,
+)
+from csq_assets.warehouse.ledger import identity_version
+from csq_assets.warehouse.rows import DumpContent
+
+_EXAMPLES = 10
+
+
+def refresh_identity(
+    connection: DuckDBPyConnection, migrations: DumpContent | None, *, rebuild: bool = False
+) -> IdentityAudit:
+    """Make the identity map what `migrations`, the newest applied `user_migrations`, says.
+
+    None where no dump has any: then nobody is merged. Ids that come to resolve otherwise are noted
+    for every table, whose next refresh moves their rows. With nothing new, the facts as they stand.
+    Raises StorageError, after which nothing has changed.
+    """
+    wanted = (migrations.dump_id, migrations.content) if migrations else (None, None)
+    with transaction(connection):
+        known = first_row(connection, "SELECT dump_id, content, audit FROM csq_ledger.identity")
+        if known is None and migrations is None:
+            return IdentityAudit()
+        if known is not None and known[:2] == wanted and not rebuild:
+            return replace(_load_audit(known[2]), changed=False, users_changed=0)
+        audit = _read_pairs(connection, migrations)
+        identity = _follow(connection)
+        changed = _store(connection)
+        _forget_old_changes(connection)
+        audit = replace(
+            audit,
+            changed=changed > 0,
+            users_changed=changed,
+            users_resolved=count(connection, "SELECT count(*) FROM csq_meta.user_identity"),
+            cycles=len(identity.cycles),
+            cycle_examples=identity.cycles[:_EXAMPLES],
+        )
+        version = identity_version(connection) + (changed > 0)
+        connection.execute("DELETE FROM csq_ledger.identity")
+        connection.execute(
+            "INSERT INTO csq_ledger.identity VALUES (?, ?, ?, ?)",
+            [version, *wanted, json.dumps(asdict(audit))],
+        )
+        for table in ("pairs", "hops", "followed", "resolved", "differing"):
+            connection.execute(f"DROP TABLE {table}")
+        return audit
+
+
+def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
+    """Make `pairs` and `hops`, and tell what they are like."""
+    with registered(connection, "delivered", _texts(migrations)):
+        connection.execute(f"CREATE TEMP TABLE pairs AS {CAST_PAIRS}")
+    connection.execute(f"CREATE TEMP TABLE hops AS {PAIRS_IN_FORCE}")
+    refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
+    texts = connection.execute(
+        f"SELECT from_text, to_text {refused} ORDER BY place LIMIT {_EXAMPLES}"
+    ).fetchall()
+    contested = connection.execute(
+        f"SELECT from_user_id FROM hops WHERE contested ORDER BY from_user_id LIMIT {_EXAMPLES}"
+    ).fetchall()
+    return IdentityAudit(
+        dump_id=migrations.dump_id if migrations else None,
+        pairs=count(connection, "SELECT count(*) FROM pairs"),
+        refused=count(connection, f"SELECT count(*) {refused}"),
+        refused_examples=tuple(f"{_shown(start)} → {_shown(end)}" for start, end in texts),
+        contested=count(connection, "SELECT count(*) FROM hops WHERE contested"),
+        contested_examples=tuple(row[0] for row in contested),
+    )
+
+
+def _texts(migrations: DumpContent | None) -> pl.LazyFrame:
+    """Each pair as delivered, with its place."""
+    frame = migrations.scan() if migrations else pl.LazyFrame({"from_user_id": []})
+    columns = frame.collect_schema().names()
+    ends = [
+        (pl.col(name) if name in columns else pl.lit(None)).cast(pl.String).alias(text)
+        for name, text in (("from_user_id", "from_text"), ("to_user_id", "to_text"))
+    ]
+    return frame.with_row_index("place").select(pl.col("place").cast(pl.Int64), *ends)
+
+
+def _follow(connection: DuckDBPyConnection) -> IdentityMap:
+    """Make `followed`: the pairs that lead on, closed. Most do not, and stay in DuckDB."""
+    pairs = connection.execute(PAIRS_TO_FOLLOW).fetchall()
+    identity = close_pairs(pairs)
+    starts = [start for start, _ in pairs]
+    ends = [identity.resolve(start) for start in starts]
+    followed = pl.LazyFrame(
+        {"from_user_id": starts, "user_id": ends},
+        schema={"from_user_id": pl.Int64, "user_id": pl.Int64},
+    )
+    with registered(connection, "followed_frame", followed):
+        connection.execute("CREATE TEMP TABLE followed AS SELECT * FROM followed_frame")
+    return identity
+
+
+def _store(connection: DuckDBPyConnection) -> int:
+    """Write what differs from the map as it was, and note whom it concerns; gives their number."""
+    connection.execute(f"CREATE TEMP TABLE resolved AS {RESOLVED_IDS}")
+    connection.execute(
+        "CREATE TEMP TABLE differing AS SELECT "
+        "coalesce(known.from_user_id, resolved.from_user_id) AS from_user_id, resolved.user_id "
+        "FROM csq_meta.user_identity AS known "
+        "FULL JOIN resolved ON resolved.from_user_id = known.from_user_id "
+        "WHERE known.user_id IS DISTINCT FROM resolved.user_id"
+    )
+    changed = count(connection, "SELECT count(*) FROM differing")
+    if changed:
+        connection.execute(
+            "DELETE FROM csq_meta.user_identity "
+            "WHERE from_user_id IN (SELECT from_user_id FROM differing)"
+        )
+        connection.execute(
+            "INSERT INTO csq_meta.user_identity SELECT * FROM differing WHERE user_id IS NOT NULL"
+        )
+        connection.execute(
+            "INSERT INTO csq_ledger.identity_changes SELECT ?, from_user_id FROM differing",
+            [identity_version(connection) + 1],
+        )
+    return changed
+
+
+def _forget_old_changes(connection: DuckDBPyConnection) -> None:
+    """Drop the changes that every table has followed."""
+    connection.execute(
+        "DELETE FROM csq_ledger.identity_changes "
+        "WHERE version <= (SELECT min(identity_version) FROM csq_ledger.tables)"
+    )
+
+
+def _load_audit(text: str) -> IdentityAudit:
+    document = json.loads(text)
+    document["refused_examples"] = tuple(document["refused_examples"])
+    document["contested_examples"] = tuple(document["contested_examples"])
+    document["cycle_examples"] = tuple(map(tuple, document["cycle_examples"]))
+    return IdentityAudit(**document)
+
+
+def _shown(text: str | None) -> str:
+    return "null" if text is None else f'"{text}"'
