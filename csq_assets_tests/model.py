@@ -1,0 +1,244 @@
+"""The oracle: contract 5 once more, in plain lists and dicts, always from nothing.
+
+It shares no code with the package. It is slow, and says each rule where it is used.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+Row: TypeAlias = dict[str, Any]
+IDS = ("user_id", "event_id", "session_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One table of one delivery. `rows` in manifest order; None if it cannot be decoded."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...] | None
+    incremental: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One manifest that arrived: the whole of what its dump is from now on."""
+
+    dump_id: int
+    tables: dict[str, Delivered]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table as analysts see it; the order of its rows means nothing."""
+
+    columns: tuple[str, ...]
+    rows: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    dump_id: int
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...] | None
+    incremental: bool
+
+
+def current_tables(deliveries: Iterable[Delivery]) -> dict[str, Relation]:
+    """Every relation of schema `csq`, without `all_events`."""
+    counting = counting_dumps(deliveries)
+    identity = user_identity(counting)
+    return {table: _current(table, dumps, identity) for table, dumps in counting.items() if dumps}
+
+
+def all_events(deliveries: Iterable[Delivery]) -> Counter[tuple[Any, ...]]:
+    """The rows of `csq.all_events`."""
+    deliveries = list(deliveries)
+    counting = counting_dumps(deliveries)
+    events: Counter[tuple[Any, ...]] = Counter()
+    for table, relation in current_tables(deliveries).items():
+        names = counting[table][-1].columns
+        if _kind(table, names) != "events":
+            continue
+        for row, times in relation.rows.items():
+            shown = dict(zip((*names, "_raw_user_id", "_dump_id"), row, strict=True))
+            event = (shown["user_id"], shown["event_id"], shown.get("session_id"))
+            events[(*event, shown.get("time"), table, shown["_dump_id"])] += times
+    return events
+
+
+def counting_dumps(deliveries: Iterable[Delivery]) -> dict[str, list[_Held]]:
+    """The dumps that make each table, lowest first."""
+    dumps: dict[int, dict[str, _Held]] = {}
+    for delivery in deliveries:
+        earlier = dumps.get(delivery.dump_id, {})
+        now: dict[str, _Held] = {}
+        for table, new in delivery.tables.items():
+            known = earlier.get(table)
+            if new.rows is None and known is not None and known.rows is not None:
+                now[table] = known  # a re-delivery that fails leaves the earlier content in force
+            else:
+                # user_migrations is complete each time, whatever its manifest says
+                incremental = new.incremental and table != "user_migrations"
+                now[table] = _Held(delivery.dump_id, new.columns, new.rows, incremental)
+        dumps[delivery.dump_id] = now
+    tables: dict[str, list[_Held]] = {}
+    for dump_id in sorted(dumps):
+        for table, held in dumps[dump_id].items():
+            tables.setdefault(table, []).append(held)
+    return {table: _applied(held) for table, held in tables.items()}
+
+
+def _applied(dumps: list[_Held]) -> list[_Held]:
+    start = 0
+    for place, dump in enumerate(dumps):
+        if not dump.incremental and dump.rows is not None:
+            start = place  # a full resync makes everything before it void
+    applied = []
+    for dump in dumps[start:]:
+        if dump.rows is None:
+            break  # a gap: what comes after it is held
+        applied.append(dump)
+    return applied
+
+
+def user_identity(counting: dict[str, list[_Held]]) -> dict[int, int]:
+    """Where each id leads; only ids that change."""
+    migrations = counting.get("user_migrations") or [_Held(0, (), (), incremental=False)]
+    target: dict[int, int] = {}
+    for row in migrations[-1].rows or ():
+        start, end = _strict(row.get("from_user_id")), _strict(row.get("to_user_id"))
+        if start is not None and end is not None and start != end:
+            target[start] = end
+    identity: dict[int, int] = {}
+    for start in target:
+        seen = [start]
+        while seen[-1] in target and target[seen[-1]] not in seen:
+            seen.append(target[seen[-1]])
+        end = seen[-1]
+        if end in target:
+            end = min(seen[seen.index(target[end]) :])  # a cycle becomes its smallest id
+        if end != start:
+            identity[start] = end
+    return identity
+
+
+def _strict(text: str | None) -> int | None:
+    if text is None or re.fullmatch("-?[0-9]+", text) is None:
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def _kind(table: str, columns: Sequence[str]) -> str:
+    if table in ("users", "sessions", "user_migrations"):
+        return table
+    return "events" if "user_id" in columns and "event_id" in columns else "other"
+
+
+def _current(table: str, dumps: list[_Held], identity: dict[int, int]) -> Relation:
+    columns = dumps[-1].columns
+    kind = _kind(table, columns)
+    rows = []
+    for dump in dumps[-1:] if kind == "user_migrations" else dumps:
+        for row in dump.rows or ():
+            raw: Any = row.get("user_id")
+            own = {"_raw_user_id": raw, "_dump_id": dump.dump_id, "_age": len(rows)}
+            rows.append({**row, "user_id": identity.get(raw, raw), **own})
+    if kind == "users":
+        rows = _merged(_winners(rows, ("_raw_user_id",)))
+    elif kind == "sessions":
+        rows = _winners(rows, ("user_id", "session_id"))
+    elif kind == "events":
+        rows = _winners(rows, ("user_id", "event_id"))
+    own = ["_dump_id"]
+    if "user_id" in columns and kind != "users":
+        own.insert(0, "_raw_user_id")
+    shown = (*_told_apart(columns), *own)
+    found = Counter(tuple(row.get(column) for column in (*columns, *own)) for row in rows)
+    return Relation(shown, found)
+
+
+def _winners(rows: list[Row], key: tuple[str, ...]) -> list[Row]:
+    """The last row of each key, as rows come in the order of dump, file and row; null keys stay."""
+    kept: dict[Any, Row] = {}
+    for row in rows:
+        values = tuple(row.get(column) for column in key)
+        kept[("null", row["_age"]) if None in values else values] = row
+    return list(kept.values())
+
+
+def _merged(rows: list[Row]) -> list[Row]:
+    users: dict[Any, list[Row]] = {}
+    for row in rows:
+        user = ("null", row["_age"]) if row["user_id"] is None else row["user_id"]
+        users.setdefault(user, []).append(row)
+    return [_merge(group) for group in users.values()]
+
+
+def _merge(group: list[Row]) -> Row:
+    ordered = sorted(group, key=lambda row: (row["_raw_user_id"] != row["user_id"], -row["_age"]))
+    merged: Row = {}
+    for column in dict.fromkeys(name for row in ordered for name in row):
+        values = [row[column] for row in ordered if row.get(column) is not None]
+        if column == "joindate":
+            merged[column] = _extreme(values, earliest=True)
+        elif column == "last_modified":
+            merged[column] = _extreme(values, earliest=False)
+        else:
+            merged[column] = values[0] if values else None
+    merged["_dump_id"] = max(row["_dump_id"] for row in group)
+    return merged
+
+
+def _extreme(texts: list[str], *, earliest: bool) -> str | None:
+    choose = min if earliest else max  # both give the first of equal ones
+    dated = [text for text in texts if instant(text) is not None]
+    if dated:
+        return choose(dated, key=lambda text: instant(text) or 0)
+    return choose(texts, default=None)
+
+
+def instant(text: str) -> Fraction | None:
+    """Seconds since 1970; None for a text that is no instant."""
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        number = Fraction(text)
+        if not -(2**63) <= int(number) < 2**63:
+            return None
+        unit = 1 if abs(number) < 10**11 else 10**3 if abs(number) < 10**14 else 10**6
+        return Fraction(int(number * 10**6 / unit), 10**6)
+    parts = re.fullmatch(
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+        r"(?:[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:[.,][0-9]+)?)? ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
+        text,
+    )
+    if parts is None:
+        return None
+    day, minutes, seconds, zone = parts.groups()
+    seconds = (seconds or ":00").replace(",", ".")
+    try:
+        at = datetime.fromisoformat(f"{day}T{minutes or '00:00'}{seconds}{zone or 'Z'}")
+        return Fraction((at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1), 10**6)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
+    """Names that differ only in the case of ASCII letters get the next suffix that nobody has."""
+    lowered = [re.sub("[A-Z]", lambda letter: letter[0].lower(), column) for column in columns]
+    shown: list[str] = []
+    used = set(lowered)
+    for place, (column, low) in enumerate(zip(columns, lowered, strict=True)):
+        name = column
+        if low in lowered[:place]:
+            suffix = 2
+            while f"{low}_{suffix}" in used:
+                suffix += 1
+            used.add(f"{low}_{suffix}")
+            name = f"{column}_{suffix}"
+        shown.append(name)
+    return tuple(shown)

@@ -1,0 +1,125 @@
+"""Brings deliveries into a warehouse as a sync does, and reads what analysts see."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import polars as pl
+from duckdb import DuckDBPyConnection
+
+from csq_assets.dataconnect.plan import TableDumpState, plan_table
+from csq_assets.warehouse.audit import IdentityAudit, TableAudit
+from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.engine import quote
+from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.rows import DumpContent
+from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
+
+_numbers = itertools.count(1)
+
+
+def delivered(
+    columns: Sequence[str] | str,
+    *rows: Sequence[Any],
+    full_resync: bool = False,
+) -> Delivered:
+    """A table, its rows as values in the order of the columns (a text of names is split)."""
+    names = tuple(columns.split() if isinstance(columns, str) else columns)
+    as_rows = tuple(dict(zip(names, row, strict=True)) for row in rows)
+    return Delivered(names, as_rows, incremental=not full_resync)
+
+
+def failed(columns: Sequence[str] | str, *, full_resync: bool = False) -> Delivered:
+    """A table whose files cannot be decoded."""
+    names = tuple(columns.split() if isinstance(columns, str) else columns)
+    return Delivered(names, None, incremental=not full_resync)
+
+
+def content(dump_id: int, table: Delivered) -> DumpContent:
+    """The partition, as the lake gives it. Each has a content of its own."""
+    frame = partition(dump_id, table.columns, table.rows or ())
+    return DumpContent(dump_id, table.columns, f"delivery {next(_numbers)}", frame.lazy)
+
+
+def partition(dump_id: int, columns: Iterable[str], rows: Sequence[Row]) -> pl.DataFrame:
+    """Rows with the columns of contract 4: the manifest's, others that rows have, our own."""
+    names = list(dict.fromkeys((*columns, *(name for row in rows for name in row))))
+    values: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
+    values["_dump_id"] = [dump_id] * len(rows)
+    values["_source_file"] = ["s3://customer/x.avro"] * len(rows)
+    values["_source_row"] = list(range(len(rows)))
+    numbers = (*IDS, "_dump_id", "_source_row")
+    schema = {name: pl.Int64 if name in numbers else pl.String for name in values}
+    return pl.DataFrame(values, schema=schema)
+
+
+class Platform:
+    """Deliveries on their way into one warehouse, as a sync takes them."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.deliveries: list[Delivery] = []
+        self._partitions: dict[str, dict[int, DumpContent]] = {}
+        self._states: dict[str, dict[int, TableDumpState]] = {}
+
+    def deliver(
+        self, dump_id: int, tables: dict[str, Delivered] | None = None, **more: Delivered
+    ) -> "Platform":
+        """Take a manifest, and decode what it lists."""
+        listed = {**(tables or {}), **more}
+        self.deliveries.append(Delivery(dump_id, listed))
+        for table, states in self._states.items():
+            if table not in listed:
+                states.pop(dump_id, None)
+        for table, new in listed.items():
+            states = self._states.setdefault(table, {})
+            known = states.get(dump_id)
+            incremental = new.incremental and table != "user_migrations"
+            if new.rows is not None:
+                self._partitions.setdefault(table, {})[dump_id] = content(dump_id, new)
+                states[dump_id] = TableDumpState(dump_id, incremental, has_content=True)
+            elif known is None or not known.has_content:
+                states[dump_id] = TableDumpState(
+                    dump_id, incremental, has_content=False, failed=True
+                )
+        return self
+
+    def in_force(self, table: str) -> list[DumpContent]:
+        plan = plan_table(self._states.get(table, {}).values())
+        return [self._partitions[table][dump_id] for dump_id in plan.apply]
+
+    def sync(self, *, rebuild: bool = False) -> dict[str, TableAudit]:
+        """Refresh the identity map, then every table that was ever listed."""
+        self.sync_identity(rebuild=rebuild)
+        return {table: self.sync_table(table, rebuild=rebuild) for table in self._states}
+
+    def sync_identity(self, *, rebuild: bool = False) -> IdentityAudit:
+        migrations = self.in_force("user_migrations")
+        newest = migrations[-1] if migrations else None
+        return refresh_identity(self.connection, newest, rebuild=rebuild)
+
+    def sync_table(self, table: str, *, rebuild: bool = False) -> TableAudit:
+        return refresh_table(self.connection, table, self.in_force(table), rebuild=rebuild)
+
+    def rows(self, table: str) -> list[Row]:
+        """The table's rows, in the order of all their values."""
+        found = relation(self.connection, table)
+        ordered = sorted(found.rows.elements(), key=repr)
+        return [dict(zip(found.columns, row, strict=True)) for row in ordered]
+
+
+def relation(connection: DuckDBPyConnection, table: str, schema: str = "csq") -> Relation:
+    """A table as analysts see it."""
+    result = connection.execute(f"FROM {schema}.{quote(table)}")
+    columns = tuple(name for name, *_ in result.description or ())
+    return Relation(columns, Counter(result.fetchall()))
+
+
+def relations(connection: DuckDBPyConnection) -> dict[str, Relation]:
+    """Every relation of schema `csq`, without `all_events`."""
+    names = connection.execute(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = 'csq' AND table_name <> 'all_events'"
+    ).fetchall()
+    return {name: relation(connection, name) for (name,) in names}
