@@ -1,9 +1,10 @@
-"""What was seen and taken, in few words: catalogs and ledgers for tests."""
+"""What was seen, taken and found, in few words: catalogs, ledgers and findings for tests."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from csq_assets.dataconnect.catalog import Catalog, Delivered, SeenManifest, SeenReport
+from csq_assets.dataconnect.findings import Finding, Severity
 from csq_assets.dataconnect.ledger import Content, DumpRecord, Failure, TableRecord
 from csq_assets.dataconnect.sync_report import SyncReport
 
@@ -75,3 +76,11 @@ def records(
     return {
         dump_id: DumpRecord(dump_id, content, tuple(tables)) for dump_id, tables in dumps.items()
     }
+
+
+def passed(check: str, severity: Severity, description: str) -> Finding:
+    return Finding(check, passed=True, severity=severity, description=description)
+
+
+def not_passed(check: str, severity: Severity, description: str) -> Finding:
+    return Finding(check, passed=False, severity=severity, description=description)

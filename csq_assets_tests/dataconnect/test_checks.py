@@ -16,7 +16,14 @@ from csq_assets.dataconnect.findings import (
     checks_on,
     judge,
 )
-from csq_assets_tests.dataconnect.seen import at, catalog, manifest, report
+from csq_assets_tests.dataconnect.seen import (
+    at,
+    catalog,
+    manifest,
+    not_passed,
+    passed,
+    report,
+)
 
 WARN, ERROR = Severity.WARN, Severity.ERROR
 AGREES = RawFacts(
@@ -30,14 +37,6 @@ AGREES = RawFacts(
 )
 FIVE, DUE = at(5), at(5, day=2)
 DUE_SOON = report("2026-03-01.json", finish=at(5, 30), next_sync_at=DUE)
-
-
-def passed(check: str, severity: Severity, description: str) -> Finding:
-    return Finding(check, passed=True, severity=severity, description=description)
-
-
-def not_passed(check: str, severity: Severity, description: str) -> Finding:
-    return Finding(check, passed=False, severity=severity, description=description)
 
 
 def found(subject: Subject, check: str, facts: object) -> Finding:
