@@ -7,12 +7,15 @@ After `make demo`, while `make ui` is up; needs `make install-dev` and Chromium.
 import os
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import sync_playwright
 
 URL = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:3000"
 TARGET = Path(__file__).with_name("lineage.png")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# All assets at once would be too small to read.
+SELECTION = '+key:"csq/current/pageviews" or +key:"csq/current/users"'
 SHOWN = '["checks", "status", "kind-tag", "partitions"]'  # of each asset
 MARGIN = 16
 
@@ -22,11 +25,11 @@ with sync_playwright() as playwright:
     )
     page = browser.new_page(viewport={"width": 2800, "height": 2600})
     page.add_init_script(f"localStorage.setItem('asset-node-facets', '{SHOWN}')")
-    page.goto(f"{URL}/asset-groups")
+    page.goto(f"{URL}/asset-groups~{quote(SELECTION, safe='')}/")
     page.get_by_text("raw", exact=True).last.wait_for()
     page.mouse.click(1800, 300, button="right")
     page.get_by_role("menuitem", name="Expand all groups").click()
-    page.get_by_text("users", exact=True).last.wait_for()
+    page.get_by_text("pageviews", exact=True).last.wait_for()
     page.wait_for_timeout(5000)  # the graph moves, and its nodes fetch their state
     page.mouse.move(1500, 5)
     boxes = [node.bounding_box() for node in page.query_selector_all("svg foreignObject")]
