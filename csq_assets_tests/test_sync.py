@@ -27,6 +27,10 @@ def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None
         ("csq/raw/users", "column_drift", "12"),
         ("csq/raw/users", "columns_match_manifest", "12"),
         ("csq/raw/users", "keys_not_null", "12"),
+        ("csq/user_identity", "migrations_resolve", None),
+        ("csq/current/users", "unique_key", None),
+        ("csq/current/users", "rows_reconcile", None),
+        ("csq/current/users", "no_gap", None),
     }
     assert (summary.standing, summary.exit_code) == ((), 0)
     expected = pl.DataFrame(
@@ -39,6 +43,10 @@ def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None
         }
     )
     assert either_platform.raw("users", 12).equals(expected)
+    assert either_platform.rows("users") == [
+        {"user_id": 1, "plan": "free", "_dump_id": 12},
+        {"user_id": 2, "plan": None, "_dump_id": 12},
+    ]
 
 
 def test_a_second_pass_has_nothing_to_do(either_platform: Platform) -> None:

@@ -66,12 +66,17 @@ def build_current_assets(
     @dg.multi_asset(
         name=_OP,
         specs=[
-            _spec(USER_IDENTITY, descriptions.USER_IDENTITY, [_all_dumps(USER_MIGRATIONS)], owners),
+            _spec(
+                USER_IDENTITY,
+                descriptions.USER_IDENTITY,
+                [_all_dumps(USER_MIGRATIONS)] if USER_MIGRATIONS in tables else [],
+                owners,
+            ),
             *(
                 _spec(
                     key,
                     descriptions.describe_current(table),
-                    [_all_dumps(table), USER_IDENTITY],
+                    [_all_dumps(table), *([] if table == USER_MIGRATIONS else [USER_IDENTITY])],
                     owners,
                 )
                 for key, table in table_of.items()

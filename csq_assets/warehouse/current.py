@@ -104,9 +104,9 @@ def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: i
     reduction = _reduction(connection, table, before.kind, replayed=work.replay)
     reduction.judge()
     write_verdict(connection, table)
-    write_arriving(connection, table, work.new, arrived)
+    write_arriving(connection, table, arrived)
     outcome = reduction.finish()
-    applied = [AppliedDump(dump.dump_id, dump.content, arrived[dump.dump_id]) for dump in work.new]
+    applied = [AppliedDump(found.dump.dump_id, found.dump.content, found.rows) for found in arrived]
     state = TableState(
         kind=before.kind,
         columns=before.columns,
@@ -117,7 +117,7 @@ def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: i
         duplicated_keys=outcome.duplicated_keys,
     )
     _write_state(connection, table, state, redefine=work.replay)
-    rows_in = sum(arrived.values())
+    rows_in = sum(found.rows for found in arrived)
     return replace(
         _standing(connection, table, state),
         change="replayed" if work.replay else "appended",

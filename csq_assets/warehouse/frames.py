@@ -29,17 +29,25 @@ class _ArrowStream:
 
 @contextmanager
 def registered(connection: DuckDBPyConnection, name: str, frame: pl.LazyFrame) -> Iterator[None]:
-    """The frame as the relation `name`, to be read once.
-
-    Raises StorageError where reading it fails.
+    """The frame as the relation `name`, to be read once. Inside a transaction, which clears it too
+    where something fails.
     """
     connection.register(name, _ArrowStream(frame))
+    yield
+    connection.unregister(name)
+
+
+@contextmanager
+def reading(dump_id: int | None) -> Iterator[None]:
+    """Raises StorageError where the dump's partition cannot be read."""
     try:
         yield
-    except duckdb.InvalidInputException as error:
-        raise StorageError(f"cannot read the lake: {str(error).splitlines()[0]}") from error
-    finally:
-        connection.unregister(name)
+    except (duckdb.InvalidInputException, pl.exceptions.PolarsError, OSError) as error:
+        raise StorageError(
+            f"cannot read the partition in the lake: {str(error).splitlines()[0]}",
+            where={} if dump_id is None else {"dump": dump_id},
+            remedy="Try again; if it stays so, materialize that partition again.",
+        ) from error
 
 
 def renamed(frame: pl.LazyFrame, names: Mapping[str, str]) -> pl.LazyFrame:

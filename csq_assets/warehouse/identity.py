@@ -7,9 +7,10 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
+from csq_assets.dataconnect.tables import DUMP_ID
 from csq_assets.warehouse.audit import IdentityAudit
 from csq_assets.warehouse.engine import count, first_row, transaction
-from csq_assets.warehouse.frames import registered
+from csq_assets.warehouse.frames import reading, registered
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
     PAIRS_IN_FORCE,
@@ -63,8 +64,11 @@ def refresh_identity(
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
     """Make `pairs` and `hops`, and tell what they are like."""
-    with registered(connection, "delivered", _texts(migrations)):
-        connection.execute(f"CREATE TEMP TABLE pairs AS {CAST_PAIRS}")
+    dump_id = migrations.dump_id if migrations else None
+    with reading(dump_id):
+        frame = migrations.scan() if migrations else pl.LazyFrame(schema={DUMP_ID: pl.Int64})
+        with registered(connection, "delivered", _texts(frame)):
+            connection.execute(f"CREATE TEMP TABLE pairs AS {CAST_PAIRS}")
     connection.execute(f"CREATE TEMP TABLE hops AS {PAIRS_IN_FORCE}")
     refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
     texts = connection.execute(
@@ -74,7 +78,7 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
         f"SELECT from_user_id FROM hops WHERE contested ORDER BY from_user_id LIMIT {_EXAMPLES}"
     ).fetchall()
     return IdentityAudit(
-        dump_id=migrations.dump_id if migrations else None,
+        dump_id=dump_id,
         pairs=count(connection, "SELECT count(*) FROM pairs"),
         refused=count(connection, f"SELECT count(*) {refused}"),
         refused_examples=tuple(f"{_shown(start)} → {_shown(end)}" for start, end in texts),
@@ -83,15 +87,16 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
     )
 
 
-def _texts(migrations: DumpContent | None) -> pl.LazyFrame:
-    """Each pair as delivered, with its place."""
-    frame = migrations.scan() if migrations else pl.LazyFrame({"from_user_id": []})
+def _texts(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Each pair as delivered, with its place; null where the dump lacks the column."""
     columns = frame.collect_schema().names()
     ends = [
         (pl.col(name) if name in columns else pl.lit(None)).cast(pl.String).alias(text)
         for name, text in (("from_user_id", "from_text"), ("to_user_id", "to_text"))
     ]
-    return frame.with_row_index("place").select(pl.col("place").cast(pl.Int64), *ends)
+    # One of our own columns says how many rows there are.
+    numbered = frame.select(DUMP_ID, *ends).with_row_index("place")
+    return numbered.with_columns(pl.col("place").cast(pl.Int64))
 
 
 def _follow(connection: DuckDBPyConnection) -> IdentityMap:

@@ -7,7 +7,7 @@ A refresh decides over ids alone, and writes each row once: what a transaction i
 deletes or updates again, DuckDB would write twice.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from csq_assets.dataconnect.tables import ID_COLUMNS, OWN_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.columns import store_columns
 from csq_assets.warehouse.engine import count, quote
-from csq_assets.warehouse.frames import registered, renamed
+from csq_assets.warehouse.frames import reading, registered, renamed
 from csq_assets.warehouse.rows_sql import arriving_ids, arriving_rows
 
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
@@ -39,6 +39,16 @@ class DumpContent:
     columns: tuple[str, ...]
     content: str
     scan: Callable[[], pl.LazyFrame]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """A dump that a refresh applies, opened: its delivered columns and its number of rows."""
+
+    dump: DumpContent
+    frame: pl.LazyFrame
+    columns: tuple[str, ...]
+    rows: int
 
 
 @contextmanager
@@ -86,21 +96,25 @@ def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
     )
 
 
-def find_arriving(connection: DuckDBPyConnection, dumps: Sequence[DumpContent]) -> dict[int, int]:
-    """Make `arriving`: the ids of the dumps' rows, users resolved. Gives each dump's rows."""
+def find_arriving(
+    connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
+) -> tuple[Arrived, ...]:
+    """Make `arriving`: the ids of the dumps' rows, users resolved."""
     connection.execute(
         "CREATE TEMP TABLE arriving (user_id BIGINT, raw_user_id BIGINT, event_id BIGINT, "
         "session_id BIGINT, dump_id BIGINT, ordinal BIGINT)"
     )
-    rows = {}
+    arrived = []
     for dump in dumps:
-        frame = dump.scan()
-        names = [name for name in frame.collect_schema().names() if name in ID_COLUMNS]
-        with registered(connection, "delivered", renamed(frame, {name: name for name in names})):
-            rows[dump.dump_id] = count(
-                connection, f"INSERT INTO arriving {arriving_ids(names, dump.dump_id)}"
-            )
-    return rows
+        with reading(dump.dump_id):
+            frame = dump.scan()
+            delivered = frame.collect_schema().names()
+            columns = tuple(name for name in delivered if name not in OWN_COLUMNS)
+            ids = {name: name for name in columns if name in ID_COLUMNS}
+            with registered(connection, "delivered", renamed(frame, ids)):
+                rows = count(connection, f"INSERT INTO arriving {arriving_ids(ids, dump.dump_id)}")
+        arrived.append(Arrived(dump, frame, columns, rows))
+    return tuple(arrived)
 
 
 def write_verdict(connection: DuckDBPyConnection, table: str) -> None:
@@ -124,28 +138,20 @@ def write_verdict(connection: DuckDBPyConnection, table: str) -> None:
     )
 
 
-def write_arriving(
-    connection: DuckDBPyConnection,
-    table: str,
-    dumps: Sequence[DumpContent],
-    delivered: Mapping[int, int],
-) -> None:
-    """Append those rows of the dumps that stay. `delivered` are their rows, as they were judged.
+def write_arriving(connection: DuckDBPyConnection, table: str, arrived: Sequence[Arrived]) -> None:
+    """Append those rows that stay.
 
     Raises StorageError where a partition is not the one that was judged.
     """
-    frames = {dump.dump_id: dump.scan() for dump in dumps}
-    columns = {
-        dump_id: [name for name in frame.collect_schema().names() if name not in OWN_COLUMNS]
-        for dump_id, frame in frames.items()
-    }
     # All columns before the first row: to alter a table that has rows of its own takes longer.
-    every = dict.fromkeys(name for names in columns.values() for name in names)
+    every = dict.fromkeys(name for dump in arrived for name in dump.columns)
     stored = store_columns(connection, table, every)
-    for dump_id, frame in frames.items():
-        names = {column: stored[column] for column in columns[dump_id]}
+    for found in arrived:
+        dump_id = found.dump.dump_id
+        names = {column: stored[column] for column in found.columns}
         texts = [name for name in names.values() if name not in ID_COLUMNS]
-        with registered(connection, "delivered", renamed(frame, names)):
+        frame = renamed(found.frame, names)
+        with reading(dump_id), registered(connection, "delivered", frame):
             written = count(
                 connection,
                 f"INSERT INTO csq_rows.{quote(table)} ({', '.join((*_OWN, *texts))}) "
@@ -154,9 +160,9 @@ def write_arriving(
         lost = count(
             connection, "SELECT count(*) FROM verdict WHERE dump_id = ? AND NOT stays", [dump_id]
         )
-        if written + lost != delivered[dump_id]:
+        if written + lost != found.rows:
             raise StorageError(
                 "the partition was written anew while it was read",
-                where={"dump": dump_id, "table": table},
+                where={"dump": dump_id},
                 remedy="Run csq sync again.",
             )

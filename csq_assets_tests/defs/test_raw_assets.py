@@ -126,9 +126,8 @@ def test_a_partition_that_fails_shows_as_failed_and_the_others_do_not(platform: 
     platform.sync()
     assert failed_partitions(platform, "users") == {"13"}
     assert failed_partitions(platform, "sessions") == set()
-    (record,) = platform.instance.get_run_records(limit=1)
-    assert record.dagster_run.job_name == RAW_JOB
-    assert record.dagster_run.status == dg.DagsterRunStatus.FAILURE
+    (run,) = platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB))
+    assert run.status == dg.DagsterRunStatus.FAILURE
 
 
 def test_checks_alone_can_be_executed(platform: Platform) -> None:

@@ -1,6 +1,7 @@
 """The sensor, tick by tick: what it asks for is applied as the daemon would."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,14 @@ import dagster as dg
 import pytest
 
 from csq_assets.defs import sensor as module
+from csq_assets.defs.current_assets import CURRENT_JOB
 from csq_assets.defs.keys import SYNC_REPORTS
+from csq_assets.defs.raw_assets import RAW_JOB
 from csq_assets.defs.sensor import SENSOR
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
+
+RESOURCES = ("export", "lake", "warehouse")
 
 
 @dataclass(slots=True)
@@ -42,7 +47,7 @@ class Daemon:
             instance=self.platform.instance,
             cursor=self.cursor,
             repository_def=repository,
-            resources={key: (defs.resources or {})[key] for key in ("export", "lake")},
+            resources={key: (defs.resources or {})[key] for key in RESOURCES},
         )
         return repository.get_sensor_def(SENSOR)(context)
 
@@ -65,17 +70,27 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(platform: Platform) -> Iterator[Daemon]:
+def daemon(platform: Platform) -> Daemon:
     platform.export.report("2026-03-01")
     platform.sync()  # the catalog is read when definitions are built
-    yield Daemon(platform)
+    return Daemon(platform)
 
 
 def asked(result: dg.SensorResult) -> list[dict[str, list[str]]]:
-    """The work of each run that a tick asks for."""
+    """The work of each decoding run that a tick asks for."""
     return [
         request.run_config["ops"]["csq_decode"]["config"]["dumps"]
         for request in result.run_requests or []
+        if request.job_name == RAW_JOB
+    ]
+
+
+def refreshed(result: dg.SensorResult) -> list[set[str]]:
+    """The assets of each refreshing run that a tick asks for."""
+    return [
+        {key.to_user_string() for key in request.asset_selection or []}
+        for request in result.run_requests or []
+        if request.job_name == CURRENT_JOB
     ]
 
 
@@ -85,8 +100,14 @@ def test_waiting_dumps_go_into_one_run(daemon: Daemon) -> None:
     result = daemon.tick_and_run()
     assert asked(result) == [{"9": ["users"], "10": ["users"]}]
     assert daemon.platform.partitions() == {("users", 9), ("users", 10)}
+    after = daemon.tick_and_run()
+    assert (asked(after), refreshed(after)) == (
+        [],
+        [{"csq/user_identity", "csq/current/users"}],
+    )
+    assert [row["user_id"] for row in daemon.platform.rows("users")] == [9, 10]
     quiet = daemon.tick()
-    assert (asked(quiet), quiet.cursor) == ([], "{}")
+    assert (quiet.run_requests, quiet.cursor) == ([], "{}")
     assert quiet.skip_reason == dg.SkipReason("nothing new")
 
 
@@ -94,9 +115,17 @@ def test_nothing_is_asked_for_twice_while_a_run_is_under_way(daemon: Daemon) -> 
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     first = daemon.tick()
     assert asked(first) == [{"9": ["users"]}]
+    (request,) = first.run_requests or []
+    run = daemon.platform.instance.create_run_for_job(
+        daemon.platform.definitions().resolve_job_def(RAW_JOB),
+        run_config=request.run_config,
+        tags={"dagster/sensor_name": SENSOR},
+    )
     again = daemon.tick()
-    assert asked(again) == []
-    assert again.cursor == first.cursor != "{}"
+    assert (again.run_requests, again.cursor) == ([], first.cursor)
+    assert "a run is under way" in str(again.skip_reason)
+    daemon.platform.instance.report_run_canceled(run)
+    assert asked(daemon.tick()) == []  # within the hour, for it died without a word
 
 
 def test_a_report_is_recorded_once_and_the_checks_when_they_change(daemon: Daemon) -> None:
@@ -120,8 +149,9 @@ def test_a_report_is_recorded_once_and_the_checks_when_they_change(daemon: Daemo
 def test_dumps_behind_a_failed_report_wait(daemon: Daemon) -> None:
     daemon.platform.export.report("2026-03-02", status="failed")
     daemon.platform.export.deliver(9, users=[{"user_id": 9}])
+    daemon.tick_and_run()  # csq_meta learns of the report
     result = daemon.tick()
-    assert asked(result) == []
+    assert result.run_requests == []
     assert 'the newest sync report says "failed"' in str(result.skip_reason)
     assert daemon.platform.instance.get_dynamic_partitions("csq_dumps") == ["9"]
     daemon.platform.export.report("2026-03-03")
@@ -154,7 +184,6 @@ def test_a_failed_table_is_tried_again_when_its_file_changes(daemon: Daemon) -> 
     )
     assert asked(daemon.tick_and_run()) == [{"9": ["users"]}]
     assert ("users", 9) in daemon.platform.partitions()
-    assert daemon.tick().cursor == "{}"
 
 
 def test_a_failed_table_is_tried_again_hourly(
@@ -178,6 +207,36 @@ def test_a_run_that_died_without_a_word_is_asked_for_again_after_an_hour(
     keys = [request.run_key for one in (first, second) for request in one.run_requests or []]
     assert len(set(keys)) == 2
     assert daemon.platform.partitions() == {("users", 9)}
+
+
+def test_a_refresh_waits_while_another_process_holds_the_file(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    daemon.tick_and_run()
+    holder = hold_file(daemon.platform.settings.duckdb_path)
+    try:
+        held = daemon.tick()
+        assert held.run_requests == []
+        assert "holds the DuckDB file" in str(held.skip_reason)
+    finally:
+        holder.communicate(b"let go")
+    assert refreshed(daemon.tick()) == [{"csq/user_identity", "csq/current/users"}]
+
+
+def hold_file(path: Path) -> "subprocess.Popen[bytes]":
+    """A process that has the DuckDB file open for writing until it is spoken to."""
+    code = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1])\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"open\n"
+    return holder
 
 
 @pytest.mark.edge(8, 13)
