@@ -1,5 +1,6 @@
 """Fixtures for all tests: moto's S3 in this process, and an empty export in either place."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,14 +28,7 @@ def s3_endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def s3_environment(
-    s3_endpoint: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:
-    """Points the AWS SDK at an empty S3, and away from whatever this machine has configured."""
-    nowhere = tmp_path_factory.mktemp("aws") / "none"
+def _point_the_sdk_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "AWS_PROFILE",
         "AWS_DEFAULT_PROFILE",
@@ -45,24 +39,39 @@ def s3_environment(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def s3_environment(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Points the AWS SDK at an empty S3, and away from whatever this machine has configured."""
+    _point_the_sdk_at(s3_endpoint, monkeypatch)
     reset = Request(f"{s3_endpoint}/moto-api/reset", method="POST")  # noqa: S310  # an http address
     urlopen(reset).close()  # noqa: S310
     return s3_endpoint
 
 
-@pytest.fixture
-def s3_client(s3_environment: str) -> Iterator[Any]:
-    """boto3's client, with an empty bucket `customer`."""
-    client = boto3.Session().client("s3")
-    client.create_bucket(Bucket=BUCKET)
+@pytest.fixture(scope="session")
+def s3_client_of_session(s3_endpoint: str) -> Iterator[Any]:
+    """boto3's client, made once: that takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _point_the_sdk_at(s3_endpoint, monkeypatch)
+        client = boto3.Session().client("s3")
     yield client
     client.close()
+
+
+@pytest.fixture
+def s3_client(s3_environment: str, s3_client_of_session: Any) -> Any:
+    """boto3's client, with an empty bucket `customer`."""
+    assert s3_environment
+    s3_client_of_session.create_bucket(Bucket=BUCKET)
+    return s3_client_of_session
 
 
 @pytest.fixture
