@@ -27,6 +27,7 @@ def test_without_variables_everything_lies_under_data(
         lake_url=str(tmp_path / "data/lake"),
         duckdb_path=tmp_path / "data/warehouse.duckdb",
         duckdb_snapshot_path=None,
+        duckdb_memory_limit="2GB",
         owners=(),
     )
 
@@ -40,6 +41,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_LAKE_URL": "s3://lake/",
             "CSQ_DUCKDB_PATH": " /srv/w.duckdb ",
             "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
+            "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
         }
     )
@@ -50,6 +52,7 @@ def test_each_variable_sets_its_field() -> None:
         lake_url="s3://lake",
         duckdb_path=Path("/srv/w.duckdb"),
         duckdb_snapshot_path=Path("/srv/copy.duckdb"),
+        duckdb_memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
     )
     assert settings.described() == (
@@ -59,6 +62,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_LAKE_URL", "s3://lake"),
         ("CSQ_DUCKDB_PATH", "/srv/w.duckdb"),
         ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
+        ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
     )
 
@@ -109,6 +113,8 @@ def test_manifests_lie_under_the_export(value: str) -> None:
         ("CSQ.db", "CSQ"),
         ("csq", "csq"),
         ("csq_meta.duckdb", "csq_meta"),
+        ("csq_rows.duckdb", "csq_rows"),
+        ("csq_ledger.duckdb", "csq_ledger"),
         ("csq.v2.duckdb", "csq"),  # DuckDB's name for it ends at the first dot
         (".csq.duckdb", "csq"),
     ],
@@ -129,6 +135,14 @@ def test_other_names_of_duckdb_files_are_free(name: str) -> None:
 def test_a_duckdb_file_is_no_directory(tmp_path: Path) -> None:
     assert refusal_of(CSQ_DUCKDB_PATH=str(tmp_path)) == (
         f"setting CSQ_DUCKDB_PATH: {tmp_path} is a directory. Name a file."
+    )
+
+
+@pytest.mark.parametrize("amount", ["2", "GB", "80%", "-2GB", "2 gb"])
+def test_memory_is_an_amount_with_its_unit(amount: str) -> None:
+    assert refusal_of(CSQ_DUCKDB_MEMORY_LIMIT=amount) == (
+        f'setting CSQ_DUCKDB_MEMORY_LIMIT: "{amount}" is no amount of memory. '
+        "Write for example 2GB or 512MB."
     )
 
 
