@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from csq_assets.errors import StorageError
@@ -39,7 +40,8 @@ def publish_snapshot(
     except OSError as error:
         raise _failed(final, str(error)) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def _failed(final: Path, because: str) -> StorageError:
