@@ -216,8 +216,8 @@ def instant(text: str) -> Fraction | None:
         r"(?:[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:[.,][0-9]+)?)? ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
         text,
     )
-    if parts is None:
-        return None
+    if parts is None or re.search("[+-]..:?[6-9].$", text[16:]):
+        return None  # no zone is sixty minutes off the hour
     day, minutes, seconds, zone = parts.groups()
     seconds = (seconds or ":00").replace(",", ".")
     try:

@@ -1,0 +1,117 @@
+"""Columns and names as they are delivered, whatever DuckDB makes of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csq_assets.warehouse.columns import shown_names
+from csq_assets_tests.warehouse.deliveries import Platform, delivered, relation
+
+NAMES = st.lists(
+    st.sampled_from(["plan", "Plan", "PLAN", "plan_2", "Plan_2", "É", "é"]), unique=True
+)
+
+
+@pytest.mark.edge(66)
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (["Plan", "plan"], ["Plan", "plan_2"]),
+        (["plan", "PLAN", "Plan"], ["plan", "PLAN_2", "Plan_3"]),
+        (["Plan", "plan", "plan_2"], ["Plan", "plan_3", "plan_2"]),
+        (["plan_2", "Plan", "plan", "Plan_2"], ["plan_2", "Plan", "plan_3", "Plan_2_2"]),
+        (["É", "é"], ["É", "é"]),
+    ],
+)
+def test_names_that_differ_only_in_case_get_the_next_free_suffix(
+    columns: list[str], shown: list[str]
+) -> None:
+    assert list(shown_names(columns).values()) == shown
+
+
+@given(NAMES)
+def test_shown_names_can_be_told_apart(columns: list[str]) -> None:
+    names = shown_names(columns)
+    assert list(names) == columns
+    assert len({name.encode().lower() for name in names.values()}) == len(columns)
+
+
+@pytest.mark.edge(66)
+def test_columns_that_differ_only_in_case_keep_their_values(platform: Platform) -> None:
+    platform.deliver(12, users=delivered(["user_id", "Plan", "plan"], (1, "a", "b"))).sync()
+    assert platform.rows("users") == [{"user_id": 1, "Plan": "a", "plan_2": "b", "_dump_id": 12}]
+    platform.deliver(13, users=delivered(["user_id", "plan", "Plan"], (2, "c", "d"))).sync()
+    assert platform.rows("users") == [
+        {"user_id": 1, "plan": "b", "Plan_2": "a", "_dump_id": 12},
+        {"user_id": 2, "plan": "c", "Plan_2": "d", "_dump_id": 13},
+    ]
+
+
+@pytest.mark.edge(64, 67)
+@pytest.mark.parametrize(
+    "table",
+    ["_key_events__order_", "1st_visit", "a-b", 'say "hi"; --', "select", "x" * 90, "ünïcode 🎉"],
+)
+def test_any_name_works_as_it_is(platform: Platform, table: str) -> None:
+    odd = ["order", "group", "_email", "with space", 'with "quote"', "it's", "^a.*$", "c" * 90]
+    odd += ["ordinal", "shown", "dump_id", "raw_user_id", "address", "c1", "place", "rowid"]
+    values = [f"value of {name}" for name in odd]
+    columns = ["user_id", "event_id", *odd]
+    for dump_id in (12, 13):
+        platform.deliver(dump_id, {table: delivered(columns, (1, dump_id, *values))}).sync()
+    expected = {"user_id": 1, **dict(zip(odd, values, strict=True)), "_raw_user_id": 1}
+    assert [
+        {name: value for name, value in row.items() if name not in ("event_id", "_dump_id")}
+        for row in platform.rows(table)
+    ] == [expected, expected]
+    found = relation(platform.connection, "all_events").rows
+    assert sorted(row[4] for row in found) == [table, table]
+
+
+@pytest.mark.edge(30, 69)
+def test_columns_come_go_and_come_back_with_their_old_values(platform: Platform) -> None:
+    platform.deliver(12, notes=delivered("text tier", ("a", "gold"))).sync()
+    platform.deliver(13, notes=delivered("plan text", ("pro", "b"))).sync()
+    assert platform.rows("notes") == [
+        {"plan": "pro", "text": "b", "_dump_id": 13},
+        {"plan": None, "text": "a", "_dump_id": 12},
+    ]
+    platform.deliver(14, notes=delivered("tier text")).sync()
+    assert platform.rows("notes") == [
+        {"tier": "gold", "text": "a", "_dump_id": 12},
+        {"tier": None, "text": "b", "_dump_id": 13},
+    ]
+
+
+def test_the_order_of_columns_is_the_newest_manifests(platform: Platform) -> None:
+    platform.deliver(12, pageviews=delivered("path event_id user_id", ("/", 900, 1))).sync()
+    assert relation(platform.connection, "pageviews").columns == (
+        "path",
+        "event_id",
+        "user_id",
+        "_raw_user_id",
+        "_dump_id",
+    )
+    types = platform.connection.execute("DESCRIBE csq.pageviews").fetchall()
+    assert [kind for _, kind, *_ in types] == ["VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT"]
+
+
+def test_a_table_without_a_user_says_nothing_of_users(platform: Platform) -> None:
+    platform.deliver(12, _event_metadata=delivered("name", ("x",))).sync()
+    assert platform.rows("_event_metadata") == [{"name": "x", "_dump_id": 12}]
+
+
+def test_a_table_may_have_no_column_at_all(platform: Platform) -> None:
+    platform.deliver(12, empty=delivered("", (), ())).sync()
+    assert platform.rows("empty") == [{"_dump_id": 12}, {"_dump_id": 12}]
+
+
+@pytest.mark.edge(32, 34)
+def test_values_stay_as_they_are(platform: Platform) -> None:
+    texts = ["", "line\nbreak", "nul\0nul", "🎉", "true", "1.5", '{"a":1}']
+    rows = [(9007199254740993 + place, place, text) for place, text in enumerate(texts)]
+    platform.deliver(12, pageviews=delivered("user_id event_id path", *rows)).sync()
+    found = sorted(
+        (row["user_id"], row["event_id"], row["path"]) for row in platform.rows("pageviews")
+    )
+    assert found == rows
