@@ -17,10 +17,10 @@ demo: install ## Set up, decode and check a sample export, and say what to look 
 	@$(OWN) $(BIN)/csq sample data/export
 	@$(OWN) $(BIN)/csq sync; status=$$?; [ $$status -eq 0 ] || [ $$status -eq 3 ]
 	@$(OWN) $(BIN)/csq status
+	@$(BIN)/python docs/examples/ask.py docs/examples/pages_per_person.sql
 	@printf '\nNext:\n'
-	@printf '  make ui                               browse it: http://127.0.0.1:3000\n'
-	@printf '  CSQ_EXPORT_URL=s3://your-bucket make ui     look at your own export\n'
-	@printf '  %s/csq doctor                  test your settings and rights\n' $(BIN)
+	@printf '  make ui            browse lineage, partitions and checks on http://127.0.0.1:3000\n'
+	@printf '  README.md          "Your own bucket" says how to point it at an export of yours\n'
 
 install: .venv/installed ## Set up .venv with the pinned packages
 
@@ -51,7 +51,7 @@ golden: install-dev ## Rewrite what tests compare with; read the diff
 
 lock: install-dev ## Pin the newest packages that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.lock
-	@$(BIN)/uv pip compile pyproject.toml -c requirements-dev.lock $(LOCK) -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group build -c requirements-dev.lock $(LOCK) -o requirements.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet
 
@@ -65,11 +65,11 @@ clean: ## Remove .venv, caches, and all data of the demo
 
 .venv/installed: requirements.lock pyproject.toml | .venv/bin/python
 	@echo 'Installing the pinned packages into .venv …' >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed
 	@echo 'Installing what tests and checks need …' >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -1,6 +1,7 @@
 """What `csq` says to people, on stderr: tables and progress on a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -100,7 +101,8 @@ def show_status(status: "Status") -> None:
     """Tables, reports, and what does not pass."""
     _say(f"{_count(status.dumps_known, 'dump')} known, {status.dumps_taken} taken.")
     if status.last_sync:
-        _say(f"Last sync {status.last_sync}: {status.last_sync_status}. Next {status.next_sync}.")
+        last, following = _time(status.last_sync), _time(status.next_sync)
+        _say(f"Last sync {last}: {status.last_sync_status}. Next sync {following}.")
     rows = [
         (
             table.table,
@@ -179,6 +181,10 @@ def _show_checks(checks: Iterable["CheckSummary"]) -> None:
 
 def _say(text: str | Text) -> None:
     _console.print(Text(text) if isinstance(text, str) else text)
+
+
+def _time(iso: str | None) -> str:
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M} UTC" if iso else "unknown"
 
 
 def _count(number: int, noun: str) -> str:

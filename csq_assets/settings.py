@@ -154,13 +154,13 @@ def _location(variable: str, value: str) -> str:
 
 def _manifest_prefix(value: str) -> str:
     prefix = value.strip("/")
-    if "://" in value or ".." in prefix.split("/"):
+    if not prefix or "://" in value or ".." in prefix.split("/"):
         raise _wrong(
             "CSQ_MANIFEST_PREFIX",
             f'"{value}" is no folder under CSQ_EXPORT_URL',
             "Give a folder such as manifests/.",
         )
-    return f"{prefix}/" if prefix else ""
+    return f"{prefix}/"
 
 
 def _duckdb_file(variable: str, value: str) -> Path:

@@ -20,6 +20,7 @@ from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.settings import Settings
 from csq_assets.summary import CheckSummary, SyncSummary, standing_checks, summarize_dumps
+from csq_assets.warehouse.snapshot import publish_snapshot
 
 _FILE_WAIT_SECONDS = 60
 
@@ -106,6 +107,21 @@ def _refresh_stale(settings: Settings, headless: Headless, lake: Lake, catalog: 
         return
     if stale is not None:
         headless.refresh(catalog, stale)
+    else:
+        _publish_if_behind(settings, headless)
+
+
+def _publish_if_behind(settings: Settings, headless: Headless) -> None:
+    """A snapshot that was asked for after the last refresh, or did not come to be."""
+    path, snapshot = settings.duckdb_path, settings.duckdb_snapshot_path
+    if snapshot is None or not path.exists():
+        return
+    if snapshot.exists() and snapshot.stat().st_mtime >= path.stat().st_mtime:
+        return
+    try:
+        publish_snapshot(path, snapshot)
+    except StorageError as error:
+        headless.errors.append(str(error))
 
 
 def _summarize(

@@ -77,9 +77,8 @@ class Platform:
     def rows(self, table: str, schema: str = "csq") -> list[dict[str, Any]]:
         """A relation as analysts see it, ordered by all its values."""
         with duckdb.connect(str(self.settings.duckdb_path), read_only=True) as connection:
-            result = connection.execute(f'SELECT * FROM {schema}."{table}" ORDER BY ALL')
-            names = [name for name, *_ in result.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+            result = connection.table(f'{schema}."{table}"').order("ALL")
+            return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
 
     @property
     def lake(self) -> Lake:

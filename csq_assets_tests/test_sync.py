@@ -11,15 +11,18 @@ from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
 
 
+def applied(table: str, *, rows: int, incremental: bool = True) -> TableSummary:
+    """A table of one file that went through."""
+    return TableSummary(table, incremental, 1, rows, "applied", None)
+
+
 def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None:
     delivery = either_platform.deliver(
         12, users=[{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": None}], full_resync=True
     )
     summary = either_platform.sync()
     assert summary.errors == ()
-    assert summary.dumps == (
-        DumpSummary(12, (TableSummary("users", False, 1, 2, "applied", None),)),
-    )
+    assert summary.dumps == (DumpSummary(12, (applied("users", rows=2, incremental=False),)),)
     assert {(check.asset, check.check, check.partition) for check in summary.checks} == {
         ("csq/sync_reports", "sync_succeeded", None),
         ("csq/sync_reports", "sync_on_time", None),
@@ -102,9 +105,7 @@ def test_a_missing_file_fails_its_partition_and_holds_what_follows(platform: Pla
 
     platform.export.put(platform.export.key_of(lost), kept)
     repaired = platform.sync()
-    assert repaired.dumps == (
-        DumpSummary(13, (TableSummary("users", True, 1, 1, "applied", None),)),
-    )
+    assert repaired.dumps == (DumpSummary(13, (applied("users", rows=1),)),)
     assert repaired.exit_code == 0
 
 
@@ -124,9 +125,7 @@ def test_a_redelivery_replaces_the_dump(platform: Platform) -> None:
     platform.sync()
     platform.deliver(12, users=[{"user_id": 7}, {"user_id": 8}])
     summary = platform.sync()
-    assert summary.dumps == (
-        DumpSummary(12, (TableSummary("users", True, 1, 2, "applied", None),)),
-    )
+    assert summary.dumps == (DumpSummary(12, (applied("users", rows=2),)),)
     assert platform.raw("users", 12)["user_id"].to_list() == [7, 8]
     assert platform.partitions() == {("users", 12)}
 
@@ -159,7 +158,12 @@ def test_unreadable_manifests_are_told_in_every_pass(platform: Platform) -> None
     assert mended.dumps == (DumpSummary(13, ()),)
     assert mended.checks == (
         CheckSummary(
-            "csq/manifests", "manifest_readable", None, True, "ERROR", "all manifests are valid"
+            asset="csq/manifests",
+            check="manifest_readable",
+            partition=None,
+            passed=True,
+            severity="ERROR",
+            description="all manifests are valid",
         ),
     )
     assert mended.exit_code == 0
@@ -218,7 +222,12 @@ def test_a_column_that_goes_stands_as_an_error_until_the_next_dump(platform: Pla
     first = platform.sync()
     (standing,) = first.standing
     assert standing == CheckSummary(
-        "csq/raw/users", "column_drift", "13", False, "ERROR", 'dump 13 adds "plan", removes "tier"'
+        asset="csq/raw/users",
+        check="column_drift",
+        partition="13",
+        passed=False,
+        severity="ERROR",
+        description='dump 13 adds "plan", removes "tier"',
     )
     assert (first.exit_code, platform.sync().exit_code) == (3, 3)
     platform.deliver(14, users=[{"user_id": 1, "plan": "b"}])

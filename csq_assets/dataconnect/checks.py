@@ -171,7 +171,8 @@ def unique_key(facts: CurrentFacts) -> Verdict:
     if not facts.has_key:
         return True, Severity.ERROR, "rows of this table have no key"
     if facts.duplicated_keys:
-        return False, Severity.ERROR, f"{facts.duplicated_keys:,} keys occur twice {where}"
+        keys = _count(facts.duplicated_keys, "key occurs", "keys occur")
+        return False, Severity.ERROR, f"{keys} twice {where}"
     return True, Severity.ERROR, f"every key {where} occurs once"
 
 
@@ -194,30 +195,32 @@ def no_gap(facts: CurrentFacts) -> Verdict:
     """No increment is held behind a failed dump."""
     if facts.held:
         held = ", ".join(map(str, facts.held))
-        return False, Severity.ERROR, f"dump {held} is held behind dump {facts.gap}, which failed"
+        are = "dump {} is" if len(facts.held) == 1 else "dumps {} are"
+        said = f"{are.format(held)} held behind dump {facts.gap}, which failed"
+        return False, Severity.ERROR, said
     return True, Severity.ERROR, "nothing is held"
 
 
 @check(on="user_identity")
 def migrations_resolve(facts: IdentityFacts) -> Verdict:
     """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
-    said = [
-        f"{count:,} {what} ({'; '.join(map(str, examples))})"
-        for count, what, examples in (
-            (facts.refused, "pairs cannot be cast and are left out", facts.refused_examples),
-            (
-                facts.contested,
-                "users have several targets, the last counts",
-                facts.contested_examples,
-            ),
-            (facts.cycles, "cycles end at their smallest id", facts.cycle_examples),
-        )
-        if count
-    ]
+    refused = _count(facts.refused, "pair", "pairs")
+    contested = _count(facts.contested, "user", "users")
+    cycles = _count(facts.cycles, "cycle", "cycles")
+    told = (
+        (f"{refused} left out that cannot be cast", facts.refused_examples),
+        (f"{contested} with several targets, the last counts", facts.contested_examples),
+        (f"{cycles}, ending at the smallest id", facts.cycle_examples),
+    )
+    said = [f"{what} ({'; '.join(map(str, some))})" for what, some in told if some]
     if said:
         severity = Severity.ERROR if facts.refused else Severity.WARN
-        return False, severity, f"of {facts.pairs:,} pairs: {', '.join(said)}"
-    return True, Severity.ERROR, f"all {facts.pairs:,} pairs lead to one user each"
+        return False, severity, f"of {_count(facts.pairs, 'pair', 'pairs')}: {', '.join(said)}"
+    return True, Severity.ERROR, "every pair leads to one user"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def listed(names: Iterable[str]) -> str:

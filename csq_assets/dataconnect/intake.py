@@ -46,7 +46,7 @@ def decide(
     """Say what is to be done. `in_lake` holds the partitions that exist, as table and dump id.
 
     "New" is meant for each table of a dump: one that was skipped before, or whose partition is gone
-    from the lake, is due. A failed one is tried again unless it is void by now.
+    from the lake, is due. A failed one is tried again. What is void by now is left as it is.
     Source: contract.md, "When to take a dump"; export-format.md, edge cases 4 to 7, 72 and 73.
     """
     names = catalog.names(rules.skips)
@@ -58,10 +58,11 @@ def decide(
         known = record.table(table) if record else None
         if known is None or _is_new(known, seen.content):
             return True
+        plan = table_plans.get(table)
+        if plan is not None and seen.dump_id in plan.void:
+            return False
         if known.failure is not None:
-            plan = table_plans.get(table)
-            is_void = plan is not None and seen.dump_id in plan.void
-            return not is_void and rules.may_retry(known.failure)
+            return rules.may_retry(known.failure)
         return (table, seen.dump_id) not in in_lake
 
     take, wait = [], []
@@ -101,7 +102,7 @@ def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], boo
     if newest is None:
         return (
             lambda seen: now - seen.object.modified < PATIENCE_WITHOUT_REPORTS,
-            "there is no sync report, so a manifest is taken once it is 15 minutes old",
+            "no sync report can be read, so a manifest is taken once it is 15 minutes old",
         )
     if newest.report.succeeded:
         return (lambda _seen: False), ""

@@ -307,6 +307,9 @@ def test_what_is_held_is_told_with_its_gap() -> None:
     assert found("current", "no_gap", replace(IN_ORDER, gap=13, held=(14,))) == not_passed(
         "no_gap", ERROR, "dump 14 is held behind dump 13, which failed"
     )
+    assert found("current", "no_gap", replace(IN_ORDER, gap=13, held=(14, 15))) == not_passed(
+        "no_gap", ERROR, "dumps 14, 15 are held behind dump 13, which failed"
+    )
     assert found("current", "no_gap", replace(IN_ORDER, gap=13)).passed
 
 
@@ -327,14 +330,14 @@ ALL_RESOLVE = IdentityFacts(
     [
         (
             ALL_RESOLVE,
-            passed("migrations_resolve", ERROR, "all 1,234 pairs lead to one user each"),
+            passed("migrations_resolve", ERROR, "every pair leads to one user"),
         ),
         (
             replace(ALL_RESOLVE, refused=2, refused_examples=("abc -> 1", "null -> 2")),
             not_passed(
                 "migrations_resolve",
                 ERROR,
-                "of 1,234 pairs: 2 pairs cannot be cast and are left out (abc -> 1; null -> 2)",
+                "of 1,234 pairs: 2 pairs left out that cannot be cast (abc -> 1; null -> 2)",
             ),
         ),
         (
@@ -342,7 +345,7 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 WARN,
-                "of 1,234 pairs: 3 users have several targets, the last counts (12)",
+                "of 1,234 pairs: 3 users with several targets, the last counts (12)",
             ),
         ),
         (
@@ -350,7 +353,7 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 WARN,
-                "of 1,234 pairs: 2 cycles end at their smallest id ((40, 41); (3, 5, 9))",
+                "of 1,234 pairs: 2 cycles, ending at the smallest id ((40, 41); (3, 5, 9))",
             ),
         ),
         (
@@ -360,8 +363,8 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 ERROR,
-                "of 1,234 pairs: 2 pairs cannot be cast and are left out (x), "
-                "2 cycles end at their smallest id ((1, 2))",
+                "of 1,234 pairs: 2 pairs left out that cannot be cast (x), "
+                "2 cycles, ending at the smallest id ((1, 2))",
             ),
         ),
     ],

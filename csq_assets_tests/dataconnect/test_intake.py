@@ -272,7 +272,7 @@ def test_without_any_report_a_manifest_is_taken_at_fifteen_minutes() -> None:
         manifest(13, "users", modified=at(11, 46)),
         reports=[],
     )
-    waits = "there is no sync report, so a manifest is taken once it is 15 minutes old"
+    waits = "no sync report can be read, so a manifest is taken once it is 15 minutes old"
     assert intake(seen, now=at(11, 59)) == Intake(wait=(12, 13), wait_reason=waits)
     assert intake(seen, now=at(12)) == Intake(
         take=(Work(12, ("users",)),), wait=(13,), wait_reason=waits

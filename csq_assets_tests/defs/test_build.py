@@ -19,6 +19,7 @@ def describe(defs: dg.Definitions) -> str:
     for key in sorted(graph.get_all_asset_keys()):
         node = graph.get(key)
         partitions = node.partitions_def
+        assert partitions is None or isinstance(partitions, dg.DynamicPartitionsDefinition)
         parents = ", ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
         lines.append(
             f"asset {key.to_user_string()}  group {node.group_name}"

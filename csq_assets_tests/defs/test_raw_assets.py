@@ -107,6 +107,7 @@ def test_the_metadata_tell_rows_files_bytes_and_columns(platform: Platform) -> N
     }
     location = metadata["location"].value
     assert (metadata["dagster/row_count"].value, metadata["files"].value) == (2, 1)
+    assert isinstance(location, str)
     assert pl.read_parquet(location)["user_id"].to_list() == [1, 2]
     schema = metadata["dagster/column_schema"].value
     assert isinstance(schema, dg.TableSchema)

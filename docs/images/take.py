@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script of its own
 """Takes lineage.png from a running UI: .venv/bin/python docs/images/take.py [URL]
 
 After `make demo`, while `make ui` is up; needs `make install-dev` and Chromium.

@@ -1,0 +1,336 @@
+"""Commands, exit codes, JSON and messages, through the real console script."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from csq_assets_tests.builders import AvroFile, ExportBuilder
+from csq_assets_tests.platform import Platform, Ran, csq, open_platform
+from csq_assets_tests.targets import DirectoryTarget
+
+
+def assert_no_traceback(ran: Ran) -> None:
+    assert "Traceback" not in ran.stderr + ran.stdout
+
+
+def test_sync_as_json_is_one_object(either_platform: Platform) -> None:
+    platform = either_platform
+    broken = platform.deliver(
+        12,
+        users=[{"user_id": 1}],
+        pageviews=[AvroFile(body=b"Obj")],
+        columns={"pageviews": ["event_id", "user_id"]},
+        full_resync=("users",),
+    )
+    ran = platform.csq("sync", "--json")
+    assert_no_traceback(ran)
+    document = ran.json()
+    assert list(document) == ["dumps", "checks", "errors"]
+    (error,) = document["errors"]
+    assert error.startswith(f"dump 12, table pageviews, file {broken.paths['pageviews'][0]}: ")
+    assert document["dumps"] == [
+        {
+            "dump_id": 12,
+            "tables": [
+                {
+                    "table": "users",
+                    "incremental": False,
+                    "files": 1,
+                    "rows": 1,
+                    "status": "applied",
+                    "error": None,
+                },
+                {
+                    "table": "pageviews",
+                    "incremental": True,
+                    "files": 1,
+                    "rows": 0,
+                    "status": "failed",
+                    "error": error,
+                },
+            ],
+        }
+    ]
+    assert {
+        "asset": "csq/raw/users",
+        "check": "column_drift",
+        "partition": "12",
+        "passed": True,
+        "severity": "WARN",
+        "description": "dump 12 is the first of this table",
+    } in document["checks"]
+    assert ran.code == 1
+
+
+def test_nothing_pending_says_so(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    assert platform.csq("sync").code == 0
+    ran = platform.csq("sync")
+    assert (ran.code, ran.stdout) == (0, "")
+    assert "Nothing pending" in ran.stderr
+
+
+def test_a_column_that_goes_is_exit_code_3(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1, "tier": "a"}])
+    platform.deliver(13, users=[{"user_id": 1}])
+    ran = platform.csq("sync")
+    assert ran.code == 3
+    assert 'ERROR csq/raw/users 13  column_drift: dump 13 removes "tier"' in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"CSQ_EXPORT_URL": "gs://bucket"}, "setting CSQ_EXPORT_URL: "),
+        ({"CSQ_EXPORT_URL": "/nowhere/at/all"}, "setting CSQ_EXPORT_URL: there is no directory"),
+        ({"CSQ_DUCKDB_PATH": "data/csq.duckdb"}, "setting CSQ_DUCKDB_PATH: "),
+        ({"DAGSTER_HOME": "/nowhere"}, "setting DAGSTER_HOME: there is no dagster.yaml"),
+    ],
+)
+def test_wrong_settings_are_exit_code_2(
+    platform: Platform, variables: dict[str, str], message: str
+) -> None:
+    ran = platform.csq("sync", **variables)
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"csq: {message}")
+    assert_no_traceback(ran)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sync", "--dump", "13"), "there is no dump 13"),
+        (("sync", "--dump", "x"), "'x' is not a valid integer"),
+        (("rebuild", "nothing"), 'there is no table "nothing" in the lake'),
+        (("sink",), "No such command 'sink'"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(
+    platform: Platform, arguments: tuple[str, ...], message: str
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    ran = platform.csq(*arguments)
+    assert ran.code == 2
+    assert message in ran.stderr
+    assert_no_traceback(ran)
+
+
+@pytest.mark.s3
+def test_no_such_bucket_names_the_setting(s3_environment: str, platform: Platform) -> None:
+    ran = platform.csq("sync", CSQ_EXPORT_URL="s3://nobody")
+    assert ran.code == 2
+    assert ran.stderr.startswith('csq: setting CSQ_EXPORT_URL: there is no bucket "nobody"')
+    assert_no_traceback(ran)
+
+
+@pytest.mark.s3
+def test_an_endpoint_that_is_down_is_told(s3_environment: str, platform: Platform) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    ran = platform.csq(
+        "sync",
+        CSQ_EXPORT_URL="s3://customer",
+        AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{port}",
+        AWS_MAX_ATTEMPTS="1",
+    )
+    assert ran.code == 1
+    assert "cannot be reached" in ran.stderr
+    assert_no_traceback(ran)
+
+
+@pytest.mark.s3
+def test_missing_credentials_are_told(s3_environment: str, platform: Platform) -> None:
+    ran = platform.csq(
+        "sync", CSQ_EXPORT_URL="s3://customer", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY=""
+    )
+    assert ran.code == 2
+    assert ran.stderr.startswith("csq: setting AWS_ACCESS_KEY_ID: no AWS credentials were found")
+    assert_no_traceback(ran)
+
+
+def test_status_tells_tables_failures_and_checks(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.deliver(13, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
+    platform.deliver(14, users=[{"user_id": 2}])
+    platform.sync()
+    ran = platform.csq("status", "--json")
+    assert ran.code == 0
+    document = ran.json()
+    assert (document["dumps_known"], document["dumps_taken"]) == (3, 3)
+    assert document["tables"] == [
+        {
+            "table": "users",
+            "applied": 1,
+            "failed": 1,
+            "held": 1,
+            "void": 0,
+            "newest_dump": 14,
+            "rows": 1,
+        }
+    ]
+    assert document["last_sync"] == "2026-03-01T05:30:00+00:00"
+    assert document["next_sync"] == "2026-03-02T05:00:00+00:00"
+    assert [(one["dump_id"], one["table"]) for one in document["failures"]] == [(13, "users")]
+    failing = {(one["asset"], one["check"]): one for one in document["failing_checks"]}
+    assert failing["csq/current/users", "no_gap"]["description"] == (
+        "dump 14 is held behind dump 13, which failed"
+    )
+    said = platform.csq("status").stderr
+    assert "users" in said
+    assert "held" in said
+
+
+def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> None:
+    either_platform.deliver(12, users=[{"user_id": 1}])
+    ran = either_platform.csq("doctor")
+    assert ran.code == 0
+    lines = ran.stderr.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    names = [line[5:].split(":")[0] for line in lines]
+    assert names == [
+        "CSQ_EXPORT_URL",
+        "CSQ_MANIFEST_PREFIX",
+        "CSQ_SKIP_TABLES",
+        "CSQ_LAKE_URL",
+        "CSQ_DUCKDB_PATH",
+        "CSQ_DUCKDB_SNAPSHOT_PATH",
+        "CSQ_DUCKDB_MEMORY_LIMIT",
+        "CSQ_OWNERS",
+        "DAGSTER_HOME",
+        "list manifests",
+        "list sync reports",
+        "read a sync report",
+        "read a manifest",
+        "read a data file",
+        "lake",
+        "DuckDB file",
+    ]
+
+
+def test_doctor_names_what_is_wrong_and_goes_on(platform: Platform) -> None:
+    ran = platform.csq("doctor", CSQ_EXPORT_URL="/nowhere/at/all")
+    assert ran.code == 2
+    failed = [line for line in ran.stderr.splitlines() if line.startswith("FAIL")]
+    assert len(failed) == 1
+    assert "Create it, or set CSQ_EXPORT_URL" in failed[0]
+    assert "ok   lake: " in ran.stderr
+
+
+def test_rebuild_replays_tables_from_the_lake(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 2}])
+    platform.sync()
+    platform.settings.duckdb_path.unlink()
+    ran = platform.csq("rebuild", "users")
+    assert ran.code == 0
+    assert "Rebuilt users." in ran.stderr
+    assert platform.rows("users") == [{"user_id": 1, "_dump_id": 12}]
+    assert platform.csq("sync").code == 0
+    assert len(platform.rows("sessions")) == 1
+
+
+def test_a_snapshot_is_put_in_place_after_a_sync(platform: Platform, tmp_path: Path) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    snapshot = tmp_path / "readers" / "snapshot.duckdb"
+    ran = platform.csq("sync", CSQ_DUCKDB_SNAPSHOT_PATH=str(snapshot))
+    assert ran.code == 0
+    with duckdb.connect(str(snapshot), read_only=True) as connection:
+        assert connection.execute("SELECT user_id FROM csq.users").fetchall() == [(1,)]
+
+
+@pytest.fixture
+def sampled(home: Path, tmp_path: Path) -> Iterator[Platform]:
+    """A platform over the sample export, nothing of it taken yet."""
+    export = tmp_path / "sample"
+    ran = csq(home, "sample", str(export), "--users", "60", environment={"PATH": ""})
+    assert ran.code == 0, ran.stderr
+    builder = ExportBuilder(DirectoryTarget(export), bucket="csq-rs3-acme")
+    with open_platform(home, builder, str(home / "data" / "lake")) as opened:
+        yield opened
+
+
+def everything(platform: Platform) -> dict[str, list[str]]:
+    """All that analysts see, but for the time of applying."""
+    tables = [
+        *(
+            ("csq", table)
+            for table in platform.lake.documents.catalog().names(lambda _: False).kept
+        ),
+        ("csq", "all_events"),
+        ("csq_meta", "user_identity"),
+        ("csq_meta", "property_definitions"),
+    ]
+    return {
+        f"{schema}.{table}": [json.dumps(row, default=str) for row in platform.rows(table, schema)]
+        for schema, table in tables
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.edge(53)
+def test_killed_at_any_point_and_run_again_the_rows_are_the_same(
+    sampled: Platform, tmp_path: Path
+) -> None:
+    command = [Path(sys.executable).with_name("csq"), "sync"]
+    for seconds in (1.5, 2.0, 2.5, 3.0, 3.5, 4.5):
+        process = subprocess.Popen(
+            command,
+            cwd=sampled.folder,
+            env=sampled.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = sampled.csq("sync")
+    assert last.code == 0, last.stderr
+    killed = everything(sampled)
+    sampled.csq("rebuild")
+    assert everything(sampled) == killed
+
+    untouched = tmp_path / "untouched"
+    untouched.mkdir()
+    anew = sampled.csq(
+        "sync",
+        CSQ_LAKE_URL=str(untouched / "lake"),
+        CSQ_DUCKDB_PATH=str(untouched / "warehouse.duckdb"),
+    )
+    assert anew.code == 0, anew.stderr
+    with duckdb.connect(str(untouched / "warehouse.duckdb"), read_only=True) as connection:
+        for name, rows in killed.items():
+            found = connection.table(name)
+            columns = found.columns
+            again = [
+                json.dumps(dict(zip(columns, row, strict=True)), default=str)
+                for row in found.fetchall()
+            ]
+            assert sorted(again) == sorted(rows), name
+
+
+@pytest.mark.slow
+def test_two_passes_at_once_both_end_well(sampled: Platform) -> None:
+    command = [Path(sys.executable).with_name("csq"), "sync", "--json"]
+    both = [
+        subprocess.Popen(
+            command,
+            cwd=sampled.folder,
+            env=sampled.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    ended = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], ended
+    counts = sorted(len(json.loads(stdout)["dumps"]) for stdout, _ in ended)
+    assert counts == [0, 4]
