@@ -12,6 +12,8 @@ from duckdb import DuckDBPyConnection
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.schema import create_schemas
 
+# DuckDB draws its progress on stdout where it takes the process for an interactive one.
+_SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
 _POLL_SECONDS = 0.2
 _LOCKED = "Could not set lock"
 _HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
@@ -38,7 +40,7 @@ def open_warehouse(
     connection = _connect(path, config, wait_seconds=wait_seconds, read_only=read_only)
     try:
         if read_only:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(_SETTINGS)
         else:
             prepare_warehouse(connection)
         yield connection
@@ -51,7 +53,7 @@ def prepare_warehouse(connection: DuckDBPyConnection) -> None:
 
     Raises StorageError where the file was written by a newer version.
     """
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_SETTINGS)
     # Every row carries its order key, so DuckDB may write in parallel and with less memory.
     connection.execute("SET preserve_insertion_order = false")
     create_schemas(connection)

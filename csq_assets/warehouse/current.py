@@ -64,8 +64,11 @@ def drop_table(connection: DuckDBPyConnection, table: str) -> TableAudit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Work:
-    """What a refresh has to do. `before` is the state that it starts from, empty for a replay."""
+    """What a refresh has to do. `before` is the state that it starts from, empty for a replay;
+    `known` is that of the ledger.
+    """
 
+    known: TableState | None
     before: TableState
     new: tuple[DumpContent, ...]
     replay: bool
@@ -76,7 +79,7 @@ class _Work:
 
 
 def _plan_work(
-    table: str, before: TableState | None, dumps: Sequence[DumpContent], *, rebuild: bool
+    table: str, known: TableState | None, dumps: Sequence[DumpContent], *, rebuild: bool
 ) -> _Work:
     """Append where all that was applied still counts: the order key says which row wins, so that a
     late increment needs no replay. What was dropped as a duplicate can only come back by one.
@@ -85,13 +88,14 @@ def _plan_work(
     kind = kind_of(table, newest.columns)
     counting = [newest] if kind is TableKind.USER_MIGRATIONS else list(dumps)
     counting.sort(key=lambda dump: dump.dump_id)
-    if before is not None and before.kind is kind and not rebuild:
-        applied = {(dump.dump_id, dump.content) for dump in before.dumps}
+    if known is not None and known.kind is kind and not rebuild:
+        applied = {(dump.dump_id, dump.content) for dump in known.dumps}
         if applied <= {(dump.dump_id, dump.content) for dump in counting}:
             new = [dump for dump in counting if (dump.dump_id, dump.content) not in applied]
-            return _Work(replace(before, columns=newest.columns), tuple(new), replay=False)
+            before = replace(known, columns=newest.columns)
+            return _Work(known, before, tuple(new), replay=False)
     empty = TableState(kind, newest.columns, identity_version=0, dumps=())
-    return _Work(empty, tuple(counting), replay=True)
+    return _Work(known, empty, tuple(counting), replay=True)
 
 
 def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: int) -> TableAudit:
@@ -116,7 +120,7 @@ def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: i
         merged=before.merged + outcome.merged,
         duplicated_keys=outcome.duplicated_keys,
     )
-    _write_state(connection, table, state, redefine=work.replay)
+    _write_state(connection, table, work, state)
     rows_in = sum(found.rows for found in arrived)
     return replace(
         _standing(connection, table, state),
@@ -144,12 +148,12 @@ def _reduction(
 
 
 def _write_state(
-    connection: DuckDBPyConnection, table: str, state: TableState, *, redefine: bool
+    connection: DuckDBPyConnection, table: str, work: _Work, state: TableState
 ) -> None:
     """Write the ledger, and define the views again where columns came, went or are stored anew."""
-    known = read_state(connection, table)
-    write_state(connection, table, state)
-    if known is not None and known.columns == state.columns and not redefine:
+    known = work.known
+    write_state(connection, table, known, state)
+    if known is not None and known.columns == state.columns and not work.replay:
         return
     show_table(connection, table, state.kind, state.columns)
     if TableKind.EVENTS in (state.kind, known.kind if known else None):

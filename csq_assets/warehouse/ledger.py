@@ -53,9 +53,10 @@ def read_state(connection: DuckDBPyConnection, table: str) -> TableState | None:
     return TableState(TableKind(kind), tuple(columns), identity_version, applied, *counts)
 
 
-def write_state(connection: DuckDBPyConnection, table: str, state: TableState) -> None:
-    """Put the state in the place of the earlier one."""
-    known = read_state(connection, table)
+def write_state(
+    connection: DuckDBPyConnection, table: str, known: TableState | None, state: TableState
+) -> None:
+    """Put the state in the place of `known`, that of the ledger."""
     connection.execute("DELETE FROM csq_ledger.tables WHERE table_name = ?", [table])
     connection.execute(
         "INSERT INTO csq_ledger.tables VALUES (?, ?, ?, ?, ?, ?, ?)",
