@@ -1,6 +1,6 @@
 """Brings deliveries into a warehouse as a sync does, and reads what analysts see."""
 
-import itertools
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,8 +15,6 @@ from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.identity import refresh_identity
 from csq_assets.warehouse.rows import DumpContent
 from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
-
-_numbers = itertools.count(1)
 
 
 def delivered(
@@ -37,9 +35,10 @@ def failed(columns: Sequence[str] | str, *, full_resync: bool = False) -> Delive
 
 
 def content(dump_id: int, table: Delivered) -> DumpContent:
-    """The partition, as the lake gives it. Each has a content of its own."""
+    """The partition, as the lake gives it."""
     frame = partition(dump_id, table.columns, table.rows or ())
-    return DumpContent(dump_id, table.columns, f"delivery {next(_numbers)}", frame.lazy)
+    fingerprint = hashlib.sha256(repr(table).encode()).hexdigest()
+    return DumpContent(dump_id, table.columns, fingerprint, frame.lazy)
 
 
 def partition(dump_id: int, columns: Iterable[str], rows: Sequence[Row]) -> pl.DataFrame:

@@ -135,7 +135,9 @@ def test_the_schemas_are_there_and_hold_nothing_else(tmp_path: Path) -> None:
             "WHERE table_schema IN ('csq', 'csq_meta') ORDER BY ALL"
         ).fetchall()
         described = connection.execute("DESCRIBE csq_meta.sync_reports").fetchall()
-        ((zone,),) = connection.execute("SELECT current_setting('TimeZone')").fetchall()
+        settings = connection.execute(
+            "SELECT current_setting('TimeZone'), current_setting('enable_progress_bar')"
+        ).fetchall()
     assert found == [
         ("csq", "all_events"),
         ("csq_meta", "dumps"),
@@ -144,7 +146,7 @@ def test_the_schemas_are_there_and_hold_nothing_else(tmp_path: Path) -> None:
         ("csq_meta", "user_identity"),
     ]
     assert [column[1] for column in described][1:3] == ["TIMESTAMP", "TIMESTAMP"]
-    assert zone == "UTC"
+    assert settings == [("UTC", False)]
 
 
 def test_a_reader_may_open_the_file_and_not_write(tmp_path: Path) -> None:
