@@ -24,12 +24,16 @@ from csq_assets.warehouse.rows import (
     drop_rows,
     find_arriving,
     find_moved,
+    forget_moved,
     scratch,
     write_arriving,
     write_verdict,
 )
 from csq_assets.warehouse.users import MergedUsers
 from csq_assets.warehouse.views import hide_table, show_all_events, show_table
+
+# Where more rows move than half the table has, and so many, a replay is faster and takes less memory.
+_MANY_ROWS = 100_000
 
 
 def refresh_table(
@@ -70,12 +74,18 @@ class _Work:
 
     known: TableState | None
     before: TableState
+    counting: tuple[DumpContent, ...]
     new: tuple[DumpContent, ...]
-    replay: bool
+    replay: bool = False
 
     @property
     def is_nothing(self) -> bool:
         return not self.new and not self.replay
+
+    def anew(self) -> "_Work":
+        """The same by a replay."""
+        before = TableState(self.before.kind, self.before.columns, identity_version=0, dumps=())
+        return _Work(self.known, before, self.counting, new=self.counting, replay=True)
 
 
 def _plan_work(
@@ -86,16 +96,16 @@ def _plan_work(
     """
     newest = max(dumps, key=lambda dump: dump.dump_id)
     kind = kind_of(table, newest.columns)
-    counting = [newest] if kind is TableKind.USER_MIGRATIONS else list(dumps)
-    counting.sort(key=lambda dump: dump.dump_id)
+    counting = (newest,) if kind is TableKind.USER_MIGRATIONS else tuple(dumps)
+    counting = tuple(sorted(counting, key=lambda dump: dump.dump_id))
+    before = TableState(kind, newest.columns, identity_version=0, dumps=())
     if known is not None and known.kind is kind and not rebuild:
         applied = {(dump.dump_id, dump.content) for dump in known.dumps}
         if applied <= {(dump.dump_id, dump.content) for dump in counting}:
             new = [dump for dump in counting if (dump.dump_id, dump.content) not in applied]
             before = replace(known, columns=newest.columns)
-            return _Work(known, before, tuple(new), replay=False)
-    empty = TableState(kind, newest.columns, identity_version=0, dumps=())
-    return _Work(known, empty, tuple(counting), replay=True)
+            return _Work(known, before, counting, tuple(new))
+    return _Work(known, before, counting, counting).anew()
 
 
 def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: int) -> TableAudit:
@@ -104,6 +114,9 @@ def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: i
     if work.replay:
         create_rows(connection, table)
     moved = find_moved(connection, table, version if work.replay else before.identity_version)
+    if moved > _MANY_ROWS and moved > before.rows_delivered // 2:
+        forget_moved(connection)
+        return _refresh(connection, table, work.anew(), version)
     arrived = find_arriving(connection, work.new)
     reduction = _reduction(connection, table, before.kind, replayed=work.replay)
     reduction.judge()

@@ -96,6 +96,10 @@ def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
     )
 
 
+def forget_moved(connection: DuckDBPyConnection) -> None:
+    connection.execute("DROP TABLE changed; DROP TABLE moved")
+
+
 def find_arriving(
     connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
 ) -> tuple[Arrived, ...]:

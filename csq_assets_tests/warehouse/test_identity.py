@@ -1,8 +1,11 @@
 """The identity map, and what its changes do to rows that are stored already."""
 
+import polars as pl
 import pytest
 
 from csq_assets.warehouse.audit import IdentityAudit
+from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.rows import DumpContent
 from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import Platform, delivered, failed, relation
 
@@ -144,6 +147,27 @@ def test_only_rows_of_users_that_changed_are_touched(platform: Platform) -> None
     assert platform.sync()["pageviews"].rows_reresolved == 2
     platform.deliver(14, user_migrations=pairs(("1", "2"), ("3", "4")))
     assert platform.sync()["pageviews"].rows_reresolved == 1
+
+
+def test_where_most_of_a_large_table_moves_it_is_replayed(platform: Platform) -> None:
+    frame = pl.select(
+        (pl.int_range(150_000) % 10).alias("user_id"),
+        pl.int_range(150_000).alias("event_id"),
+        pl.lit(12, dtype=pl.Int64).alias("_dump_id"),
+    )
+    dump = DumpContent(12, ("user_id", "event_id"), "large", frame.lazy)
+    refresh_table(platform.connection, "pageviews", [dump])
+    few = pairs(*[(str(user), "77") for user in range(5)])
+    most = pairs(*[(str(user), "78") for user in range(9)])
+    changes = []
+    for dump_id, migrations in ((12, few), (13, most)):
+        platform.deliver(dump_id, user_migrations=migrations).sync()
+        changes.append(refresh_table(platform.connection, "pageviews", [dump]).change)
+    assert changes == ["appended", "replayed"]
+    users = platform.connection.execute(
+        "SELECT user_id, count(*) FROM csq.pageviews GROUP BY user_id ORDER BY user_id"
+    ).fetchall()
+    assert users == [(9, 15_000), (78, 135_000)]
 
 
 def test_a_table_that_was_left_out_catches_up(platform: Platform) -> None:
