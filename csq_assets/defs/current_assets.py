@@ -1,6 +1,6 @@
 """Factory of `csq/user_identity` and `csq/current/*`: all refreshed by one step."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +9,10 @@ import dagster as dg
 from csq_assets.dataconnect.checks import Finding
 from csq_assets.dataconnect.overview import Overview
 from csq_assets.dataconnect.tables import (
+    ALL_EVENTS,
+    ALL_EVENTS_ASSET,
     DUMP_ID,
+    IDENTITY_ASSET,
     RAW_USER_ID,
     SESSIONS,
     USER_MIGRATIONS,
@@ -99,32 +102,22 @@ def build_current_assets(
         config: RefreshConfig,
         lake: LakeResource,
         warehouse: WarehouseResource,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         opened = lake.open()
         overview = Overview(opened.documents.catalog(), opened.documents.records(), skips)
-        selected = context.selected_asset_keys
         errors: list[str] = []
         try:
             with warehouse.get_connection() as connection:
                 refreshing = Refreshing(connection, opened, overview)
-                identity = refreshing.refresh_identity(rebuild=config.rebuild)
-                if USER_IDENTITY in selected:
-                    on_findings(USER_IDENTITY.to_user_string(), identity.findings)
-                    yield _identity_result(identity)
-                for key, table in table_of.items():
-                    if key not in selected:
-                        continue
-                    try:
-                        refreshed = refreshing.refresh_table(table, rebuild=config.rebuild)
-                    except CsqError as error:
-                        errors.append(str(error.at(table=table)))
-                        context.log.error(errors[-1])  # noqa: TRY400 - the error says it all
-                        continue
-                    on_findings(current_asset(table), refreshed.findings)
-                    yield _table_result(table, refreshed)
-                if ALL_EVENTS_KEY in selected:
-                    rows = refreshing.count_events()
-                    yield dg.MaterializeResult(ALL_EVENTS_KEY, metadata={"dagster/row_count": rows})
+                if not context.selected_asset_keys:
+                    yield from _judge(context, refreshing, table_of)
+                    return
+                for asset, findings, result in _refresh(
+                    context, refreshing, table_of, errors, rebuild=config.rebuild
+                ):
+                    if findings:
+                        on_findings(asset, findings)
+                    yield result
                 refreshing.finish(datetime.now(UTC))
             if warehouse.snapshot_path:
                 publish_snapshot(warehouse.database, warehouse.snapshot_path)
@@ -157,7 +150,63 @@ def _all_dumps(table: str) -> dg.AssetDep:
     return dg.AssetDep(raw_key(table), partition_mapping=dg.AllPartitionMapping())
 
 
-def _identity_result(refreshed: IdentityRefreshed) -> dg.MaterializeResult:
+def _refresh(
+    context: dg.AssetExecutionContext,
+    refreshing: Refreshing,
+    table_of: Mapping[dg.AssetKey, str],
+    errors: list[str],
+    *,
+    rebuild: bool,
+) -> Iterator[tuple[str, Sequence[Finding], dg.MaterializeResult]]:
+    """What is selected, one after the other; `errors` takes those of tables that fail."""
+    selected = context.selected_asset_keys
+    identity = refreshing.refresh_identity(rebuild=rebuild)
+    if USER_IDENTITY in selected:
+        types = refreshing.types("csq_meta", "user_identity")
+        yield IDENTITY_ASSET, identity.findings, _identity_result(identity, types)
+    for key, table in table_of.items():
+        if key not in selected:
+            continue
+        try:
+            refreshed = refreshing.refresh_table(table, rebuild=rebuild)
+        except CsqError as error:
+            errors.append(str(error.at(table=table)))
+            context.log.error(errors[-1])  # noqa: TRY400 - the error says it all
+            continue
+        result = _table_result(table, refreshed, refreshing.types("csq", table))
+        yield current_asset(table), refreshed.findings, result
+    if ALL_EVENTS_KEY in selected:
+        rows, types = refreshing.count_events(), refreshing.types("csq", ALL_EVENTS)
+        yield ALL_EVENTS_ASSET, (), _events_result(rows, types)
+
+
+def _judge(
+    context: dg.AssetExecutionContext, refreshing: Refreshing, table_of: Mapping[dg.AssetKey, str]
+) -> Iterator[dg.AssetCheckResult]:
+    """Where a run executes checks alone: of those assets, as they stand."""
+    asked = {check.asset_key for check in context.selected_asset_check_keys}
+    for key in (USER_IDENTITY, *table_of):
+        if key not in asked:
+            continue
+        findings = (
+            refreshing.judge_identity()
+            if key == USER_IDENTITY
+            else refreshing.judge_table(table_of[key])
+        )
+        yield from check_results(
+            (
+                finding
+                for finding in findings
+                if dg.AssetCheckKey(key, finding.check) in context.selected_asset_check_keys
+            ),
+            key,
+        )
+    refreshing.keep_findings()
+
+
+def _identity_result(
+    refreshed: IdentityRefreshed, types: Mapping[str, str]
+) -> dg.MaterializeResult:
     audit = refreshed.audit
     return dg.MaterializeResult(
         USER_IDENTITY,
@@ -165,13 +214,22 @@ def _identity_result(refreshed: IdentityRefreshed) -> dg.MaterializeResult:
             "dagster/row_count": audit.users_resolved,
             "pairs_delivered": audit.pairs,
             "users_changed": audit.users_changed,
-            "dagster/relation_identifier": "csq_meta.user_identity",
+            **_relation("csq_meta", "user_identity", types),
         },
         check_results=check_results(refreshed.findings, USER_IDENTITY),
     )
 
 
-def _table_result(table: str, refreshed: Refreshed) -> dg.MaterializeResult:
+def _events_result(rows: int, types: Mapping[str, str]) -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        ALL_EVENTS_KEY,
+        metadata={"dagster/row_count": rows, **_relation("csq", ALL_EVENTS, types)},
+    )
+
+
+def _table_result(
+    table: str, refreshed: Refreshed, types: Mapping[str, str]
+) -> dg.MaterializeResult:
     audit, key = refreshed.audit, current_key(table)
     return dg.MaterializeResult(
         key,
@@ -184,11 +242,19 @@ def _table_result(table: str, refreshed: Refreshed) -> dg.MaterializeResult:
             "rows_reresolved": audit.rows_reresolved,
             "duplicates_dropped": audit.duplicates_dropped,
             "users_merged": audit.users_merged,
-            "dagster/relation_identifier": f"csq.{table}",
+            **_relation("csq", table, types),
             "dagster/column_lineage": _lineage(table, refreshed.columns),
         },
         check_results=check_results(refreshed.findings, key),
     )
+
+
+def _relation(schema: str, relation: str, types: Mapping[str, str]) -> dict[str, Any]:
+    columns = [dg.TableColumn(name, dtype) for name, dtype in types.items()]
+    return {
+        "dagster/table_name": f"{schema}.{relation}",
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
 
 
 def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:

@@ -14,16 +14,19 @@ from csq_assets.dataconnect.tables import (
     ALL_EVENTS,
     IDENTITY_ASSET,
     PROPERTY_DEFINITIONS,
+    USER_MIGRATIONS,
     current_asset,
     key_columns,
 )
 from csq_assets.defs.in_force import InForce
 from csq_assets.lake.locations import Lake
 from csq_assets.warehouse.audit import IdentityAudit, TableAudit
+from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.current import drop_table, refresh_table
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
-from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.identity import read_identity, refresh_identity
+from csq_assets.warehouse.judging import judge_table
 from csq_assets.warehouse.meta import record_dumps, record_reports
 from csq_assets.warehouse.staleness import Applied, read_applied
 
@@ -50,6 +53,8 @@ def find_stale(
     }
     if not behind and applied.tells(in_force.dump_rows(), in_force.report_rows()):
         return None
+    if USER_MIGRATIONS in behind:
+        behind.update(in_force.plans)  # users may be others now, in every table
     return tuple(table for table in in_force.plans if table in behind)
 
 
@@ -58,7 +63,7 @@ class Refreshed:
     """What a refresh did to one table, and what its checks found."""
 
     audit: TableAudit
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  # the newest manifest's
     findings: tuple[Finding, ...]
 
 
@@ -85,32 +90,32 @@ class Refreshing:
         """Bring `csq_meta.user_identity` up to date: what every table builds on."""
         migrations = self._in_force.migrations()
         audit = refresh_identity(self._connection, migrations, rebuild=rebuild)
-        facts = IdentityFacts(
-            pairs=audit.pairs,
-            refused=audit.refused,
-            refused_examples=audit.refused_examples,
-            contested=audit.contested,
-            contested_examples=audit.contested_examples,
-            cycles=audit.cycles,
-            cycle_examples=audit.cycle_examples,
-        )
-        findings = judge("user_identity", facts)
-        self._remember(IDENTITY_ASSET, findings)
-        return IdentityRefreshed(audit, findings)
+        return IdentityRefreshed(audit, self._judge_identity(audit))
+
+    def judge_identity(self) -> tuple[Finding, ...]:
+        """What the check finds of the map as it stands."""
+        return self._judge_identity(read_identity(self._connection))
 
     def refresh_table(self, table: str, *, rebuild: bool = False) -> Refreshed:
         """Bring one current table up to date. Raises StorageError, and the table is as before."""
-        plan = self._in_force.plans.get(table, TablePlan())
         dumps = self._in_force.dumps(table)
         audit = refresh_table(self._connection, table, dumps, rebuild=rebuild)
         columns = dumps[-1].columns if dumps else ()
-        findings = judge("current", _current_facts(table, columns, audit, plan))
-        self._remember(current_asset(table), findings)
-        return Refreshed(audit, columns, findings)
+        return Refreshed(audit, columns, self._judge_table(table, columns, audit))
+
+    def judge_table(self, table: str) -> tuple[Finding, ...]:
+        """What the checks find of the table as it stands, over all its rows."""
+        dumps = self._in_force.dumps(table)
+        columns = dumps[-1].columns if dumps else ()
+        return self._judge_table(table, columns, judge_table(self._connection, table))
 
     def count_events(self) -> int:
         """Rows of `csq.all_events`."""
         return self._connection.table(f"csq.{ALL_EVENTS}").count("*").fetchall()[0][0]
+
+    def types(self, schema: str, relation: str) -> dict[str, str]:
+        """The columns of a relation as analysts see them, with their types."""
+        return shown_types(self._connection, schema, relation)
 
     def finish(self, now: datetime) -> None:
         """Drop what no dump lists any more, and write `csq_meta`: the last thing of a pass."""
@@ -130,7 +135,33 @@ class Refreshing:
         }
         record_dumps(self._connection, self._in_force.dump_rows(just_applied, now))
         record_reports(self._connection, self._in_force.report_rows())
+        self.keep_findings()
+
+    def keep_findings(self) -> None:
+        """Keep what the checks found, for `csq status`."""
         self._documents.save_findings(self._findings)
+
+    def _judge_identity(self, audit: IdentityAudit) -> tuple[Finding, ...]:
+        facts = IdentityFacts(
+            pairs=audit.pairs,
+            refused=audit.refused,
+            refused_examples=audit.refused_examples,
+            contested=audit.contested,
+            contested_examples=audit.contested_examples,
+            cycles=audit.cycles,
+            cycle_examples=audit.cycle_examples,
+        )
+        findings = judge("user_identity", facts)
+        self._remember(IDENTITY_ASSET, findings)
+        return findings
+
+    def _judge_table(
+        self, table: str, columns: Iterable[str], audit: TableAudit
+    ) -> tuple[Finding, ...]:
+        plan = self._in_force.plans.get(table, TablePlan())
+        findings = judge("current", _current_facts(table, columns, audit, plan))
+        self._remember(current_asset(table), findings)
+        return findings
 
     def _remember(self, asset: str, findings: Iterable[Finding]) -> None:
         failed = tuple(finding for finding in findings if not finding.passed)

@@ -30,6 +30,16 @@ def shown_names(columns: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def shown_types(connection: DuckDBPyConnection, schema: str, relation: str) -> dict[str, str]:
+    """The columns that analysts see, each with its type; none where there is no such relation."""
+    found = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        "WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
+        [schema, relation],
+    ).fetchall()
+    return dict(found)
+
+
 def stored_columns(connection: DuckDBPyConnection, table: str) -> dict[str, str]:
     """The stored name of every delivered column that the table has ever had, ids included."""
     found = connection.execute(

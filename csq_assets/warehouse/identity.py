@@ -34,11 +34,11 @@ def refresh_identity(
     """
     wanted = (migrations.dump_id, migrations.content) if migrations else (None, None)
     with transaction(connection):
-        known = first_row(connection, "SELECT dump_id, content, audit FROM csq_ledger.identity")
+        known = first_row(connection, "SELECT dump_id, content FROM csq_ledger.identity")
         if known is None and migrations is None:
             return IdentityAudit()
-        if known is not None and known[:2] == wanted and not rebuild:
-            return replace(_load_audit(known[2]), changed=False, users_changed=0)
+        if known == wanted and not rebuild:
+            return read_identity(connection)
         audit = _read_pairs(connection, migrations)
         identity = _follow(connection)
         changed = _store(connection)
@@ -60,6 +60,14 @@ def refresh_identity(
         for table in ("pairs", "hops", "followed", "resolved", "differing"):
             connection.execute(f"DROP TABLE {table}")
         return audit
+
+
+def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
+    """The facts of the last refresh, as they stand."""
+    known = first_row(connection, "SELECT audit FROM csq_ledger.identity")
+    if known is None:
+        return IdentityAudit()
+    return replace(_load_audit(known[0]), changed=False, users_changed=0)
 
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
