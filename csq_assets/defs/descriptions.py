@@ -1,6 +1,6 @@
 """What the UI says of each asset."""
 
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 
 SYNC_REPORTS = (
     "Contentsquare's log of each of its syncs. The sensor csq_sync_reports records a new one as an "
@@ -37,7 +37,9 @@ def describe_raw(table: str) -> str:
 
 def describe_current(table: str) -> str:
     """The table as analysts query it."""
-    return (
-        f"`{table}` as it stands: full resyncs obeyed, users resolved, duplicates gone. "
-        f'In DuckDB: csq."{table}".'
+    made = (
+        "as the newest dump that has it delivers it"
+        if table == USER_MIGRATIONS
+        else "as it stands: full resyncs obeyed, users resolved, duplicates gone"
     )
+    return f'`{table}` {made}. In DuckDB: csq."{table}".'

@@ -19,7 +19,7 @@ def as_failure(error: CsqError) -> dg.Failure:
 def combined_failure(what: str, errors: Sequence[str]) -> dg.Failure:
     """One failure that tells several, after the rest of the step's work is done."""
     return dg.Failure(
-        f"{len(errors)} {what} failed, the others did not.\n" + "\n".join(errors),
+        f"{what} that failed: {len(errors)}. The others did not.\n" + "\n".join(errors),
         metadata={"failed": dg.MetadataValue.md("\n".join(f"- {error}" for error in errors))},
         allow_retries=False,
     )
