@@ -80,6 +80,14 @@ class Platform:
             result = connection.table(f'{schema}."{table}"').order("ALL")
             return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
 
+    def relations(self) -> set[str]:
+        """What is in schema csq."""
+        with duckdb.connect(str(self.settings.duckdb_path), read_only=True) as connection:
+            found = connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'csq'"
+            ).fetchall()
+            return {name for (name,) in found}
+
     @property
     def lake(self) -> Lake:
         return open_lake(self.settings.lake_url, s3_client)
