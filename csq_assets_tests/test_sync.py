@@ -7,6 +7,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from csq_assets.errors import UsageError
 from csq_assets.summary import CheckSummary, DumpSummary, TableSummary
+from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
 
@@ -117,6 +118,15 @@ def test_a_failure_before_a_full_resync_is_void_and_not_tried_again(platform: Pl
     statuses = {dump.dump_id: dump.tables[0].status for dump in first.dumps}
     assert (statuses, first.exit_code) == ({12: "void", 13: "applied"}, 0)
     assert platform.sync().dumps == ()
+
+
+def test_a_file_repaired_in_place_reaches_the_current_table(platform: Platform) -> None:
+    delivery = platform.deliver(12, users=[{"user_id": 1, "plan": "aaaa"}])
+    platform.sync()
+    repaired = encode_avro([{"user_id": 1, "plan": "bbbb"}])
+    platform.export.put(platform.export.key_of(delivery.paths["users"][0]), repaired)
+    platform.sync(dump_id=12)
+    assert platform.rows("users") == [{"user_id": 1, "plan": "bbbb", "_dump_id": 12}]
 
 
 @pytest.mark.edge(7)

@@ -12,13 +12,14 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The partition in the lake. `manifest` is the SHA-256 of the manifest that it follows."""
+    """The partition in the lake. `manifest` is the SHA-256 of the manifest that it follows, `digest`
+    that of its file: it changes when a file that was repaired in place brings other rows."""
 
     manifest: str
     incremental: bool
     files: int
     rows: int
-    size_bytes: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 
-from csq_assets.dataconnect.ledger import Content
 from csq_assets.dataconnect.overview import Overview
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.judging import read_schema
@@ -97,9 +96,4 @@ class InForce:
         for dump_id in dump_ids:
             record = self._overview.records[dump_id].table(table)
             if record is not None and record.content is not None:
-                yield dump_id, _fingerprint(record.content)
-
-
-def _fingerprint(content: Content) -> str:
-    """Changes when the dump is delivered again, or when a repaired file brings other rows."""
-    return f"{content.manifest} {content.rows} {content.size_bytes}"
+                yield dump_id, record.content.digest

@@ -37,6 +37,7 @@ class Outcome:
     files: int = 0
     bytes_read: int = 0
     size_bytes: int = 0
+    digest: str = ""
     seconds: float = 0.0
     schema: pl.Schema | None = None
     avro_types: Mapping[str, tuple[str, ...]] | None = None
@@ -140,6 +141,7 @@ class Decoding:
             files=partition.totals.files,
             bytes_read=partition.totals.bytes_read,
             size_bytes=written.size_bytes,
+            digest=written.digest,
             schema=partition.schema,
             avro_types={
                 column.name: column.types for column in partition.raw_schema.file_columns or ()
@@ -163,6 +165,7 @@ class Decoding:
             files=1,
             bytes_read=len(body),
             size_bytes=written.size_bytes,
+            digest=written.digest,
             schema=frame.schema,
         )
 
@@ -179,7 +182,7 @@ class Decoding:
             incremental=outcome.incremental,
             files=record.files,
             rows=outcome.rows,
-            size_bytes=outcome.size_bytes,
+            digest=outcome.digest,
         )
         self._in_lake.add((outcome.table, outcome.dump_id))
         self._enter(outcome.dump_id, replace(record, content=content, failure=None, findings=()))

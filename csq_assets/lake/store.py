@@ -1,5 +1,6 @@
 """Decoded dumps: one Parquet file for each table of each dump, published whole."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,10 +23,11 @@ _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A partition that was published."""
+    """A partition that was published. `digest`, of the file, tells other rows from the same ones."""
 
     location: str
     size_bytes: int
+    digest: str
 
 
 class LakeStore:
@@ -62,9 +64,9 @@ class LakeStore:
                     row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(schema)),
                     metadata=lambda _context: dict(footer()),
                 )
-            size_bytes = staged.stat().st_size
+            written = Written(self.location(table, dump_id), staged.stat().st_size, _digest(staged))
             self.objects.publish(staged, _key(table, dump_id))
-        return Written(self.location(table, dump_id), size_bytes)
+        return written
 
     def scan(self, table: str, dump_id: int) -> pl.LazyFrame:
         """The partition's rows, in manifest order.
@@ -113,6 +115,11 @@ def _writing(staged: Path) -> Iterator[None]:
         raise StorageError(
             f"{staged} cannot be written: {error}", remedy="Make room, then run csq sync again."
         ) from error
+
+
+def _digest(staged: Path) -> str:
+    with staged.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key(table: str, dump_id: int) -> str:

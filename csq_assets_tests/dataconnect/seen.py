@@ -60,7 +60,7 @@ def applied(
     table: str, content: str = "a", *, incremental: bool = True, rows: int = 1
 ) -> TableRecord:
     """A table whose partition follows the manifest with that content."""
-    written = Content(content, incremental, files=1, rows=rows, size_bytes=100)
+    written = Content(content, incremental, files=1, rows=rows, digest="0")
     return TableRecord(table, incremental, files=1, content=written)
 
 
