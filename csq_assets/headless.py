@@ -52,10 +52,13 @@ class Headless:
 
     def decode(self, catalog: Catalog, work: Sequence[Work]) -> None:
         """Decode this work in one run. What is wrong with a delivery is in the outcomes."""
-        self._listener.starts("decoding", sum(len(one.tables) for one in work))
         keys = [raw_key(table) for one in work for table in one.tables]
-        # A failure that the step raises tells what the outcomes tell.
-        self._run(catalog, RAW_JOB, keys, decode_config(work))
+        self._listener.starts("decoding", len(keys))
+        before = len(self.outcomes)
+        raised = self._run(catalog, RAW_JOB, keys, decode_config(work))
+        # A step that came to its end tells what the outcomes tell.
+        if len(self.outcomes) - before < len(keys):
+            self.errors += raised
 
     def refresh(self, catalog: Catalog, tables: Sequence[str], *, rebuild: bool = False) -> None:
         """Bring these current tables up to date in one run, the identity map before them."""
@@ -97,6 +100,8 @@ class Headless:
     def _hear_outcome(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         asset = raw_asset(outcome.table)
+        if outcome.unjudged is not None:
+            self.errors.append(str(outcome.unjudged))
         for judged in outcome.judged:
             self.checks += (summarize_check(asset, one, judged.dump_id) for one in judged.findings)
         self._listener.advances(f"dump {outcome.dump_id} {outcome.table}")

@@ -1,5 +1,8 @@
 """A headless pass, end to end: over a directory, and over a bucket."""
 
+import shutil
+from pathlib import Path
+
 import dagster as dg
 import polars as pl
 import pytest
@@ -7,9 +10,10 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from csq_assets.errors import UsageError
 from csq_assets.summary import CheckSummary, DumpSummary, TableSummary
+from csq_assets.sync import run_sync
 from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import Listener, Platform
 
 
 def applied(table: str, *, rows: int, incremental: bool = True) -> TableSummary:
@@ -260,6 +264,59 @@ def test_a_partition_gone_from_the_lake_is_decoded_again(platform: Platform) -> 
     platform.lake.store.delete("users", 12)
     assert [dump.dump_id for dump in platform.sync().dumps] == [12]
     assert platform.partitions() == {("users", 12)}
+
+
+def test_a_partition_that_cannot_be_compared_with_is_told_and_stops_nothing(
+    platform: Platform,
+) -> None:
+    session = {"user_id": 1, "session_id": 1}
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[session])
+    platform.sync()
+    damaged = platform.lake.store.location("users", 12)
+    Path(damaged).write_bytes(b"PAR1")
+    platform.deliver(13, users=[{"user_id": 2}], sessions=[session])
+    summary = platform.sync()
+    assert summary.dumps == (
+        DumpSummary(13, (applied("users", rows=1), applied("sessions", rows=1))),
+    )
+    (error,) = summary.errors
+    assert error.startswith(f"dump 12, table users: {damaged} cannot be read: ")
+    assert summary.exit_code == 1
+
+    Path(damaged).unlink()
+    assert platform.sync().exit_code == 0
+    assert [row["user_id"] for row in platform.rows("users")] == [1, 2]
+
+
+def test_what_stops_a_decoding_is_told(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 1}])
+    platform.sync(skip=("*",))
+    blocked = Path(platform.settings.lake_url, "ledger", "12.json")
+    body = blocked.read_bytes()
+    listener = Blocking(blocked)
+    summary = run_sync(platform.settings, platform.instance, listener)
+    assert f"{blocked}: " in summary.errors[0]
+    assert summary.exit_code == 1
+
+    shutil.rmtree(blocked)
+    blocked.write_bytes(body)
+    assert platform.sync().exit_code == 0
+    assert platform.partitions() == {("users", 12), ("sessions", 12)}
+
+
+class Blocking(Listener):
+    """Puts a folder in the place of a file when decoding starts: it can be written no more."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def starts(self, what: str, steps: int) -> None:
+        super().starts(what, steps)
+        if what == "decoding":
+            self._file.unlink()
+            self._file.mkdir()
+            (self._file / "in the way").touch()
 
 
 def test_evaluations_are_read_back_from_the_instance(platform: Platform) -> None:

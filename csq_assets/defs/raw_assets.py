@@ -66,7 +66,7 @@ def build_raw_assets(
         export: ExportResource,
         lake: LakeResource,
     ) -> Iterator[events.Event]:
-        errors: list[Outcome] = []
+        errors: list[str] = []
         try:
             decoding = Decoding(export.open(), lake.open(), now=lambda: datetime.now(UTC))
             for dump_id, table in _work(context, config, table_of):
@@ -76,14 +76,13 @@ def build_raw_assets(
                     continue
                 on_outcome(outcome)
                 yield from events.outcome_events(context, outcome)
-                if outcome.error is not None:
-                    errors.append(outcome)
+                errors += [str(one) for one in (outcome.error, outcome.unjudged) if one]
             for dump_id, table in _judging(context, decoding, table_of):
                 yield from events.judged_events(context, table, decoding.judge(dump_id, table))
         except CsqError as error:
             raise as_failure(error) from None
         if errors:
-            raise combined_failure("partitions", [str(outcome.error) for outcome in errors])
+            raise combined_failure("partitions", errors)
 
     return csq_decode
 

@@ -14,7 +14,7 @@ from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.dataconnect.property_definitions import read_property_definitions
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.errors import CsqError
+from csq_assets.errors import CsqError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.lake.judging import Judge, Judged, footer_of
 from csq_assets.lake.locations import Lake
@@ -26,6 +26,7 @@ class Outcome:
     """What came of one table of one dump: `error`, or all the rest.
 
     `judged` is the partition itself first; then the next dump of the table, if this one came late.
+    `unjudged` tells why a partition, this one or the one it is compared with, could not be read.
     """
 
     dump_id: int
@@ -42,6 +43,7 @@ class Outcome:
     schema: pl.Schema | None = None
     avro_types: Mapping[str, tuple[str, ...]] | None = None
     judged: tuple[Judged, ...] = ()
+    unjudged: CsqError | None = None
 
 
 class Decoding:
@@ -95,8 +97,8 @@ class Decoding:
         except CsqError as error:
             return self._failed(record, dump_id, error.at(dump=dump_id, table=table))
         self._succeeded(record, outcome)
-        judged = tuple(self._judge_with_next(dump_id, table))
-        return replace(outcome, seconds=time.perf_counter() - started, judged=judged)
+        outcome = self._judge_with_next(outcome)
+        return replace(outcome, seconds=time.perf_counter() - started)
 
     def judge(self, dump_id: int, table: str) -> Judged:
         """What the checks find on a partition that is in the lake."""
@@ -169,12 +171,19 @@ class Decoding:
             schema=frame.schema,
         )
 
-    def _judge_with_next(self, dump_id: int, table: str) -> Iterator[Judged]:
-        self._judge.forget(table)
+    def _judge_with_next(self, outcome: Outcome) -> Outcome:
+        dump_id, table = outcome.dump_id, outcome.table
+        if table == PROPERTY_DEFINITIONS:
+            return outcome
+        self._judge.forget(table, dump_id)
         later = min((one for one in self.contents(table) if one > dump_id), default=None)
         for one in (dump_id, later):
-            if one is not None and table != PROPERTY_DEFINITIONS:
-                yield self.judge(one, table)
+            try:
+                judged = () if one is None else (self.judge(one, table),)
+            except StorageError as error:
+                return replace(outcome, unjudged=error)
+            outcome = replace(outcome, judged=(*outcome.judged, *judged))
+        return outcome
 
     def _succeeded(self, record: TableRecord, outcome: Outcome) -> None:
         content = Content(

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from csq_assets.dataconnect.checks import Finding, RawFacts, judge
 from csq_assets.dataconnect.drift import compare
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
+from csq_assets.errors import StorageError
 from csq_assets.lake.store import LakeStore
 
 _SCHEMA, _TOTALS = "csq.schema", "csq.totals"
@@ -31,8 +32,23 @@ def footer_of(schema: RawSchema, totals: DecodeTotals) -> dict[str, str]:
 
 
 def read_schema(store: LakeStore, table: str, dump_id: int) -> RawSchema:
-    """The columns of a partition, as its manifest and its files had them."""
-    return _SCHEMAS.validate_json(store.footer(table, dump_id)[_SCHEMA])
+    """The columns of a partition, as its manifest and its files had them.
+
+    Raises StorageError where the partition is not there, damaged, or not of our making.
+    """
+    return _read_facts(store, table, dump_id)[0]
+
+
+def _read_facts(store: LakeStore, table: str, dump_id: int) -> tuple[RawSchema, DecodeTotals]:
+    footer = store.footer(table, dump_id)
+    try:
+        return _SCHEMAS.validate_json(footer[_SCHEMA]), _ALL_TOTALS.validate_json(footer[_TOTALS])
+    except (KeyError, ValidationError) as error:
+        raise StorageError(
+            f"{store.location(table, dump_id)} was not written by csq_assets",
+            where={"dump": dump_id, "table": table},
+            remedy="Delete it and run csq sync.",
+        ) from error
 
 
 class Judge:
@@ -43,23 +59,22 @@ class Judge:
         self._contents = contents
         self._newest_read: dict[str, dict[int, tuple[RawSchema, DecodeTotals]]] = {}
 
-    def forget(self, table: str) -> None:
-        """A partition of the table has changed."""
-        self._newest_read.pop(table, None)
+    def forget(self, table: str, dump_id: int) -> None:
+        """The partition has changed."""
+        self._newest_read.get(table, {}).pop(dump_id, None)
 
     def judge(self, dump_id: int, table: str) -> Judged:
-        """What the checks find; drift is against the numerically previous dump of the table."""
+        """What the checks find; drift is against the numerically previous dump of the table.
+
+        Raises StorageError where one of the two cannot be read.
+        """
         previous = max((one for one in self._contents(table) if one < dump_id), default=None)
         wanted = [dump_id] if previous is None else [previous, dump_id]
         known = self._newest_read.get(table, {})
-        facts = {one: known.get(one) or self._read(one, table) for one in wanted}
+        facts = {one: known.get(one) or _read_facts(self._store, table, one) for one in wanted}
         self._newest_read[table] = facts
         schema, totals = facts[dump_id]
         return Judged(dump_id, judge("raw", _raw_facts(wanted, facts, schema, totals)))
-
-    def _read(self, dump_id: int, table: str) -> tuple[RawSchema, DecodeTotals]:
-        footer = self._store.footer(table, dump_id)
-        return _SCHEMAS.validate_json(footer[_SCHEMA]), _ALL_TOTALS.validate_json(footer[_TOTALS])
 
 
 def _raw_facts(
