@@ -1,0 +1,79 @@
+"""The UI as a person meets it: `dagster dev` with its daemon, seen through Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from csq_assets_tests.ui.conftest import Site
+
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
+
+TAKEN_WITHIN_MS = 100_000  # two ticks of the sensor, and two runs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def new_dump(site: Site) -> int:
+    """Delivered while the UI runs: dump 14, with the only sessions. Nobody is told of it."""
+    site.platform.deliver(14, sessions=[{"user_id": 1, "session_id": 8, "time": "1"}])
+    return 14
+
+
+def test_lineage_shows_the_groups_and_their_assets(page: Page) -> None:
+    page.goto("/asset-groups/")
+    for group in ("export", "raw", "current"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+    page.mouse.click(1500, 200, button="right")
+    page.get_by_role("menuitem", name="Expand all groups").click()
+    for asset in ("sync_reports", "manifests", "user_identity", "all_events"):
+        expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
+    for table in ("users", "sessions", "pageviews", "user_migrations"):
+        expect(page.locator("svg").get_by_text(table, exact=True)).to_have_count(2)
+
+
+def test_a_raw_table_shows_which_partitions_failed(page: Page) -> None:
+    page.goto("/assets/csq/raw/pageviews?view=partitions")
+    expect(page.get_by_text("Failed (1)")).to_be_visible()
+    expect(page.get_by_text("Materialized (1)")).to_be_visible()
+    page.goto("/assets/csq/raw/pageviews?view=partitions&partition=12")
+    expect(page.get_by_text("raw/pageviews/dump_id=12/data.parquet")).to_be_visible()
+
+
+def test_a_check_tells_in_words_what_it_found_in_each_partition(page: Page) -> None:
+    page.goto("/assets/csq/raw/users?view=checks&checkDetail=column_drift")
+    views = page.get_by_role("tablist").filter(has_text="Execution history")
+    views.get_by_role("tab", name="Partitions").click()
+    expect(page.get_by_text("Passed (1)")).to_be_visible()
+    expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
+    page.get_by_text("13", exact=True).locator("visible=true").last.click()
+    expect(page.get_by_text('dump 13 adds "plan"')).to_be_visible()
+
+
+def test_a_partition_is_materialized_by_clicking(page: Page) -> None:
+    page.goto("/assets/csq/raw/users?view=partitions&partition=12")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_role("button", name="Launch 1 run").click()
+    page.get_by_role("button", name="View", exact=True).or_(
+        page.get_by_role("link", name="View", exact=True)
+    ).click()
+    expect(page).to_have_url(re.compile("/runs/"))
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=TAKEN_WITHIN_MS)
+
+
+def test_checks_of_a_current_table_are_executed_by_clicking(page: Page) -> None:
+    page.goto("/assets/csq/current/users?view=checks&checkDetail=unique_key")
+    page.get_by_role("button", name=re.compile("Execute$")).click()
+    expect(page.get_by_text("every key in the table occurs once")).to_be_visible(
+        timeout=TAKEN_WITHIN_MS
+    )
+
+
+def test_the_sensor_takes_a_new_dump_and_refreshes(page: Page, new_dump: int) -> None:
+    page.goto("/locations/csq_assets.definitions/sensors/csq_sync_reports")
+    requested = page.get_by_text("1 run requested", exact=True).first
+    expect(requested).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    page.goto(f"/assets/csq/raw/sessions?view=partitions&partition={new_dump}")
+    expect(page.get_by_text(f"sessions/dump_id={new_dump}/")).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    page.goto("/assets/csq/current/sessions?view=events")
+    new_rows = page.get_by_role("row").filter(has_text="rows_new").filter(has_text="1")
+    expect(new_rows).to_be_visible(timeout=TAKEN_WITHIN_MS)
