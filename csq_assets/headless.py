@@ -76,9 +76,12 @@ class Headless:
             on_outcome=self._hear_outcome,
             on_findings=self._hear_findings,
         )
-        result = definitions.resolve_job_def(job).execute_in_process(
+        # Without checks: the step yields what they find all the same, and planning each is an event.
+        selected = definitions.resolve_job_def(job).get_subset(
+            asset_selection=frozenset(keys), asset_check_selection=frozenset()
+        )
+        result = selected.execute_in_process(
             instance=self._instance,
-            asset_selection=list(dict.fromkeys(keys)),
             run_config={**config, **_QUIET},
             tags=_TAGS,
             raise_on_error=False,

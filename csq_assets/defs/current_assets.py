@@ -20,7 +20,8 @@ from csq_assets.dataconnect.tables import (
     current_asset,
 )
 from csq_assets.defs import descriptions
-from csq_assets.defs.checks import check_results, check_specs
+from csq_assets.defs.checks import check_specs, evaluations
+from csq_assets.defs.events import Event
 from csq_assets.defs.failures import as_failure, combined_failure
 from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key, raw_key
 from csq_assets.defs.refreshing import IdentityRefreshed, Refreshed, Refreshing
@@ -102,7 +103,7 @@ def build_current_assets(
         config: RefreshConfig,
         lake: LakeResource,
         warehouse: WarehouseResource,
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[Event]:
         opened = lake.open()
         overview = Overview(opened.documents.catalog(), opened.documents.records(), skips)
         errors: list[str] = []
@@ -112,12 +113,13 @@ def build_current_assets(
                 if not context.selected_asset_keys:
                     yield from _judge(context, refreshing, table_of)
                     return
-                for asset, findings, result in _refresh(
+                for asset, findings, materialization in _refresh(
                     context, refreshing, table_of, errors, rebuild=config.rebuild
                 ):
                     if findings:
                         on_findings(asset, findings)
-                    yield result
+                    yield materialization
+                    yield from evaluations(findings, materialization.asset_key)
                 refreshing.finish(datetime.now(UTC))
             if warehouse.snapshot_path:
                 publish_snapshot(warehouse.database, warehouse.snapshot_path)
@@ -157,7 +159,7 @@ def _refresh(
     errors: list[str],
     *,
     rebuild: bool,
-) -> Iterator[tuple[str, Sequence[Finding], dg.MaterializeResult]]:
+) -> Iterator[tuple[str, Sequence[Finding], dg.AssetMaterialization]]:
     """What is selected, one after the other; `errors` takes those of tables that fail."""
     selected = context.selected_asset_keys
     identity = refreshing.refresh_identity(rebuild=rebuild)
@@ -182,7 +184,7 @@ def _refresh(
 
 def _judge(
     context: dg.AssetExecutionContext, refreshing: Refreshing, table_of: Mapping[dg.AssetKey, str]
-) -> Iterator[dg.AssetCheckResult]:
+) -> Iterator[dg.AssetCheckEvaluation]:
     """Where a run executes checks alone: of those assets, as they stand."""
     asked = {check.asset_key for check in context.selected_asset_check_keys}
     for key in (USER_IDENTITY, *table_of):
@@ -193,22 +195,17 @@ def _judge(
             if key == USER_IDENTITY
             else refreshing.judge_table(table_of[key])
         )
-        yield from check_results(
-            (
-                finding
-                for finding in findings
-                if dg.AssetCheckKey(key, finding.check) in context.selected_asset_check_keys
-            ),
-            key,
-        )
+        for evaluation in evaluations(findings, key):
+            if evaluation.asset_check_key in context.selected_asset_check_keys:
+                yield evaluation
     refreshing.keep_findings()
 
 
 def _identity_result(
     refreshed: IdentityRefreshed, types: Mapping[str, str]
-) -> dg.MaterializeResult:
+) -> dg.AssetMaterialization:
     audit = refreshed.audit
-    return dg.MaterializeResult(
+    return dg.AssetMaterialization(
         USER_IDENTITY,
         metadata={
             "dagster/row_count": audit.users_resolved,
@@ -216,12 +213,11 @@ def _identity_result(
             "users_changed": audit.users_changed,
             **_relation("csq_meta", "user_identity", types),
         },
-        check_results=check_results(refreshed.findings, USER_IDENTITY),
     )
 
 
-def _events_result(rows: int, types: Mapping[str, str]) -> dg.MaterializeResult:
-    return dg.MaterializeResult(
+def _events_result(rows: int, types: Mapping[str, str]) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
         ALL_EVENTS_KEY,
         metadata={"dagster/row_count": rows, **_relation("csq", ALL_EVENTS, types)},
     )
@@ -229,9 +225,9 @@ def _events_result(rows: int, types: Mapping[str, str]) -> dg.MaterializeResult:
 
 def _table_result(
     table: str, refreshed: Refreshed, types: Mapping[str, str]
-) -> dg.MaterializeResult:
+) -> dg.AssetMaterialization:
     audit, key = refreshed.audit, current_key(table)
-    return dg.MaterializeResult(
+    return dg.AssetMaterialization(
         key,
         metadata={
             "dagster/row_count": audit.rows_kept,
@@ -245,7 +241,6 @@ def _table_result(
             **_relation("csq", table, types),
             "dagster/column_lineage": _lineage(table, refreshed.columns),
         },
-        check_results=check_results(refreshed.findings, key),
     )
 
 

@@ -95,6 +95,7 @@ def ask_for_dumps(
         run_key=_run_key(sorted(new.items())),
         job_name=RAW_JOB,
         asset_selection=[raw_key(table) for table in tables],
+        asset_check_keys=[],  # the step yields what they find all the same, unplanned
         run_config=decode_config(work),
         tags={"csq/dumps": str(first) if first == last else f"{first} to {last}"},
     )
@@ -119,6 +120,7 @@ def ask_for_refresh(
         run_key=_run_key(new),
         job_name=CURRENT_JOB,
         asset_selection=current_selection(tables),
+        asset_check_keys=[],
         run_config=refresh_config(rebuild=False),
     )
     return request, replace(cursor, refresh=new)
