@@ -43,8 +43,9 @@ format: install-dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 bench: install-dev ## Measure, as ratios side by side
-	@$(BIN)/python benchmarks/decode.py $(ARGS)
+	@$(BIN)/python benchmarks/decode.py
 	@$(BIN)/python benchmarks/sync.py
+	@$(BIN)/python benchmarks/current.py
 
 golden: install-dev ## Rewrite what tests compare with; read the diff
 	@$(BIN)/pytest -q --golden
