@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
 
+from csq_assets.dataconnect.ledger import TableRecord, plans
 from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.plan import DumpStatus, TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.judging import read_schema
 from csq_assets.lake.locations import Lake
@@ -21,6 +23,7 @@ class InForce:
     def __init__(self, lake: Lake, overview: Overview) -> None:
         self._lake = lake
         self._overview = overview
+        self._every_plan = plans(overview.records.values())
         self.plans = overview.plans()
         self.contents: dict[str, dict[int, str]] = {}
         for table, plan in self.plans.items():
@@ -45,32 +48,29 @@ class InForce:
         ]
 
     def migrations(self) -> DumpContent | None:
-        """The newest `user_migrations` that was applied."""
-        dumps = self.dumps(USER_MIGRATIONS)
-        return dumps[-1] if dumps else None
+        """The newest `user_migrations` that was applied; if it is skipped by now, before it was."""
+        plan = self._every_plan.get(USER_MIGRATIONS, TablePlan())
+        for dump_id, content in self._told_by(USER_MIGRATIONS, plan.apply[-1:]):
+            scan = partial(self._lake.store.scan, USER_MIGRATIONS, dump_id)
+            return DumpContent(dump_id, (), content, scan)
+        return None
 
     def dump_rows(
         self, just_applied: Collection[tuple[str, int]] = (), now: datetime | None = None
     ) -> list[DumpRow]:
-        """What `csq_meta.dumps` is to say."""
-        rows = []
-        for table, plan in self.plans.items():
-            for dump_id, status in plan.statuses().items():
-                record = self._overview.records[dump_id].table(table)
-                if record is None:
-                    continue
-                rows.append(
-                    DumpRow(
-                        dump_id=dump_id,
-                        table_name=table,
-                        incremental=record.incremental,
-                        files=record.files,
-                        rows=record.content.rows if record.content else None,
-                        status=status,
-                        applied_at=now if (table, dump_id) in just_applied else None,
-                    )
-                )
-        return rows
+        """What `csq_meta.dumps` is to say: each table of each dump that was tried or refused."""
+        return [
+            DumpRow(
+                dump_id=dump_id,
+                table_name=record.table,
+                incremental=record.incremental,
+                files=record.files,
+                rows=record.content.rows if record.content else None,
+                status=status,
+                applied_at=now if (record.table, dump_id) in just_applied else None,
+            )
+            for dump_id, record, status in self._statuses()
+        ]
 
     def report_rows(self) -> list[ReportRow]:
         """What `csq_meta.sync_reports` is to say: the reports that can be read."""
@@ -86,6 +86,16 @@ class InForce:
             for seen in self._overview.catalog.reports
             if seen.problem is None
         ]
+
+    def _statuses(self) -> Iterator[tuple[int, TableRecord, DumpStatus]]:
+        refused = self._overview.catalog.names(self._overview.skips).refused
+        statuses = {table: plan.statuses() for table, plan in self._every_plan.items()}
+        for dump_id, dump in self._overview.records.items():
+            for record in dump.tables:
+                if record.table in refused:
+                    yield dump_id, record, "failed"
+                elif status := statuses.get(record.table, {}).get(dump_id):
+                    yield dump_id, record, status
 
     def _columns(self, table: str, dump_id: int) -> tuple[str, ...]:
         if table == PROPERTY_DEFINITIONS:

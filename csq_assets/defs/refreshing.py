@@ -19,6 +19,7 @@ from csq_assets.dataconnect.tables import (
     key_columns,
 )
 from csq_assets.defs.in_force import InForce
+from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.warehouse.audit import IdentityAudit, TableAudit
 from csq_assets.warehouse.columns import shown_types
@@ -44,7 +45,8 @@ def find_stale(
     if path.exists():
         with open_warehouse(path, read_only=True, wait_seconds=wait_seconds) as connection:
             applied = read_applied(connection)
-    behind = set(applied.stale_tables(in_force.contents))
+    stale = applied.stale_tables(in_force.contents)
+    behind = {table for table in stale if not overview.skips(table)}
     known = lake.documents.findings()
     behind |= {
         table
@@ -85,11 +87,19 @@ class Refreshing:
         self._in_force = InForce(lake, overview)
         self._before = read_applied(connection)
         self._findings = lake.documents.findings()
+        self._unread: StorageError | None = None
 
     def refresh_identity(self, *, rebuild: bool = False) -> IdentityRefreshed:
-        """Bring `csq_meta.user_identity` up to date: what every table builds on."""
+        """Bring `csq_meta.user_identity` up to date: what every table builds on.
+
+        Where the migrations cannot be read the map stays as it was, and `finish` tells.
+        """
         migrations = self._in_force.migrations()
-        audit = refresh_identity(self._connection, migrations, rebuild=rebuild)
+        try:
+            audit = refresh_identity(self._connection, migrations, rebuild=rebuild)
+        except StorageError as error:
+            self._unread = error.at(table=USER_MIGRATIONS)
+            audit = read_identity(self._connection)
         return IdentityRefreshed(audit, self._judge_identity(audit))
 
     def judge_identity(self) -> tuple[Finding, ...]:
@@ -98,6 +108,10 @@ class Refreshing:
 
     def refresh_table(self, table: str, *, rebuild: bool = False) -> Refreshed:
         """Bring one current table up to date. Raises StorageError, and the table is as before."""
+        for other in self._before.contents:
+            # DuckDB cannot tell the two apart: the one that has had the name goes first.
+            if other != table and other.lower() == table.lower():
+                self._drop(other)
         dumps = self._in_force.dumps(table)
         audit = refresh_table(self._connection, table, dumps, rebuild=rebuild)
         columns = dumps[-1].columns if dumps else ()
@@ -118,12 +132,14 @@ class Refreshing:
         return shown_types(self._connection, schema, relation)
 
     def finish(self, now: datetime) -> None:
-        """Drop what no dump lists any more, and write `csq_meta`: the last thing of a pass."""
+        """Drop what no dump lists any more, and write `csq_meta`: the last thing of a pass.
+
+        Raises StorageError where something could not be read, after all the rest is done.
+        """
         for table in self._before.contents:
             listed = table in self._in_force.contents or table == PROPERTY_DEFINITIONS
             if not listed and not self._overview.skips(table):
-                drop_table(self._connection, table)
-                self._findings.pop(current_asset(table), None)
+                self._drop(table)
         definitions = self._in_force.dumps(PROPERTY_DEFINITIONS)
         refresh_property_definitions(self._connection, definitions)
         after = read_applied(self._connection).contents
@@ -131,15 +147,22 @@ class Refreshing:
             (table, dump_id)
             for table, dumps in after.items()
             for dump_id, content in dumps.items()
-            if self._before.contents.get(table, {}).get(dump_id) != content
+            if (table, dump_id) not in self._before.timed
+            or self._before.contents.get(table, {}).get(dump_id) != content
         }
         record_dumps(self._connection, self._in_force.dump_rows(just_applied, now))
         record_reports(self._connection, self._in_force.report_rows())
         self.keep_findings()
+        if self._unread is not None:
+            raise self._unread
 
     def keep_findings(self) -> None:
         """Keep what the checks found, for `csq status`."""
         self._documents.save_findings(self._findings)
+
+    def _drop(self, table: str) -> None:
+        drop_table(self._connection, table)
+        self._findings.pop(current_asset(table), None)
 
     def _judge_identity(self, audit: IdentityAudit) -> tuple[Finding, ...]:
         facts = IdentityFacts(

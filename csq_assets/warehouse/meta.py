@@ -60,7 +60,7 @@ _REPORT_SCHEMA = {
 
 
 def record_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> None:
-    """Write `csq_meta.dumps`: each dump that occurs in `rows` is replaced whole."""
+    """Make `csq_meta.dumps` say this, and no more."""
     with transaction(connection), registered(connection, "given", _frame(rows, _DUMP_SCHEMA)):
         connection.execute("CREATE TEMP TABLE given_dumps AS SELECT * FROM given")
         connection.execute(
@@ -68,22 +68,16 @@ def record_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> Non
             "WHERE given_dumps.applied_at IS NULL AND known.dump_id = given_dumps.dump_id "
             "AND known.table_name = given_dumps.table_name"
         )
-        connection.execute(
-            "DELETE FROM csq_meta.dumps WHERE dump_id IN (SELECT dump_id FROM given_dumps)"
-        )
+        connection.execute("DELETE FROM csq_meta.dumps")
         connection.execute("INSERT INTO csq_meta.dumps SELECT * FROM given_dumps")
         connection.execute("DROP TABLE given_dumps")
 
 
 def record_reports(connection: DuckDBPyConnection, rows: Iterable[ReportRow]) -> None:
-    """Write `csq_meta.sync_reports`: each report in `rows` takes the place of its earlier row."""
+    """Make `csq_meta.sync_reports` say this, and no more."""
     with transaction(connection), registered(connection, "given", _frame(rows, _REPORT_SCHEMA)):
-        connection.execute("CREATE TEMP TABLE given_reports AS SELECT * FROM given")
-        connection.execute(
-            "DELETE FROM csq_meta.sync_reports WHERE report IN (SELECT report FROM given_reports)"
-        )
-        connection.execute("INSERT INTO csq_meta.sync_reports SELECT * FROM given_reports")
-        connection.execute("DROP TABLE given_reports")
+        connection.execute("DELETE FROM csq_meta.sync_reports")
+        connection.execute("INSERT INTO csq_meta.sync_reports SELECT * FROM given")
 
 
 def _frame(rows: Iterable[Any], schema: Mapping[str, Any]) -> pl.LazyFrame:

@@ -22,6 +22,7 @@ class Applied:
     behind_identity: frozenset[str] = frozenset()
     dumps: frozenset[DumpRow] = frozenset()
     reports: frozenset[ReportRow] = frozenset()
+    timed: frozenset[tuple[str, int]] = frozenset()  # table and dump, where `applied_at` is set
 
     def stale_tables(self, wanted: Mapping[str, Mapping[int, str]]) -> frozenset[str]:
         """The tables that a refresh would change; `wanted` gives the contents in force."""
@@ -53,7 +54,8 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ?", [version]
     ).fetchall()
     dumps = connection.execute(
-        "SELECT dump_id, table_name, incremental, files, rows, status FROM csq_meta.dumps"
+        "SELECT dump_id, table_name, incremental, files, rows, status, applied_at "
+        "FROM csq_meta.dumps"
     ).fetchall()
     reports = connection.execute(
         "SELECT report, start_time, finish_time, status, next_sync_at, error "
@@ -62,8 +64,9 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
     return Applied(
         contents,
         frozenset(table for (table,) in behind),
-        frozenset(DumpRow(*row) for row in dumps),
+        frozenset(DumpRow(*row) for *row, _ in dumps),
         frozenset(ReportRow(*map(_in_utc, row)) for row in reports),
+        frozenset((row[1], row[0]) for *row, applied_at in dumps if applied_at is not None),
     )
 
 
