@@ -27,7 +27,7 @@ install: .venv/installed ## Set up .venv with the pinned packages
 install-dev: .venv/installed-dev ## The same, with what tests and checks need
 
 ui: install ## Open Dagster's UI on http://127.0.0.1:3000
-	@$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+	@DAGSTER_HOME="$${DAGSTER_HOME:-$$PWD}" $(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 test: install-dev ## Run the tests
 	@$(BIN)/pytest

@@ -15,12 +15,14 @@ from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.current_assets import CURRENT_JOB, current_selection, refresh_config
 from csq_assets.defs.keys import UNFINISHED, raw_key
 from csq_assets.defs.raw_assets import RAW_JOB, decode_config
-from csq_assets.errors import StorageError
+from csq_assets.errors import SettingsError, StorageError
 from csq_assets.lake.decoding import Outcome
 from csq_assets.settings import Settings
 from csq_assets.summary import CheckSummary, summarize_check
 
-_TAGS = {"csq/headless": "true"}
+_HEADLESS = {"csq/headless": "true"}
+# The code location of workspace.yaml, so that its pages in the UI list these runs as well.
+_TAGS = {**_HEADLESS, ".dagster/repository": "__repository__@csq_assets.definitions"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _LOCK_WAIT_SECONDS = 60
 
@@ -118,21 +120,32 @@ class Headless:
 def alone(settings: Settings) -> Iterator[None]:
     """One pass at a time on this machine; the operating system frees the lock of a killed one.
 
-    Raises StorageError where another one does not end within a minute.
+    Raises StorageError where another one does not end within a minute; SettingsError where the
+    folder of the DuckDB file cannot be written.
     """
     path = settings.duckdb_path.with_name(f".{settings.duckdb_path.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=_LOCK_WAIT_SECONDS)
     try:
-        with FileLock(path, timeout=_LOCK_WAIT_SECONDS):
-            yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout:
         raise StorageError(
             f"another csq sync is at work, and did not end within {_LOCK_WAIT_SECONDS} seconds",
             remedy="Wait for it, then run csq sync again.",
         ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{path.parent} cannot be written: {error.strerror}",
+            where={"setting": "CSQ_DUCKDB_PATH"},
+            remedy="Choose a folder that can be written.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def bury_killed_runs(instance: dg.DagsterInstance) -> None:
     """Runs of passes that were killed. None is alive where this pass is alone."""
-    for run in instance.get_runs(dg.RunsFilter(tags=_TAGS, statuses=UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(tags=_HEADLESS, statuses=UNFINISHED)):
         instance.report_run_failed(run, "csq sync was killed; what it had finished is kept")

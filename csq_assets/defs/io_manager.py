@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from csq_assets.defs.keys import dump_ids
 from csq_assets.defs.resources import LakeResource
 
 
@@ -26,7 +27,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             )
         upstream = context.upstream_output
         table = _table(context.asset_key, upstream.definition_metadata if upstream else None)
-        frame = self.lake.open().store.scan(table, int(context.asset_partition_key))
+        frame = self.lake.open().store.scan(table, *dump_ids([context.asset_partition_key]))
         return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

@@ -1,5 +1,7 @@
 """Asset keys, partitions and states of runs: names are made here, and nowhere else."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from csq_assets.dataconnect.tables import (
@@ -10,6 +12,7 @@ from csq_assets.dataconnect.tables import (
     current_asset,
     raw_asset,
 )
+from csq_assets.errors import UsageError
 
 CSQ_DUMPS = dg.DynamicPartitionsDefinition(name="csq_dumps")
 
@@ -39,3 +42,14 @@ def current_key(table: str) -> dg.AssetKey:
 
 def partition_key(dump_id: int) -> str:
     return str(dump_id)
+
+
+def dump_ids(partition_keys: Iterable[str]) -> list[int]:
+    """The dumps of partitions, lowest first. Raises UsageError for one that a person added."""
+    for key in partition_keys:
+        if not key.isdecimal():
+            raise UsageError(
+                f'the partition "{key}" is no dump',
+                remedy="Delete it: partitions are added as dumps arrive.",
+            )
+    return sorted(map(int, partition_keys))

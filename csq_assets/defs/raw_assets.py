@@ -12,7 +12,7 @@ from csq_assets.defs import events
 from csq_assets.defs.checks import check_specs
 from csq_assets.defs.descriptions import describe_raw
 from csq_assets.defs.failures import as_failure, combined_failure
-from csq_assets.defs.keys import CSQ_DUMPS, MANIFESTS, raw_key
+from csq_assets.defs.keys import CSQ_DUMPS, MANIFESTS, dump_ids, raw_key
 from csq_assets.defs.resources import ExportResource, LakeResource
 from csq_assets.errors import CsqError
 from csq_assets.lake.decoding import Decoding, Outcome
@@ -109,7 +109,7 @@ def _work(
         for dump_id in sorted(map(int, config.dumps)):
             yield from ((dump_id, table) for table in config.dumps[str(dump_id)])
     elif context.selected_asset_keys:
-        for dump_id in sorted(map(int, context.partition_keys)):
+        for dump_id in dump_ids(context.partition_keys):
             for key, table in table_of.items():
                 if key in context.selected_asset_keys:
                     yield dump_id, table
@@ -126,7 +126,7 @@ def _judging(
         if key in assets:
             contents = sorted(decoding.contents(table))
             if context.has_partition_key or context.has_partition_key_range:
-                asked = {int(one) for one in context.partition_keys}
+                asked = dump_ids(context.partition_keys)
                 contents = [dump_id for dump_id in contents if dump_id in asked]
             else:
                 contents = contents[-1:]

@@ -168,3 +168,20 @@ def test_loading_without_a_partition_says_what_is_missing(platform: Platform) ->
     platform.sync()
     with pytest.raises(ValueError, match="is partitioned by dump"):
         platform.definitions().load_asset_value(USERS, instance=platform.instance)
+
+
+def test_a_partition_that_a_person_added_and_is_no_dump_is_told(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    platform.instance.add_dynamic_partitions("csq_dumps", ["latest"])
+    result = run(platform, "users", partition="latest")
+    assert not result.success
+    (failure,) = [event.step_failure_data for event in result.filter_events(is_step_failure)]
+    assert failure.user_failure_data is not None
+    assert failure.user_failure_data.description == (
+        'the partition "latest" is no dump. Delete it: partitions are added as dumps arrive.'
+    )
+
+
+def is_step_failure(event: dg.DagsterEvent) -> bool:
+    return event.is_step_failure
