@@ -22,7 +22,8 @@ Seen = TypeVar("Seen", SeenManifest, SeenReport)
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The catalog as it is now, and what is new in it, oldest first."""
+    """The catalog as it is now, and what is new in it, oldest first. A manifest that was only
+    written again, with the same content, is not new."""
 
     catalog: Catalog
     new_manifests: tuple[SeenManifest, ...]
@@ -51,6 +52,7 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
     unknown_reports = _read_unknown(export, export.list_sync_reports(), known_objects)
     reports = [_see_report(delivered, body) for delivered, body in unknown_reports]
 
+    known_contents = {(seen.dump_id, seen.content) for seen in known.manifests}
     catalog = Catalog(
         manifests=_merged(known.manifests, manifests, lambda one: (one.object.key, one.dump_id)),
         reports=_merged(known.reports, reports, lambda one: one.object.key),
@@ -64,7 +66,12 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
         documents.save_catalog(catalog)
     return Discovery(
         catalog,
-        new_manifests=tuple(sorted(manifests, key=lambda one: one.dump_id)),
+        new_manifests=tuple(
+            sorted(
+                (seen for seen in manifests if (seen.dump_id, seen.content) not in known_contents),
+                key=lambda one: one.dump_id,
+            )
+        ),
         new_reports=tuple(sorted(reports, key=lambda one: one.age_key)),
     )
 

@@ -106,7 +106,9 @@ def test_the_same_manifest_uploaded_again_keeps_its_content(
     directory_export.deliver(12, users=[{"user_id": 1}], modified=MORNING)
     before = look(directory_export, documents).catalog.dumps()[12]
     directory_export.deliver(12, users=[{"user_id": 1}], modified=NOON)
-    after = look(directory_export, documents).catalog.dumps()[12]
+    found = look(directory_export, documents)
+    assert new_dumps(found) == []
+    after = found.catalog.dumps()[12]
     assert (before.content, before.object.modified) == (after.content, MORNING)
     assert after.object.modified == NOON
 
