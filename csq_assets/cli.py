@@ -1,6 +1,7 @@
 """`csq`: arguments, exit codes, text to stderr, JSON to stdout. What it says stands in console.py."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,11 +138,13 @@ def _instance() -> Iterator[Any]:
     """The Dagster instance of DAGSTER_HOME. Raises SettingsError where it cannot be opened."""
     home = dagster_home()
     set_default_dagster_home()
+    os.chdir(home)  # a base_dir in dagster.yaml counts from here; settings are absolute by now
     import dagster as dg
+    from yaml import YAMLError
 
     try:
         instance = dg.DagsterInstance.get()
-    except dg.DagsterError as error:
+    except (dg.DagsterError, YAMLError, OSError) as error:
         raise SettingsError(
             f"the Dagster instance of {home} cannot be opened: {error}",
             where={"setting": "DAGSTER_HOME"},

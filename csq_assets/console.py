@@ -110,7 +110,7 @@ def show_status(status: "Status") -> None:
             f"{table.failed}",
             f"{table.held}",
             f"{table.void}",
-            f"{table.newest_dump or '-'}",
+            "-" if table.newest_dump is None else f"{table.newest_dump}",
             f"{table.rows:,}",
         )
         for table in status.tables

@@ -58,7 +58,7 @@ def read_status(settings: Settings) -> Status:
     catalog = documents.catalog()
     overview = Overview(catalog, documents.records(), settings.skips)
     newest = catalog.newest_report()
-    on_export = judge_export(catalog, datetime.now(UTC)) if catalog.manifests else ()
+    on_export = judge_export(catalog, datetime.now(UTC))
     return Status(
         dumps_known=len(catalog.dumps()),
         dumps_taken=len(overview.records),

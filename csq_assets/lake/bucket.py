@@ -12,6 +12,7 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     NoCredentialsError,
+    ParamValidationError,
     SSOError,
 )
 from s3transfer.exceptions import RetriesExceededError
@@ -139,6 +140,12 @@ class BucketStore:
             ) from error
         except ClientError as error:
             raise self._explained(error, place, listing=listing) from error
+        except ParamValidationError as error:
+            raise SettingsError(
+                f'"{self._bucket}" cannot be the name of a bucket',
+                where={"setting": self._setting},
+                remedy="Give s3://bucket, or s3://bucket/prefix.",
+            ) from error
         except (BotoCoreError, RetriesExceededError) as error:
             raise StorageError(
                 f"{place} cannot be reached: {error}",

@@ -76,9 +76,16 @@ class DirectoryStore:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        with self._writing(_STAGING):
-            parent = self.root / _STAGING
+        parent = self.root / _STAGING
+        try:
             parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{self.root} cannot be written: {error.strerror}",
+                where={"setting": self._setting},
+                remedy="Choose a folder that can be written.",
+            ) from error
+        with self._writing(_STAGING):
             _sweep(parent)
             folder = Path(tempfile.mkdtemp(dir=parent))
         try:

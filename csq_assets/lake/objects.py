@@ -14,7 +14,7 @@ class ObjectStore(Protocol):
     """Objects by key; a key counts from the store's root, and its parts are separated by `/`.
 
     All methods raise StorageError where the place cannot be reached or rights are lacking, and
-    SettingsError where it does not exist.
+    SettingsError where it does not exist, cannot be listed, or takes nothing at all.
     """
 
     @property

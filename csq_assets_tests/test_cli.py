@@ -1,0 +1,81 @@
+"""What `csq` makes of folders that cannot be used, and of where it is called."""
+
+from pathlib import Path
+
+import pytest
+
+from csq_assets_tests.platform import Platform, csq
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file, which cannot be a folder."""
+    path = tmp_path / "file"
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize("variable", ["CSQ_DUCKDB_PATH", "CSQ_LAKE_URL"])
+def test_a_folder_that_cannot_be_written_is_a_wrong_setting(
+    platform: Platform, file: Path, variable: str
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    ran = platform.csq("sync", **{variable: str(file / "warehouse.duckdb")})
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"csq: setting {variable}: {file}")
+    assert "cannot be written: " in ran.stderr
+
+
+@pytest.mark.s3
+def test_what_cannot_be_a_bucket_is_a_wrong_setting(
+    s3_environment: str, platform: Platform
+) -> None:
+    ran = platform.csq("sync", CSQ_EXPORT_URL="s3://a b")
+    assert ran.code == 2
+    assert ran.stderr == (
+        'csq: setting CSQ_EXPORT_URL: "a b" cannot be the name of a bucket. '
+        "Give s3://bucket, or s3://bucket/prefix.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["storage: [", "storage:\n  sqlite:\n    base_dir: {file}/storage\n"],
+)
+def test_a_wrong_dagster_yaml_is_a_wrong_setting(
+    platform: Platform, tmp_path: Path, file: Path, text: str
+) -> None:
+    home = tmp_path / "broken"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(text.format(file=file))
+    ran = platform.csq("sync", DAGSTER_HOME=str(home))
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"csq: setting DAGSTER_HOME: the Dagster instance of {home} ")
+    assert "Traceback" not in ran.stderr
+
+
+def test_run_state_lies_under_dagster_home_wherever_csq_is_called(
+    platform: Platform, tmp_path: Path
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    assert csq(elsewhere, "sync", environment=platform.environment()).code == 0
+    assert list(elsewhere.iterdir()) == []
+    assert platform.instance.get_runs_count() == 2
+
+
+def test_status_tells_checks_though_no_manifest_is_valid(platform: Platform) -> None:
+    platform.export.report("2026-03-01", status="failed")
+    platform.export.put_manifest(7, b"no JSON")
+    platform.sync()
+    failing = {
+        check["check"] for check in platform.csq("status", "--json").json()["failing_checks"]
+    }
+    assert {"sync_succeeded", "manifest_readable"} <= failing
+
+
+def test_status_tells_a_newest_dump_of_0(platform: Platform) -> None:
+    platform.deliver(0, users=[{"user_id": 1}])
+    platform.sync()
+    assert "newest dump 0  rows 1" in platform.csq("status").stderr
