@@ -232,7 +232,7 @@ def test_a_name_that_is_too_long_is_told(directory_objects: DirectoryStore) -> N
 def test_writing_where_a_file_is_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     lake = DirectoryStore(tmp_path / "file", setting="CSQ_LAKE_URL", must_exist=False)
-    with pytest.raises(SettingsError, match="setting CSQ_LAKE_URL: .*file cannot be written"):
+    with pytest.raises(SettingsError, match=r"setting CSQ_LAKE_URL: .*file cannot be written"):
         lake.put("a", b"")
     lake = DirectoryStore(tmp_path, setting="CSQ_LAKE_URL", must_exist=False)
     with pytest.raises(StorageError, match=r"file/a: (File exists|Not a directory)\. Check"):
