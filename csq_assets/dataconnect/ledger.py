@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from csq_assets.dataconnect.findings import Finding
 from csq_assets.dataconnect.manifest import Manifest
@@ -60,7 +61,7 @@ class TableRecord:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: it keeps an index
 class DumpRecord:
     """One dump that was taken. `manifest` is the SHA-256 of its manifest.
 
@@ -72,7 +73,12 @@ class DumpRecord:
     tables: tuple[TableRecord, ...] = ()
 
     def table(self, name: str) -> TableRecord | None:
-        return next((record for record in self.tables if record.table == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, TableRecord]:
+        # Each table is looked up in each dump: without it, a pass over many takes seconds.
+        return {record.table: record for record in self.tables}
 
     def with_table(self, record: TableRecord) -> "DumpRecord":
         """The dump with this record in the place of the table's earlier one."""
