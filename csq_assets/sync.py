@@ -88,25 +88,29 @@ def _pass(
     headless.errors += [seen.problem for seen in discovery.new_reports if seen.problem]
     headless.errors += map(str, catalog.names(settings.skips).refused.values())
 
-    decoding = Decoding(export, lake, lambda: now)
+    if work:
+        _decode(headless, Decoding(export, lake, lambda: now), catalog, work)
+        records = lake.documents.records()
+    overview = Overview(catalog, records, settings.skips)
+    _refresh_stale(settings, headless, lake, overview)
+    return _summarize(headless, overview, lake, work, intake)
+
+
+def _decode(headless: Headless, decoding: Decoding, catalog: Catalog, work: Sequence[Work]) -> None:
     for one in work:
         decoding.take(one.dump_id)
     if due := [one for one in work if one.tables]:
         headless.decode(catalog, due)
-    _refresh_stale(settings, headless, lake, catalog)
-    overview = Overview(catalog, lake.documents.records(), settings.skips)
-    return _summarize(headless, overview, lake, work, intake)
 
 
-def _refresh_stale(settings: Settings, headless: Headless, lake: Lake, catalog: Catalog) -> None:
-    overview = Overview(catalog, lake.documents.records(), settings.skips)
+def _refresh_stale(settings: Settings, headless: Headless, lake: Lake, overview: Overview) -> None:
     try:
         stale = find_stale(settings.duckdb_path, lake, overview, wait_seconds=_FILE_WAIT_SECONDS)
     except StorageError as error:
         headless.errors.append(str(error))
         return
     if stale is not None:
-        headless.refresh(catalog, stale)
+        headless.refresh(overview.catalog, stale)
     else:
         _publish_if_behind(settings, headless)
 
