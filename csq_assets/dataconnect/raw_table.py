@@ -41,7 +41,7 @@ def write_partition(
     where a file lacks a column of the table's key, and whatever `write` raises.
     """
     try:
-        tables.refuse_reserved_columns(dump, dump.columns)
+        tables.refuse_unusable_columns(dump, dump.columns)
         try:
             return _attempt(dump, open_file, write, None, workers, ahead)
         except UnknownColumnsError:
@@ -104,7 +104,7 @@ def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
                 remedy=REMEDY,
             )
     try:
-        tables.refuse_reserved_columns(dump, file.schema.columns)
+        tables.refuse_unusable_columns(dump, file.schema.columns)
     except CsqError as error:
         error.at(file=file.path)
         raise

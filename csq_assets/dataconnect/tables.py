@@ -81,9 +81,17 @@ def is_reserved_table(table: str) -> bool:
     return asset_name(table).lower() in _RESERVED_TABLES
 
 
-def refuse_reserved_columns(dump: TableDump, columns: Iterable[str]) -> None:
-    """Raise NameClashError for the first of `columns` that would overwrite one of our own."""
+def refuse_unusable_columns(dump: TableDump, columns: Iterable[str]) -> None:
+    """Raise NameClashError for the first of `columns` that would overwrite one of our own, or that
+    has no name at all, which no table takes."""
     for column in columns:
+        if not column:
+            raise NameClashError(
+                "a column has no name",
+                where={"dump": dump.dump_id, "table": dump.table},
+                remedy="Ask Contentsquare to deliver the dump again, or put the table into "
+                "CSQ_SKIP_TABLES.",
+            )
         if column.lower() in _RESERVED_COLUMNS:
             raise NameClashError(
                 f'the column\'s name "{column}" is one that csq_assets uses itself',

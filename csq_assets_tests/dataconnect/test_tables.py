@@ -17,7 +17,7 @@ from csq_assets.dataconnect.tables import (
     key_columns,
     kind_of,
     raw_asset,
-    refuse_reserved_columns,
+    refuse_unusable_columns,
 )
 from csq_assets.errors import NameClashError
 
@@ -141,7 +141,7 @@ def test_names_near_our_own_are_free() -> None:
 def test_our_own_column_names_are_refused(column: str) -> None:
     dump = table_dump("users", ("user_id", column, "_dump_id"))
     with pytest.raises(NameClashError) as refused:
-        refuse_reserved_columns(dump, dump.columns)
+        refuse_unusable_columns(dump, dump.columns)
     assert str(refused.value) == (
         f'dump 12, table users: the column\'s name "{column}" is one that csq_assets uses itself. '
         f"{RENAME}"
@@ -154,7 +154,7 @@ def test_our_own_column_names_are_refused(column: str) -> None:
 )
 def test_other_column_names_pass(column: str) -> None:
     dump = table_dump("users", (column,))
-    assert refuse_reserved_columns(dump, dump.columns) is None
+    assert refuse_unusable_columns(dump, dump.columns) is None
 
 
 TABLES = st.lists(st.text("abAB_-.", min_size=1, max_size=3) | st.sampled_from(["all_events", "é"]))
@@ -174,3 +174,9 @@ def test_what_was_kept_stays_kept_whatever_comes_later(tables: list[str], later:
     kept = claim_names(tables).kept
     assert claim_names([*tables, *later]).kept[: len(kept)] == kept
     assert claim_names([*kept, *later, *tables]).kept[: len(kept)] == kept
+
+
+def test_a_column_without_a_name_is_refused() -> None:
+    dump = TableDump(12, "users", incremental=True, columns=("user_id", ""), files=())
+    with pytest.raises(NameClashError, match="dump 12, table users: a column has no name"):
+        refuse_unusable_columns(dump, dump.columns)
