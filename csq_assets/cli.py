@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from csq_assets.errors import CsqError, SettingsError, UsageError
+from csq_assets.errors import CsqError, SettingsError, StorageError, UsageError
 from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
 
 # Each command imports what it needs: Dagster alone takes longer than most of them.
@@ -53,8 +53,13 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
         from csq_assets.console import SyncProgress, show_sync
         from csq_assets.sync import run_sync
 
-        with SyncProgress() as progress:
-            summary = run_sync(settings, instance, progress, dump_id=dump_id)
+        try:
+            with SyncProgress() as progress:
+                summary = run_sync(settings, instance, progress, dump_id=dump_id)
+        except StorageError as error:
+            if as_json:  # whoever reads it finds one object, also where the pass could not begin
+                _print_json({"dumps": [], "checks": [], "errors": [str(error)]})
+            raise
     if as_json:
         document = asdict(summary)
         _print_json({key: document[key] for key in ("dumps", "checks", "errors")})

@@ -12,6 +12,7 @@ from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.settings import Settings, dagster_home
+from csq_assets.warehouse.connection import open_warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def examine() -> Iterator[Probe]:
     yield _tried("DAGSTER_HOME", lambda: f"dagster.yaml is in {dagster_home()}")
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))
-    yield _tried("DuckDB file", lambda: _try_folder(settings.duckdb_path, "CSQ_DUCKDB_PATH"))
+    yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
     if settings.duckdb_snapshot_path is not None:
         snapshot = settings.duckdb_snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
@@ -79,14 +80,24 @@ def _try_data(export: Export, newest: Delivered) -> str:
 
 def _try_lake(settings: Settings) -> str:
     objects = open_lake(settings.lake_url, s3_client).store.objects
-    key = f"probe-{uuid.uuid4().hex}"
+    folder = f"probe-{uuid.uuid4().hex}/"
+    key = f"{folder}object"
     objects.put(key, b"csq doctor")
     try:
-        if objects.read(key) != b"csq doctor" or objects.stat(key) is None:
+        listed = [found.key for found in objects.list(folder)]
+        if objects.read(key) != b"csq doctor" or listed != [key]:
             raise StorageError("what was written is not what is read")
     finally:
         objects.delete(key)
-    return f"written, read and deleted an object in {settings.lake_url}"
+    return f"written, listed, read and deleted an object in {settings.lake_url}"
+
+
+def _try_warehouse(path: Path) -> str:
+    said = _try_folder(path, "CSQ_DUCKDB_PATH")
+    if not path.exists():
+        return f"{said}; the first sync makes {path.name}"
+    with open_warehouse(path, read_only=True, wait_seconds=0):
+        return f"{said}, and {path.name} can be opened"
 
 
 def _try_folder(path: Path, variable: str) -> str:

@@ -178,7 +178,7 @@ def _duckdb_file(variable: str, value: str) -> Path:
 
 
 def _memory_limit(value: str) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", value):
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
         raise _wrong(
             "CSQ_DUCKDB_MEMORY_LIMIT",
             f'"{value}" is no amount of memory',

@@ -23,6 +23,7 @@ from csq_assets.summary import CheckSummary, SyncSummary, standing_checks, summa
 from csq_assets.warehouse.snapshot import publish_snapshot
 
 _FILE_WAIT_SECONDS = 60
+_SHOWN = 5  # dumps in a message
 
 
 def run_sync(
@@ -157,10 +158,11 @@ def _summarize(
 def _whole_dump(catalog: Catalog, dump_id: int, settings: Settings) -> Work:
     seen = catalog.dumps().get(dump_id)
     if seen is None:
-        known = ", ".join(map(str, catalog.dumps())) or "none"
+        newest = list(catalog.dumps())[-_SHOWN:]
+        known = ", ".join(map(str, newest)) or "none"
         raise UsageError(
             f"there is no dump {dump_id} in {settings.export_url}",
-            remedy=f"Dumps that are known: {known}.",
+            remedy=f"The newest that are known: {known}.",
         )
     names = catalog.names(settings.skips)
     return Work(dump_id, takeable_tables(names, seen, settings.skips))

@@ -334,3 +334,17 @@ def test_two_passes_at_once_both_end_well(sampled: Platform) -> None:
     assert [process.returncode for process in both] == [0, 0], ended
     counts = sorted(len(json.loads(stdout)["dumps"]) for stdout, _ in ended)
     assert counts == [0, 4]
+
+
+def test_a_pass_that_cannot_begin_is_one_json_object_too(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    catalog = Path(platform.settings.lake_url) / "catalog.json"
+    catalog.write_text("{")
+    ran = platform.csq("sync", "--json")
+    assert ran.code == 1
+    document = ran.json()
+    assert (document["dumps"], document["checks"]) == ([], [])
+    (error,) = document["errors"]
+    assert "catalog.json is damaged" in error
+    assert_no_traceback(ran)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +58,8 @@ def parse_manifest(body: bytes) -> Manifest:
         _parse_table(dump_id, entry, f"tables[{index}]") for index, entry in enumerate(entries)
     )
     names = [dump.table for dump in tables]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(names).items():
+        if times > 1:
             raise ManifestError(f'table "{name}" is listed twice', where={"field": "tables"})
     return Manifest(dump_id, tables, _find_definitions(document, entries))
 
@@ -92,7 +93,7 @@ def _find_definitions(document: dict[str, Any], entries: list[Any]) -> str | Non
 
 def _load_json(body: bytes) -> Any:
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ManifestError(f"not UTF-8: {error}") from None
     except (ValueError, RecursionError) as error:

@@ -337,3 +337,8 @@ def test_nothing_but_a_refusal_or_a_manifest_comes_out(body: bytes) -> None:
     else:
         assert 0 <= manifest.dump_id <= MAX_DUMP_ID
         assert len({dump.table for dump in manifest.tables}) == len(manifest.tables)
+
+
+def test_a_byte_order_mark_does_no_harm() -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"dump_id": 12, "tables": []}).encode()
+    assert parse_manifest(body) == Manifest(12, ())
