@@ -57,6 +57,7 @@ def quote_text(text: str) -> str:
 def _roll_back(connection: DuckDBPyConnection) -> None:
     try:
         connection.execute("ROLLBACK")
+        connection.execute("RESET disabled_optimizers")  # see frames.registered
     except duckdb.Error:
         # DuckDB has rolled back by itself, or the connection is gone; the first error counts.
         return

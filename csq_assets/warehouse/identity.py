@@ -10,7 +10,7 @@ from csq_assets.dataconnect.identity import IdentityMap, close_pairs
 from csq_assets.dataconnect.tables import DUMP_ID
 from csq_assets.warehouse.audit import IdentityAudit
 from csq_assets.warehouse.engine import count, first_row, transaction
-from csq_assets.warehouse.frames import reading, registered
+from csq_assets.warehouse.frames import count_batches, reading, registered
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
     PAIRS_IN_FORCE,
@@ -75,8 +75,11 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
     dump_id = migrations.dump_id if migrations else None
     with reading(dump_id):
         frame = migrations.scan() if migrations else pl.LazyFrame(schema={DUMP_ID: pl.Int64})
-        with registered(connection, "delivered", _texts(frame)):
-            connection.execute(f"CREATE TEMP TABLE pairs AS {CAST_PAIRS}")
+        connection.execute(
+            "CREATE TEMP TABLE pairs (place BIGINT, from_text VARCHAR, to_text VARCHAR, "
+            "from_user_id BIGINT, to_user_id BIGINT)"
+        )
+        count_batches(connection, _texts(frame), _TEXTS, f"INSERT INTO pairs {CAST_PAIRS}")
     connection.execute(f"CREATE TEMP TABLE hops AS {PAIRS_IN_FORCE}")
     refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
     texts = connection.execute(
@@ -95,16 +98,14 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
     )
 
 
+_TEXTS = {"from_user_id": "from_text", "to_user_id": "to_text"}
+
+
 def _texts(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Each pair as delivered, with its place; null where the dump lacks the column."""
+    """Both ends of each pair; null where the dump lacks the column."""
     columns = frame.collect_schema().names()
-    ends = [
-        (pl.col(name) if name in columns else pl.lit(None)).cast(pl.String).alias(text)
-        for name, text in (("from_user_id", "from_text"), ("to_user_id", "to_text"))
-    ]
-    # One of our own columns says how many rows there are.
-    numbered = frame.select(DUMP_ID, *ends).with_row_index("place")
-    return numbered.with_columns(pl.col("place").cast(pl.Int64))
+    lacking = [pl.lit(None, pl.String).alias(name) for name in _TEXTS if name not in columns]
+    return frame.with_columns(lacking) if lacking else frame
 
 
 def _follow(connection: DuckDBPyConnection) -> IdentityMap:
@@ -113,7 +114,7 @@ def _follow(connection: DuckDBPyConnection) -> IdentityMap:
     identity = close_pairs(pairs)
     starts = [start for start, _ in pairs]
     ends = [identity.resolve(start) for start in starts]
-    followed = pl.LazyFrame(
+    followed = pl.DataFrame(
         {"from_user_id": starts, "user_id": ends},
         schema={"from_user_id": pl.Int64, "user_id": pl.Int64},
     )

@@ -6,10 +6,10 @@ def _strict(text: str) -> str:
     return f"CASE WHEN NOT regexp_matches({text}, '[^0-9-]') THEN TRY_CAST({text} AS BIGINT) END"
 
 
-# `delivered`: place (manifest order), from_text, to_text.
+# `delivered`: ordinal (manifest order), from_text, to_text.
 CAST_PAIRS = f"""
 SELECT
-    place, from_text, to_text,
+    ordinal AS place, from_text, to_text,
     {_strict("from_text")} AS from_user_id, {_strict("to_text")} AS to_user_id
 FROM delivered
 """

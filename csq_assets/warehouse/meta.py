@@ -80,9 +80,9 @@ def record_reports(connection: DuckDBPyConnection, rows: Iterable[ReportRow]) ->
         connection.execute("INSERT INTO csq_meta.sync_reports SELECT * FROM given")
 
 
-def _frame(rows: Iterable[Any], schema: Mapping[str, Any]) -> pl.LazyFrame:
+def _frame(rows: Iterable[Any], schema: Mapping[str, Any]) -> pl.DataFrame:
     given = [[_plain(value) for value in astuple(row)] for row in rows]
-    return pl.LazyFrame(given, schema=dict(schema), orient="row")
+    return pl.DataFrame(given, schema=dict(schema), orient="row")
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from csq_assets.dataconnect.tables import ID_COLUMNS, OWN_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.columns import store_columns
 from csq_assets.warehouse.engine import count, quote
-from csq_assets.warehouse.frames import reading, registered, renamed
+from csq_assets.warehouse.frames import count_batches, reading
 from csq_assets.warehouse.rows_sql import arriving_ids, arriving_rows
 
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
@@ -115,8 +115,12 @@ def find_arriving(
             delivered = frame.collect_schema().names()
             columns = tuple(name for name in delivered if name not in OWN_COLUMNS)
             ids = {name: name for name in columns if name in ID_COLUMNS}
-            with registered(connection, "delivered", renamed(frame, ids)):
-                rows = count(connection, f"INSERT INTO arriving {arriving_ids(ids, dump.dump_id)}")
+            rows = count_batches(
+                connection,
+                frame,
+                ids,
+                f"INSERT INTO arriving {arriving_ids(ids, dump.dump_id)}",
+            )
         arrived.append(Arrived(dump, frame, columns, rows))
     return tuple(arrived)
 
@@ -154,11 +158,13 @@ def write_arriving(connection: DuckDBPyConnection, table: str, arrived: Sequence
         dump_id = found.dump.dump_id
         names = {column: stored[column] for column in found.columns}
         texts = [name for name in names.values() if name not in ID_COLUMNS]
-        frame = renamed(found.frame, names)
-        with reading(dump_id), registered(connection, "delivered", frame):
-            written = count(
+        into = ", ".join((*_OWN, *texts))
+        with reading(dump_id):
+            written = count_batches(
                 connection,
-                f"INSERT INTO csq_rows.{quote(table)} ({', '.join((*_OWN, *texts))}) "
+                found.frame,
+                names,
+                f"INSERT INTO csq_rows.{quote(table)} ({into}) "
                 f"{arriving_rows(tuple(names.values()), dump_id)}",
             )
         lost = count(
