@@ -51,6 +51,17 @@ def test_rows_go_back_to_their_delivered_id_and_a_dropped_one_comes_back(
     assert events(platform) == [(1, 900, 1), (2, 900, 2)]
 
 
+def test_a_row_comes_back_when_the_one_that_beat_it_moves_away(platform: Platform) -> None:
+    platform.deliver(12, pageviews=delivered("user_id event_id", (2, 900)))
+    platform.deliver(13, pageviews=delivered("user_id event_id", (1, 900)))
+    platform.deliver(14, user_migrations=pairs(("1", "2")))
+    assert events(platform) == [(2, 900, 1)]
+    platform.deliver(15, user_migrations=pairs(("1", "3")))
+    assert events(platform) == [(2, 900, 2), (3, 900, 1)]
+    platform.deliver(16, user_migrations=pairs(("2", "1")))
+    assert events(platform) == [(1, 900, 1)]
+
+
 @pytest.mark.edge(63)
 def test_an_event_under_both_ids_is_two_rows_until_the_pair_is_known(platform: Platform) -> None:
     platform.deliver(12, pageviews=delivered("user_id event_id", (1, 900)))
