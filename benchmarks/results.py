@@ -1,0 +1,65 @@
+"""What a case found: figures beside their goals, and the runs that they come from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.measure import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much work the cases do. The defaults are those of the goals."""
+
+    rows: int = 1_000_000  # of the decoding, and of the whole sync
+    small_files: int = 2_000
+    histories: tuple[int, ...] = (1_000_000, 5_000_000, 20_000_000)
+    memory_rows: tuple[int, ...] = (1_000_000, 10_000_000, 50_000_000)
+    dumps: int = 365
+    rounds: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure with the goal that it was measured for.
+
+    `goal` is None where there is none to reach: then the figure is there to compare.
+    """
+
+    work: str
+    figure: float
+    unit: str  # "×", "ms", "MB", "s"
+    goal: str | None = None  # "≥ 8", "≤ 3"
+    why: str = ""  # it is missed, or what to know of it
+
+    @property
+    def met(self) -> bool | None:
+        """None where there is no goal."""
+        if self.goal is None:
+            return None
+        sign, limit = self.goal.split()
+        least = float(limit.replace(",", ""))
+        return self.figure >= least if sign == "≥" else self.figure <= least
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one case found. `left_out` says which contestants did not run, and why."""
+
+    case: str
+    title: str
+    setting: str  # what the contestants did, in words
+    goals: tuple[Goal, ...]
+    runs: tuple[Measured, ...]
+    left_out: tuple[str, ...] = field(default=())
+
+
+class Case(Protocol):
+    """Something to measure, by name: `python -m benchmarks NAME`."""
+
+    name: str
+    title: str
+
+    def measure(self, sizes: Sizes, folder: Path) -> Result:
+        """`folder` is empty, and is deleted afterwards. Raises FailedError."""
+        ...
