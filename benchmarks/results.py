@@ -57,8 +57,11 @@ class Result:
 class Case(Protocol):
     """Something to measure, by name: `python -m benchmarks NAME`."""
 
-    name: str
-    title: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
 
     def measure(self, sizes: Sizes, folder: Path) -> Result:
         """`folder` is empty, and is deleted afterwards. Raises FailedError."""

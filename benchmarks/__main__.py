@@ -1,0 +1,77 @@
+"""python -m benchmarks: runs the cases that are named, or all of them."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmarks.catalog import case_names, find_case
+from benchmarks.measure import FailedError
+from benchmarks.report import print_result
+from benchmarks.results import Result, Sizes
+
+_FOLDER = Path(__file__).parent.parent / "data" / "bench"
+_DEFAULTS = Sizes()
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("names", nargs=-1, metavar="[CASE]...")
+@click.option("--rows", default=_DEFAULTS.rows, help="Page views, where a case decodes many.")
+@click.option("--rounds", default=_DEFAULTS.rounds, help="Times that each contestant runs.")
+@click.option("--small-files", default=_DEFAULTS.small_files, help="Files of the case small_files.")
+@click.option(
+    "--history",
+    "histories",
+    multiple=True,
+    type=int,
+    default=_DEFAULTS.histories,
+    help="Rows of a current table before the increment comes; can be given several times.",
+)
+@click.option(
+    "--memory-rows",
+    multiple=True,
+    type=int,
+    default=_DEFAULTS.memory_rows,
+    help="Page views of the case memory; can be given several times.",
+)
+@click.option("--dumps", default=_DEFAULTS.dumps, help="Dumps, where a case takes many.")
+@click.option("--list", "only_list", is_flag=True, help="Name the cases, and measure nothing.")
+def main(names: tuple[str, ...], *, only_list: bool, **sizes: int | tuple[int, ...]) -> None:
+    """Measure csq_assets beside what else there is.
+
+    Exit code 1 where a case failed; the others are measured all the same.
+    """
+    known = case_names()
+    console = Console()
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"no such case: {', '.join(unknown)}; there are {', '.join(known)}")
+    if only_list:
+        for name in known:
+            console.print(f"{name:14} {find_case(name).title}")
+        return
+    failed = False
+    for name in names or known:
+        try:
+            result = _measure(name, Sizes(**sizes), console)  # pyright: ignore[reportArgumentType]
+        except FailedError as error:
+            console.print(f"\n{name} failed: {error}", style="red", markup=False)
+            failed = True
+            continue
+        print_result(result, console)
+    sys.exit(1 if failed else 0)
+
+
+def _measure(name: str, sizes: Sizes, console: Console) -> Result:
+    case = find_case(name)
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f"{name}-", dir=_FOLDER) as folder,
+        console.status(f"{name}: {case.title}"),
+    ):
+        return case.measure(sizes, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
