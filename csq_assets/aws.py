@@ -1,8 +1,11 @@
-"""The S3 client: dagster-aws makes it, with the AWS SDK's own credentials, region and endpoint."""
+"""The S3 client: dagster-aws's retries, the AWS SDK's own credentials, region and endpoint."""
 
 from typing import Any
 
 from csq_assets.errors import SettingsError
+
+_ATTEMPTS = 5
+_CONNECTIONS = 32  # what hides the time that an answer of S3 takes to come
 
 
 def s3_client() -> Any:
@@ -10,11 +13,16 @@ def s3_client() -> Any:
 
     Raises SettingsError where the SDK's own variables are wrong in themselves.
     """
+    from boto3 import Session  # noqa: PLC0415
     from botocore import exceptions  # noqa: PLC0415
-    from dagster_aws.s3 import S3Resource  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from dagster_aws.utils import construct_boto_client_retry_config  # noqa: PLC0415
 
+    retries = construct_boto_client_retry_config(_ATTEMPTS)
     try:
-        return S3Resource().get_client()
+        return Session().client(
+            "s3", config=retries.merge(Config(max_pool_connections=_CONNECTIONS))
+        )
     except exceptions.ProfileNotFound as error:
         raise _wrong("AWS_PROFILE", error, "Correct it, or run aws configure.") from error
     except exceptions.PartialCredentialsError as error:

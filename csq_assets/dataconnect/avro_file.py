@@ -35,6 +35,10 @@ class AvroFile:
     def bytes_read(self) -> int:
         return self._container.bytes_read
 
+    @property
+    def size_bytes(self) -> int:
+        return self._container.size_bytes
+
     def blocks(self) -> Iterator[Block]:
         """Its blocks in order, once."""
         try:

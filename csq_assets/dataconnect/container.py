@@ -63,6 +63,11 @@ class Container:
     def bytes_read(self) -> int:
         return self._bytes.taken
 
+    @property
+    def size_bytes(self) -> int:
+        """How long it should be; what was read so far where the file does not tell."""
+        return self._bytes.taken if self._bytes.size is None else self._bytes.size
+
     def blocks(self) -> Iterator[Block]:
         """Its blocks in order; once only. The end counts only right behind a sync marker."""
         source, row = self._bytes, 0
@@ -100,7 +105,7 @@ class _Bytes:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._told_size: int | None = getattr(file, "size_bytes", None)
-        self._size = _measured(file) if self._told_size is None else self._told_size
+        self.size = _measured(file) if self._told_size is None else self._told_size
         self._chunk = memoryview(b"")
         self._at = 0
         self.taken = 0
@@ -136,16 +141,16 @@ class _Bytes:
         raise FileError("damaged: an integer of more than 64 bits")
 
     def check_size(self) -> None:
-        if self._size is None:
+        if self.size is None:
             return
         more = self._told_size is not None and self._read() != b""
-        if self._size == self.taken and not more:
+        if self.size == self.taken and not more:
             return
-        raise FileError(f"truncated or changed: {self.taken} bytes came, its size is {self._size}")
+        raise FileError(f"truncated or changed: {self.taken} bytes came, its size is {self.size}")
 
     def _fill(self, count: int) -> bool:
         """Have at least `count` bytes ahead; False where the file has not that many."""
-        if self._size is not None and self.taken + count > self._size:
+        if self.size is not None and self.taken + count > self.size:
             return False  # before anything is allocated for what a damaged length claims
         pieces = [bytes(self._chunk[self._at :])]
         missing = count - len(pieces[0])

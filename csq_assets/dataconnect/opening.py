@@ -4,56 +4,90 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from csq_assets.errors import CsqError
 
 
-class Closable(Protocol):
-    """What must be closed after use."""
+class Opened(Protocol):
+    """What takes room while it is open, and must be closed after use."""
+
+    @property
+    def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
 
 
-C = TypeVar("C", bound=Closable)
+F = TypeVar("F", bound=Opened)
 T = TypeVar("T")
 R = TypeVar("R")
+
+_AHEAD_BYTES = 64 * 1024 * 1024
+_FIRST_GUESS_BYTES = _AHEAD_BYTES // 8
 
 
 @contextmanager
 def open_in_order(
-    paths: Sequence[str], open_one: Callable[[str], C], *, ahead: int
-) -> Iterator[Iterator[C]]:
-    """What `open_one` gives for each of `paths`, in order, while up to `ahead` more are opened.
+    paths: Sequence[str], open_one: Callable[[str], F], *, ahead: int
+) -> Iterator[Iterator[F]]:
+    """What `open_one` gives for each of `paths`, in order, while up to `ahead` more are opened, and
+    no more than 64 MiB of them, as far as that can be known: one at least, whatever its size.
 
     Each is closed when the next one is asked for, and all are when the context ends. What
     `open_one` raises comes where its result would have come.
     """
-    left = iter(paths)
-    opening: deque[Future[C]] = deque()
     with ThreadPoolExecutor(ahead, thread_name_prefix="csq-open") as pool:
-
-        def open_ahead() -> None:
-            for path in islice(left, ahead - len(opening)):
-                opening.append(pool.submit(open_one, path))
-
-        def take() -> Generator[C]:
-            open_ahead()
-            while opening:
-                future = opening.popleft()
-                open_ahead()
-                with closing(future.result()) as opened:
-                    yield opened
-
-        taken = take()
+        opening = _Opening(paths, lambda path: pool.submit(open_one, path), ahead)
+        taken = opening.take()
         try:
             yield taken
         finally:
             taken.close()
-            for future in opening:
-                if not future.cancel() and future.exception() is None:
-                    future.result().close()
+            opening.close()
+
+
+class _Opening(Generic[F]):
+    """Files that are being opened, or wait for their use. One whose size is not known yet counts
+    like the largest so far.
+    """
+
+    def __init__(
+        self, paths: Iterable[str], open_one: Callable[[str], Future[F]], ahead: int
+    ) -> None:
+        self._left = iter(paths)
+        self._open_one = open_one
+        self._ahead = ahead
+        self._files: deque[Future[F]] = deque()
+        self._largest_bytes = 0
+
+    def take(self) -> Generator[F]:
+        self._open_ahead()
+        while self._files:
+            with closing(self._files.popleft().result()) as opened:
+                self._largest_bytes = max(self._largest_bytes, opened.size_bytes)
+                self._open_ahead()
+                yield opened
+
+    def close(self) -> None:
+        for future in self._files:
+            if not future.cancel() and future.exception() is None:
+                future.result().close()
+
+    def _open_ahead(self) -> None:
+        while not self._files or self._has_room():
+            path = next(self._left, None)
+            if path is None:
+                return
+            self._files.append(self._open_one(path))
+
+    def _has_room(self) -> bool:
+        if len(self._files) >= self._ahead:
+            return False
+        done = (future for future in self._files if future.done())
+        sizes = [future.result().size_bytes for future in done if future.exception() is None]
+        self._largest_bytes = max((self._largest_bytes, *sizes))
+        unknown = (len(self._files) - len(sizes)) * (self._largest_bytes or _FIRST_GUESS_BYTES)
+        return sum(sizes) + unknown < _AHEAD_BYTES
 
 
 def map_in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Generator[R]:

@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import polars as pl
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -15,12 +17,19 @@ from botocore.exceptions import (
     ParamValidationError,
     SSOError,
 )
-from s3transfer.exceptions import RetriesExceededError
+from s3transfer.exceptions import (
+    RetriesExceededError,
+    S3DownloadFailedError,
+    S3ValidationError,
+)
+from s3transfer.utils import S3_RETRYABLE_DOWNLOAD_ERRORS
 
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import SettingsError, StorageError
 
-_SPOOL_IN_MEMORY_BYTES = 8 * 1024 * 1024
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+# Of a larger object, which goes to disk: what is on its way there counts for each of several.
+_IN_PARTS = TransferConfig(max_concurrency=4, max_io_queue=16)
 _MISSING = {"404", "NoSuchKey"}
 _DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
 _NO_CREDENTIALS = (NoCredentialsError, CredentialRetrievalError, SSOError)
@@ -71,21 +80,35 @@ class BucketStore:
             return None
         return Delivered(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
 
+    @property
+    def at_once(self) -> int:
+        """As many as the client keeps connections."""
+        return self._client.meta.config.max_pool_connections
+
     def open(self, key: str) -> BinaryIO:
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_IN_MEMORY_BYTES)  # noqa: SIM115
+        with self._reaching(key):
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] <= _IN_MEMORY_BYTES:
+                    # One request is all that a small object takes, but it is not repeated where
+                    # the answer breaks off. A download is.
+                    with suppress(*S3_RETRYABLE_DOWNLOAD_ERRORS):
+                        return BytesIO(body.read())
+            return self._download(key)
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as file:
+            return file.read()
+
+    def _download(self, key: str) -> BinaryIO:
+        spool = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            with self._reaching(key):
-                self._client.download_fileobj(self._bucket, self._prefix + key, spool)
+            self._client.download_fileobj(self._bucket, self._prefix + key, spool, Config=_IN_PARTS)
         except BaseException:
             spool.close()
             raise
         spool.seek(0)
         return cast("BinaryIO", spool)
-
-    def read(self, key: str) -> bytes:
-        with self._reaching(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            return answer["Body"].read()
 
     def put(self, key: str, body: bytes) -> None:
         with self._reaching(key):
@@ -146,7 +169,12 @@ class BucketStore:
                 where={"setting": self._setting},
                 remedy="Give s3://bucket, or s3://bucket/prefix.",
             ) from error
-        except (BotoCoreError, RetriesExceededError) as error:
+        except (
+            BotoCoreError,
+            RetriesExceededError,
+            S3DownloadFailedError,
+            S3ValidationError,
+        ) as error:
             raise StorageError(
                 f"{place} cannot be reached: {error}",
                 remedy="Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again.",

@@ -132,7 +132,11 @@ class Decoding:
             return partition, written
 
         partition, written = write_partition(
-            dump, self._export.open_file, write, workers=os.cpu_count() or 1
+            dump,
+            self._export.open_file,
+            write,
+            workers=os.cpu_count() or 1,
+            ahead=self._export.objects.at_once,
         )
         return Outcome(
             dump_id=dump.dump_id,

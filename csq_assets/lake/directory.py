@@ -17,6 +17,7 @@ from csq_assets.errors import SettingsError, StorageError
 
 _STAGING = ".staging"
 _ABANDONED_AFTER_SECONDS = 24 * 3600
+_AT_ONCE = 8  # the directory may lie on another machine
 
 
 class DirectoryStore:
@@ -33,6 +34,10 @@ class DirectoryStore:
     @property
     def url(self) -> str:
         return str(self.root)
+
+    @property
+    def at_once(self) -> int:
+        return _AT_ONCE
 
     def list(self, prefix: str) -> Iterator[Delivered]:
         if self._must_exist and not self.root.is_dir():

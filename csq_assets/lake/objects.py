@@ -22,6 +22,11 @@ class ObjectStore(Protocol):
         """The root, as a person would write it."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many objects may be opened at once: the more, the longer an answer takes to come."""
+        ...
+
     def list(self, prefix: str) -> Iterator[Delivered]:
         """The objects below `prefix`, in subfolders too, in no particular order."""
         ...
