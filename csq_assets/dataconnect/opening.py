@@ -1,4 +1,4 @@
-"""Work done ahead of its use, in threads, its results in order: opening files, decoding."""
+"""Work done ahead of its use, in threads, its results in order."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -97,7 +97,7 @@ def map_in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int) ->
     raised, whether `items` or `work` raises it. Closing it waits for what has begun.
     """
     running: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="csq-decode") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="csq-work") as pool:
         try:
             try:
                 for item in items:
