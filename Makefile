@@ -42,10 +42,8 @@ format: install-dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-bench: install-dev ## Measure, as ratios side by side
-	@$(BIN)/python benchmarks/decode.py
-	@$(BIN)/python benchmarks/sync.py
-	@$(BIN)/python benchmarks/current.py
+bench: install-dev ## Measure beside others; BENCH="decode --rows 100000" for one case
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 golden: install-dev ## Rewrite what tests compare with; read the diff
 	@$(BIN)/pytest -q --golden

@@ -37,6 +37,11 @@ _DEFAULTS = Sizes()
     help="Page views of the case memory; can be given several times.",
 )
 @click.option("--dumps", default=_DEFAULTS.dumps, help="Dumps, where a case takes many.")
+@click.option(
+    "--peers/--no-peers",
+    default=_DEFAULTS.peers,
+    help="Install what is measured beside csq_assets.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Name the cases, and measure nothing.")
 def main(names: tuple[str, ...], *, only_list: bool, **sizes: int | tuple[int, ...]) -> None:
     """Measure csq_assets beside what else there is.

@@ -79,7 +79,7 @@ def alternate(contestants: Sequence[Contestant], *, rounds: int) -> dict[str, Me
     for _ in range(rounds):
         for contestant in contestants:
             runs[contestant.name].append(run_once(contestant))
-    return {name: _summed_up(name, of_one) for name, of_one in runs.items()}
+    return {name: summed_up(name, of_one) for name, of_one in runs.items()}
 
 
 def run_once(contestant: Contestant) -> Run:
@@ -139,7 +139,8 @@ def _told(out: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _summed_up(name: str, runs: list[Run]) -> Measured:
+def summed_up(name: str, runs: list[Run]) -> Measured:
+    """Raises FailedError where the runs gave unlike numbers of rows."""
     over = [run.over_imports_mb for run in runs if run.over_imports_mb is not None]
     rows = {run.rows for run in runs}
     if len(rows) != 1:

@@ -1,0 +1,45 @@
+"""Decodes one table of a dump into the lake: EXPORT LAKE DUMP_ID TABLE.
+
+As `csq_assets.lake.decoding` does it, without the ledger and without the checks. As many threads
+decode as there are cores to run on.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.timed import report
+from csq_assets.dataconnect.manifest import parse_manifest
+from csq_assets.dataconnect.raw_table import RawPartition, write_partition
+from csq_assets.lake.judging import footer_of
+from csq_assets.lake.locations import open_export, open_lake
+
+export_url, lake_url, dump_id, table = sys.argv[1:]
+cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def no_client() -> None:
+    raise AssertionError("there is no S3 here")
+
+
+def work() -> int:
+    export = open_export(export_url, "manifests/", no_client)
+    store = open_lake(lake_url, no_client).store
+    body = Path(export_url, "manifests", f"sync_{dump_id}.json").read_bytes()
+    dump = parse_manifest(body).table(table)
+    assert dump is not None
+
+    def write(partition: RawPartition) -> int:
+        store.write(
+            table,
+            dump.dump_id,
+            partition.schema,
+            partition.frames(),
+            footer=lambda: footer_of(partition.raw_schema, partition.totals),
+        )
+        return partition.totals.rows
+
+    return write_partition(dump, export.open_file, write, workers=cores or 1)
+
+
+report(work)
