@@ -98,8 +98,7 @@ def _pass(
 
 
 def _decode(headless: Headless, decoding: Decoding, catalog: Catalog, work: Sequence[Work]) -> None:
-    for one in work:
-        decoding.take(one.dump_id)
+    decoding.take_each(one.dump_id for one in work)
     if due := [one for one in work if one.tables]:
         headless.decode(catalog, due)
 

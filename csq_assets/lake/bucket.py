@@ -87,18 +87,21 @@ class BucketStore:
 
     def open(self, key: str) -> BinaryIO:
         with self._reaching(key):
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            with closing(answer["Body"]) as body:
-                if answer["ContentLength"] <= _IN_MEMORY_BYTES:
-                    # One request is all that a small object takes, but it is not repeated where
-                    # the answer breaks off. A download is.
-                    with suppress(*S3_RETRYABLE_DOWNLOAD_ERRORS):
-                        return BytesIO(body.read())
-            return self._download(key)
+            return self._read_small(key) or self._download(key)
 
     def read(self, key: str) -> bytes:
         with self.open(key) as file:
             return file.read()
+
+    def _read_small(self, key: str) -> BytesIO | None:
+        """The object by one request; None where it is large, or the answer breaks off: that is no
+        reason for the SDK to ask again, other than in a download.
+        """
+        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        with closing(answer["Body"]) as body, suppress(*S3_RETRYABLE_DOWNLOAD_ERRORS):
+            if answer["ContentLength"] <= _IN_MEMORY_BYTES:
+                return BytesIO(body.read())
+        return None
 
     def _download(self, key: str) -> BinaryIO:
         spool = tempfile.TemporaryFile()  # noqa: SIM115
@@ -129,12 +132,19 @@ class BucketStore:
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
-        return pl.read_parquet_metadata(self._s3_url(key), storage_options=self._polars_options())
+        return pl.read_parquet_metadata(*self._parquet(key))
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
-        return pl.scan_parquet(
-            self._s3_url(key), glob=False, storage_options=self._polars_options()
-        )
+        source, options = self._parquet(key)
+        return pl.scan_parquet(source, glob=False, storage_options=options)
+
+    def _parquet(self, key: str) -> tuple[BytesIO | str, dict[str, str] | None]:
+        """The object for Polars, with options. A small one is read here, as Polars asks for it bit
+        by bit, which takes longer than all of it.
+        """
+        with self._reaching(key):
+            small = self._read_small(key)
+        return (small, None) if small else (self._s3_url(key), self._polars_options())
 
     def _s3_url(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from csq_assets.dataconnect.property_definitions import read_property_definition
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import CsqError, StorageError
+from csq_assets.lake.documents import side_by_side
 from csq_assets.lake.export import Export
 from csq_assets.lake.judging import Judge, Judged, footer_of
 from csq_assets.lake.locations import Lake
@@ -58,25 +59,33 @@ class Decoding:
         self._judge = Judge(lake.store, self.contents)
         self._manifest: tuple[int, Manifest] | None = None
 
-    def take(self, dump_id: int) -> Manifest:
-        """Enter the dump's newest manifest into the ledger; tables it does not list any more go.
+    def take_each(self, dump_ids: Iterable[int]) -> None:
+        """Enter the newest manifest of each dump into the ledger, of several at once; tables that it
+        does not list any more go.
 
-        Raises StorageError where no manifest of it was kept.
+        Raises StorageError where no manifest of one was kept.
         """
+        side_by_side(self._take, dump_ids)
+
+    def take(self, dump_id: int) -> Manifest:
+        """The same of one dump; gives the manifest."""
         if self._manifest is None or self._manifest[0] != dump_id:
-            manifest, content = self._documents.manifest(dump_id)
-            known = self._documents.record(dump_id)
-            record = take_manifest(manifest, content, known)
-            for old in known.tables if known else ():
-                if record.table(old.table) is None:
-                    # Before the ledger forgets it: so a killed process leaves none behind.
-                    self._store.delete(old.table, dump_id)
-                    self._in_lake.discard((old.table, dump_id))
-            if record != known:
-                self._save(record)
-            self._records[dump_id] = record
-            self._manifest = dump_id, manifest
+            self._manifest = dump_id, self._take(dump_id)
         return self._manifest[1]
+
+    def _take(self, dump_id: int) -> Manifest:
+        manifest, content = self._documents.manifest(dump_id)
+        known = self._documents.record(dump_id)
+        record = take_manifest(manifest, content, known)
+        for old in known.tables if known else ():
+            if record.table(old.table) is None:
+                # Before the ledger forgets it: so a killed process leaves none behind.
+                self._store.delete(old.table, dump_id)
+                self._in_lake.discard((old.table, dump_id))
+        if record != known:
+            self._save(record)
+        self._records[dump_id] = record
+        return manifest
 
     def decode(self, dump_id: int, table: str) -> Outcome | None:
         """Publish one table of one dump in the lake; None where the dump does not list the table.
@@ -138,6 +147,7 @@ class Decoding:
             workers=os.cpu_count() or 1,
             ahead=self._export.objects.at_once,
         )
+        self._judge.learn(dump.table, dump.dump_id, partition.raw_schema, partition.totals)
         return Outcome(
             dump_id=dump.dump_id,
             table=dump.table,
@@ -179,7 +189,6 @@ class Decoding:
         dump_id, table = outcome.dump_id, outcome.table
         if table == PROPERTY_DEFINITIONS:
             return outcome
-        self._judge.forget(table, dump_id)
         later = min((one for one in self.contents(table) if one > dump_id), default=None)
         for one in (dump_id, later):
             try:

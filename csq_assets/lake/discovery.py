@@ -14,7 +14,7 @@ from csq_assets.dataconnect.catalog import (
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.sync_report import SyncReport, parse_sync_report
 from csq_assets.errors import ManifestError, ReportError, StorageError
-from csq_assets.lake.documents import LakeDocuments, content_hash, read_many
+from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
 from csq_assets.lake.export import Export
 
 Seen = TypeVar("Seen", SeenManifest, SeenReport)
@@ -59,9 +59,10 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
         unreadable=tuple(unreadable),
     )
     counting = catalog.dumps()
-    for seen, body in manifests.items():
-        if counting[seen.dump_id] == seen:
-            documents.keep_manifest(seen.dump_id, body)
+    kept = {
+        seen.dump_id: body for seen, body in manifests.items() if counting[seen.dump_id] == seen
+    }
+    side_by_side(lambda dump_id: documents.keep_manifest(dump_id, kept[dump_id]), kept)
     if catalog != known:
         documents.save_catalog(catalog)
     return Discovery(
@@ -91,7 +92,7 @@ def _read_unknown(
             return error
 
     unknown = sorted((found for found in listed if found not in known), key=lambda found: found.key)
-    for delivered, body in zip(unknown, read_many(read, unknown), strict=True):
+    for delivered, body in zip(unknown, side_by_side(read, unknown), strict=True):
         if body is not None:
             yield delivered, body
 

@@ -18,7 +18,7 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _CATALOG, _FINDINGS = "catalog.json", "findings.json"
-_READERS = 16
+_AT_ONCE = 16
 
 
 class LakeDocuments:
@@ -75,7 +75,7 @@ class LakeDocuments:
         keys = [found.key for found in self._objects.list("ledger/")]
         names = (key.removeprefix("ledger/").removesuffix(".json") for key in keys)
         dump_ids = sorted(int(name) for name in names if name.isdecimal())
-        found = read_many(self.record, dump_ids)
+        found = side_by_side(self.record, dump_ids)
         return {record.dump_id: record for record in found if record is not None}
 
     def save_record(self, record: DumpRecord) -> None:
@@ -108,7 +108,7 @@ def content_hash(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def read_many(read: Callable[[K], T], keys: Iterable[K]) -> list[T]:
-    """Read small documents side by side, in the order of the keys."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        return list(readers.map(read, keys))
+def side_by_side(work: Callable[[K], T], keys: Iterable[K]) -> list[T]:
+    """Read or write small documents, several at once; results in the order of the keys."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(work, keys))

@@ -59,9 +59,9 @@ class Judge:
         self._contents = contents
         self._newest_read: dict[str, dict[int, tuple[RawSchema, DecodeTotals]]] = {}
 
-    def forget(self, table: str, dump_id: int) -> None:
-        """The partition has changed."""
-        self._newest_read.get(table, {}).pop(dump_id, None)
+    def learn(self, table: str, dump_id: int, schema: RawSchema, totals: DecodeTotals) -> None:
+        """What stands in a partition that was written just now."""
+        self._newest_read.setdefault(table, {})[dump_id] = schema, totals
 
     def judge(self, dump_id: int, table: str) -> Judged:
         """What the checks find; drift is against the numerically previous dump of the table.

@@ -60,9 +60,15 @@ class ObjectStore(Protocol):
         ...
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
-        """What stands in the object's footer beside its columns."""
+        """What stands in the object's footer beside its columns.
+
+        Raises FileNotFoundError where there is none.
+        """
         ...
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
-        """The object as a frame that reads what is asked of it."""
+        """The object as a frame that reads what is asked of it, or holds a small one.
+
+        Raises FileNotFoundError where there is none.
+        """
         ...

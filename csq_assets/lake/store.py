@@ -73,14 +73,14 @@ class LakeStore:
 
         Raises StorageError where there is no such partition.
         """
-        key = _key(table, dump_id)
-        if self.objects.stat(key) is None:
+        try:
+            return self.objects.scan_parquet(_key(table, dump_id))
+        except FileNotFoundError:
             raise StorageError(
                 "there is no such partition in the lake",
                 where={"dump": dump_id, "table": table},
                 remedy="Materialize it, or run csq sync.",
-            )
-        return self.objects.scan_parquet(key)
+            ) from None
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
         """What was kept in the partition's file beside its rows.

@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.warehouse.engine import transaction
-from csq_assets.warehouse.rows import DumpContent
+from csq_assets.warehouse.rows import DumpContent, scan_in_order
 
 
 def refresh_property_definitions(
@@ -35,8 +35,8 @@ def refresh_property_definitions(
                 "DELETE FROM csq_ledger.dumps WHERE table_name = ? AND dump_id = ?",
                 [PROPERTY_DEFINITIONS, dump_id],
             )
-        for dump in changed:
-            document = dump.scan().collect().get_column("document").item()
+        for dump, frame in scan_in_order(changed):
+            document = frame.collect().get_column("document").item()
             connection.execute(
                 "INSERT INTO csq_meta.property_definitions VALUES (?, ?)", [dump.dump_id, document]
             )

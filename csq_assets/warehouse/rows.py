@@ -8,12 +8,13 @@ deletes or updates again, DuckDB would write twice.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.opening import map_in_order
 from csq_assets.dataconnect.tables import ID_COLUMNS, OWN_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.columns import store_columns
@@ -22,6 +23,7 @@ from csq_assets.warehouse.frames import count_batches, reading
 from csq_assets.warehouse.rows_sql import arriving_ids, arriving_rows
 
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
+_SCANNED_AT_ONCE = 8
 _SCRATCH_VIEWS = ("companions", "touched")
 _SCRATCH_TABLES = ("arriving", "changed", "moved", "touched_keys", "touched_rows", "verdict")
 
@@ -43,12 +45,27 @@ class DumpContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrived:
-    """A dump that a refresh applies, opened: its delivered columns and its number of rows."""
+    """A dump that a refresh applies, looked at: its delivered columns and its number of rows."""
 
     dump: DumpContent
-    frame: pl.LazyFrame
     columns: tuple[str, ...]
     rows: int
+
+
+def scan_in_order(
+    dumps: Sequence[DumpContent],
+) -> Iterator[tuple[DumpContent, pl.LazyFrame]]:
+    """Each dump with its rows, while some that come next are looked up: that may take a while each.
+
+    Raises StorageError where a partition cannot be read.
+    """
+
+    def scan(dump: DumpContent) -> pl.LazyFrame:
+        with reading(dump.dump_id):
+            return dump.scan()
+
+    with closing(map_in_order(scan, dumps, workers=_SCANNED_AT_ONCE)) as frames:
+        yield from zip(dumps, frames, strict=True)
 
 
 @contextmanager
@@ -109,9 +126,8 @@ def find_arriving(
         "session_id BIGINT, dump_id BIGINT, ordinal BIGINT)"
     )
     arrived = []
-    for dump in dumps:
+    for dump, frame in scan_in_order(dumps):
         with reading(dump.dump_id):
-            frame = dump.scan()
             delivered = frame.collect_schema().names()
             columns = tuple(name for name in delivered if name not in OWN_COLUMNS)
             ids = {name: name for name in columns if name in ID_COLUMNS}
@@ -121,7 +137,7 @@ def find_arriving(
                 ids,
                 f"INSERT INTO arriving {arriving_ids(ids, dump.dump_id)}",
             )
-        arrived.append(Arrived(dump, frame, columns, rows))
+        arrived.append(Arrived(dump, columns, rows))
     return tuple(arrived)
 
 
@@ -154,15 +170,16 @@ def write_arriving(connection: DuckDBPyConnection, table: str, arrived: Sequence
     # All columns before the first row: to alter a table that has rows of its own takes longer.
     every = dict.fromkeys(name for dump in arrived for name in dump.columns)
     stored = store_columns(connection, table, every)
-    for found in arrived:
-        dump_id = found.dump.dump_id
+    scanned = scan_in_order([found.dump for found in arrived])
+    for found, (dump, frame) in zip(arrived, scanned, strict=True):
+        dump_id = dump.dump_id
         names = {column: stored[column] for column in found.columns}
         texts = [name for name in names.values() if name not in ID_COLUMNS]
         into = ", ".join((*_OWN, *texts))
         with reading(dump_id):
             written = count_batches(
                 connection,
-                found.frame,
+                frame,
                 names,
                 f"INSERT INTO csq_rows.{quote(table)} ({into}) "
                 f"{arriving_rows(tuple(names.values()), dump_id)}",

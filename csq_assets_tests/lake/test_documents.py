@@ -11,7 +11,7 @@ from csq_assets.dataconnect.findings import Finding, Severity
 from csq_assets.dataconnect.ledger import DumpRecord, TableRecord
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.errors import ManifestError, StorageError
-from csq_assets.lake.documents import LakeDocuments, content_hash, read_many
+from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
 from csq_assets.lake.objects import ObjectStore
 from csq_assets_tests.dataconnect.seen import applied, at, catalog, failed, manifest, report
 
@@ -123,5 +123,5 @@ def test_contents_are_told_apart() -> None:
 
 
 def test_many_are_read_in_order() -> None:
-    assert read_many(str, range(100)) == [str(number) for number in range(100)]
-    assert read_many(str, []) == []
+    assert side_by_side(str, range(100)) == [str(number) for number in range(100)]
+    assert side_by_side(str, []) == []
