@@ -48,15 +48,20 @@ def read_compiled(
     if size > _MOST_BYTES or not all(one.primitive in ("long", "string") for one in types):
         return None
     plain = b"".join((*blocks, bytes(2 * _WORD)))
-    data = np.frombuffer(plain, np.uint8)
+    words = _words(np.frombuffer(plain, np.uint8))
     out = _Columns(types, sum(row_counts))
     whole = _read_rows(
-        (data, np.ndarray((size + _WORD,), np.uint64, plain, strides=(1,))),
+        (np.frombuffer(plain, np.uint8), words),
         (np.cumsum([len(block) for block in blocks]), np.array(row_counts, np.int64)),
         (out.is_text, out.slots, out.null_branches),
-        (out.longs, out.views, out.validity, out.null_counts),
+        (out.longs, out.views, out.validity, out.null_counts, out.long_text_bytes),
     )
-    return out.frame(data) if whole else None
+    return out.frame(words) if whole else None
+
+
+def _words(data: Any) -> Any:
+    """The word that begins at each of the bytes, but for the last ones."""
+    return np.ndarray((data.size - _WORD,), np.uint64, data, strides=(1,))
 
 
 class _Columns:
@@ -75,22 +80,31 @@ class _Columns:
         self.views = np.empty((texts, rows, 2), np.uint64)
         self.validity = np.full((len(types), -(-rows // 8)), 0xFF, np.uint8)
         self.null_counts = np.zeros(len(types), np.int64)
+        self.long_text_bytes = np.zeros(texts, np.int64)  # of each column of texts
 
-    def frame(self, data: Any) -> pl.DataFrame:
-        """The columns as a frame. `data` is what the views point into."""
-        sizes = np.array([data.size], np.int64)
+    def frame(self, words: Any) -> pl.DataFrame:
+        """The columns as a frame; `words` is what the views point into."""
         columns: list[pl.Series] = []
         for index, slot in enumerate(self.slots):
             nulls = int(self.null_counts[index])
             bits = self.validity[index] if nulls else None
             if self.is_text[index]:
-                column = to_series(
-                    STRING_VIEW, self.rows, nulls, (bits, self.views[slot], data, sizes)
-                )
+                texts = self._texts(slot, words)
+                column = to_series(STRING_VIEW, self.rows, nulls, (bits, *texts))
             else:
                 column = to_series(INT64, self.rows, nulls, (bits, self.longs[slot]))
             columns.append(column.alias(str(index)))
         return pl.DataFrame(columns)
+
+    def _texts(self, slot: int, words: Any) -> tuple[Any, Any, Any]:
+        """A column's views, its long texts one behind the other, and their size.
+
+        They are copied, since Polars writes a column faster whose texts lie together.
+        """
+        size = self.long_text_bytes[slot : slot + 1]
+        together = np.empty(size[0] + 2 * _WORD, np.uint8)
+        _gather(self.views[slot], words, _words(together))
+        return self.views[slot], together, size
 
 
 @njit(nogil=True, cache=True)
@@ -102,7 +116,7 @@ def _read_rows(source: Any, blocks: Any, layout: Any, out: Any) -> bool:  # noqa
     data, words = source
     ends, row_counts = blocks
     is_text, slots, null_branches = layout
-    longs, views, validity, null_counts = out
+    longs, views, validity, null_counts, long_text_bytes = out
     at = row = 0
     for block in range(ends.size):
         end = ends[block]
@@ -134,6 +148,7 @@ def _read_rows(source: Any, blocks: Any, layout: Any, out: Any) -> bool:  # noqa
                     return False
                 views[slot, row, 0] = first
                 views[slot, row, 1] = rest
+                long_text_bytes[slot] += number if number > _INLINE else 0
                 at += number
             row += 1
         if at != end:
@@ -175,6 +190,20 @@ def _view(words: Any, at: int, size: int) -> Any:
         for place in range(at, at + size - _WORD, _WORD):
             all_bits |= words[place]
     return np.uint64(size) | first << np.uint64(32), rest, all_bits
+
+
+@njit(nogil=True, cache=True)
+def _gather(views: Any, words: Any, together: Any) -> None:
+    """Copy the long texts into `together`, and let the views point there."""
+    end = 0
+    for row in range(views.shape[0]):
+        size = np.int64(views[row, 0] & _FIRST_BYTES[_PREFIX])
+        if size > _INLINE:
+            at = np.int64(views[row, 1] >> np.uint64(32))
+            for place in range(0, size, _WORD):
+                together[end + place] = words[at + place]
+            views[row, 1] = np.uint64(end) << np.uint64(32)
+            end += size
 
 
 @njit(nogil=True, cache=True)

@@ -33,7 +33,7 @@ VALUES = {
 def read() -> Iterator[Reader]:
     """The compiled reader, where an index out of bounds is an IndexError and not a crash."""
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("_is_utf8", "_read_rows"):
+        for name in ("_gather", "_is_utf8", "_read_rows"):
             checked = njit(boundscheck=True)(getattr(avro_compiled, name).py_func)
             patched.setattr(avro_compiled, name, checked)
         yield read_batch
