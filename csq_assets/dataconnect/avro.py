@@ -1,24 +1,25 @@
 """Rows of Avro files -> a frame of ids and texts. Two paths, one result.
 
 Native for what Contentsquare is known to send; complete for all else, and for the last word on
-rows that the native reader does not take: it tells which row of which file is damaged. The native
-path has a reader that is compiled, where that is installed and a table is big enough to pay for it.
+rows that the native reader does not take: it tells which row of which file is damaged.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from csq_assets.dataconnect import avro_native, values
+from csq_assets.dataconnect import values
 from csq_assets.dataconnect.avro_schema import RecordSchema
 from csq_assets.dataconnect.avro_types import CorruptValueError, Cursor, refuse_absurd_count
 from csq_assets.dataconnect.container import Block
+from csq_assets.dataconnect.native_reader import NativeReader
 from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import FileError, IdentifierError
+
+_native = NativeReader()  # one, since what it loads serves all tables
 
 REMEDY = "Contentsquare must deliver the dump again, or the file be repaired in place."
 
@@ -37,7 +38,6 @@ class Batch:
     """Blocks, of one file or of several with like schemas, that are decoded together."""
 
     schema: RecordSchema
-    of_many: bool = False  # so many that loading the compiled reader pays
     blocks: list[tuple[str, Block]] = field(default_factory=list)  # with the file of each
     rows: int = 0
     plain_size: int = 0  # about, in bytes
@@ -89,27 +89,14 @@ def unpack(batch: Batch) -> list[memoryview]:
 
 def decode_native(batch: Batch, plains: Sequence[memoryview]) -> pl.DataFrame | None:
     """By native code; None where it cannot, or does not find exactly the rows that it should."""
-    types = batch.schema.native
-    if types is None:
+    if batch.schema.native is None:
         return None
-    frame = None
-    if batch.of_many and (read_compiled := compiled_reader()):
-        frame = read_compiled(types, [block.rows for _, block in batch.blocks], plains)
-    if frame is None:
-        frame = avro_native.read_native(types, batch.rows, plains)
+    row_counts = [block.rows for _, block in batch.blocks]
+    frame = _native.read(batch.schema.native, row_counts, plains)
     if frame is None:
         return None
     frame.columns = list(batch.schema.columns)
     return pl.DataFrame([_conformed(batch, column) for column in frame.get_columns()])
-
-
-@cache
-def compiled_reader() -> Callable[..., pl.DataFrame | None] | None:
-    """`avro_compiled.read_compiled`, where the extra `fast` is installed, else None."""
-    try:
-        return import_module("csq_assets.dataconnect.avro_compiled").read_compiled
-    except (ImportError, RuntimeError):  # the latter where Numba finds no folder for its cache
-        return None
 
 
 def decode_complete(batch: Batch, plains: Sequence[memoryview]) -> pl.DataFrame:

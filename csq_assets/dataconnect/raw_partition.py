@@ -19,7 +19,6 @@ from csq_assets.errors import CsqError
 
 BATCH_BYTES = 4 * 1024 * 1024  # plain
 BATCH_CELLS = 1_000_000  # a null takes one byte in Avro, and sixteen in a frame
-MANY_BYTES = 64 * 1024 * 1024  # plain
 
 
 class UnknownColumnsError(Exception):
@@ -88,7 +87,7 @@ class RawPartition:
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch | None = None
-        width, plain_size = len(self._columns), 0
+        width = len(self._columns)
         try:
             for file in self._files:
                 self._admit(file.schema)
@@ -96,9 +95,8 @@ class RawPartition:
                     yield batch
                     batch = None
                 for block in file.blocks():
-                    batch = batch or Batch(file.schema, of_many=plain_size >= MANY_BYTES)
+                    batch = batch or Batch(file.schema)
                     batch.add(file.path, block)
-                    plain_size += block.plain_size
                     if batch.plain_size >= BATCH_BYTES or batch.rows * width >= BATCH_CELLS:
                         yield batch
                         batch = None

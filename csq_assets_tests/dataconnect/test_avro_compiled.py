@@ -12,9 +12,10 @@ from numba import njit
 from polars.testing import assert_frame_equal
 
 from csq_assets.dataconnect import avro_compiled
-from csq_assets.dataconnect.avro import Batch, compiled_reader, decode, decode_complete, unpack
+from csq_assets.dataconnect.avro import Batch, decode_complete, unpack
 from csq_assets.dataconnect.avro_schema import parse_schema
 from csq_assets.dataconnect.container import Container
+from csq_assets.dataconnect.native_reader import NativeReader, compiled_reader
 from csq_assets.errors import FileError
 from csq_assets_tests.dataconnect.avro_bytes import block, header, long, plain_rows, record, text
 
@@ -47,11 +48,11 @@ def read_batch(batch: Batch) -> pl.DataFrame | None:
     return frame
 
 
-def batch_of(schema: dict[str, Any], *blocks: tuple[int, bytes], of_many: bool = False) -> Batch:
+def batch_of(schema: dict[str, Any], *blocks: tuple[int, bytes]) -> Batch:
     """Blocks of one file, with what they claim as the number of their rows."""
     body = header(schema) + b"".join(block(rows, plain) for rows, plain in blocks)
     container = Container(io.BytesIO(body))
-    batch = Batch(parse_schema(container.schema), of_many=of_many)
+    batch = Batch(parse_schema(container.schema))
     for one in container.blocks():
         batch.add("a", one)
     return batch
@@ -151,12 +152,12 @@ def test_other_types_are_left_to_the_others(read: Reader) -> None:
     assert read(batch_of(schema, (1, plain_rows(schema, [{"a": 1.5}])))) is None
 
 
-def test_what_polars_reads_outlives_the_reader() -> None:
+def test_it_takes_over_from_polars_and_gives_the_same() -> None:
     schema = record(user_id=["null", "long"], a=["null", "string"])
     rows = [{"user_id": n if n % 3 else None, "a": f"text {n}" * (n % 4)} for n in range(5_000)]
-    frames = [
-        decode(batch_of(schema, (len(rows), plain_rows(schema, rows)), of_many=True))
-        for _ in range(20)
-    ]
+    batch = batch_of(schema, (len(rows), plain_rows(schema, rows)))
+    reader = NativeReader(compiled_from_bytes=100_000)
     assert compiled_reader() is avro_compiled.read_compiled
-    assert pl.concat(frames).rows() == [tuple(row.values()) for row in rows] * 20
+    frames = [reader.read(batch.schema.native or (), [5_000], unpack(batch)) for _ in range(20)]
+    given_frames = [frame for frame in frames if frame is not None]
+    assert pl.concat(given_frames).rows() == [tuple(row.values()) for row in rows] * 20
