@@ -1,4 +1,4 @@
-"""Decodes one table of a dump into the lake: EXPORT LAKE DUMP_ID TABLE.
+"""Decodes one table of a dump into the lake: EXPORT LAKE DUMP_ID TABLE, the former two as URLs.
 
 As `csq_assets.lake.decoding` does it, without the ledger and without the checks. As many threads
 decode as there are cores to run on.
@@ -6,9 +6,9 @@ decode as there are cores to run on.
 
 import os
 import sys
-from pathlib import Path
 
 from benchmarks.timed import report
+from csq_assets.aws import s3_client
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 from csq_assets.lake.judging import footer_of
@@ -18,14 +18,12 @@ export_url, lake_url, dump_id, table = sys.argv[1:]
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def no_client() -> None:
-    raise AssertionError("there is no S3 here")
+export = open_export(export_url, "manifests/", s3_client)
+store = open_lake(lake_url, s3_client).store
 
 
 def work() -> int:
-    export = open_export(export_url, "manifests/", no_client)
-    store = open_lake(lake_url, no_client).store
-    body = Path(export_url, "manifests", f"sync_{dump_id}.json").read_bytes()
+    body = export.objects.read(f"manifests/sync_{dump_id}.json")
     dump = parse_manifest(body).table(table)
     assert dump is not None
 
@@ -39,7 +37,9 @@ def work() -> int:
         )
         return partition.totals.rows
 
-    return write_partition(dump, export.open_file, write, workers=cores or 1)
+    return write_partition(
+        dump, export.open_file, write, workers=cores or 1, ahead=export.objects.at_once
+    )
 
 
 report(work)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -261,6 +262,19 @@ def test_what_killed_processes_left_is_swept_a_day_after(
 # A bucket
 
 
+@pytest.fixture
+def requests(s3_client: Any) -> Iterator[list[str]]:
+    """The operations that the client asks for, as they are sent."""
+    sent: list[str] = []
+
+    def note(event_name: str, **_: object) -> None:
+        sent.append(event_name.rpartition(".")[2])
+
+    s3_client.meta.events.register("before-send.s3", note)
+    yield sent
+    s3_client.meta.events.unregister("before-send.s3", note)
+
+
 def refusal(reach: Callable[[], object]) -> CsqError:
     with pytest.raises(CsqError) as refused:
         reach()
@@ -322,6 +336,7 @@ class _Answers(BaseHTTPRequestHandler):
     """Answers everything alike, as a server of S3 does."""
 
     status, body, promised = 200, b"", 0
+    left = 0  # bodies before the whole object comes, if it is to come
 
     def do_GET(self) -> None:
         self.send_response(self.status)
@@ -330,6 +345,9 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(self.body)
+            self.__class__.left -= 1
+            if self.left == 0:
+                self.__class__.body, self.__class__.promised = b"the whole object", 0
 
     do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815  # the server asks for these names
 
@@ -351,7 +369,10 @@ def answer(
 
     with bucket() as objects:
 
-        def prepare(status: int, code: str = "", *, cut_off: bool = False) -> BucketStore:
+        def prepare(
+            status: int, code: str = "", *, cut_off: bool = False, times: int = 0
+        ) -> BucketStore:
+            handler.left = times
             handler.status = status
             xml = f"<Error><Code>{code}</Code><Message>It says so.</Message></Error>"
             handler.body = b"only so much" if cut_off else xml.encode()
@@ -416,6 +437,46 @@ def test_an_answer_that_breaks_off_is_never_taken_for_the_object(
         assert (
             refused.remedy == "Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again."
         )
+
+
+@pytest.mark.s3
+def test_an_answer_that_breaks_off_is_asked_for_again(answer: Callable[..., BucketStore]) -> None:
+    objects = answer(200, cut_off=True, times=1)
+    assert objects.read("a") == b"the whole object"
+
+
+@pytest.mark.s3
+def test_a_small_object_takes_one_request(s3_objects: BucketStore, requests: list[str]) -> None:
+    s3_objects.put("a", b"small")
+    put_parquet(s3_objects, "b", pl.DataFrame({"user_id": [1]}))
+    requests.clear()
+    s3_objects.open("a").close()
+    s3_objects.read("a")
+    s3_objects.parquet_metadata("b")
+    frame = s3_objects.scan_parquet("b")
+    assert frame.collect_schema().names() == ["user_id"]
+    assert frame.collect().to_dicts() == [{"user_id": 1}]
+    assert requests == ["GetObject"] * 4
+
+
+@pytest.mark.s3
+def test_a_large_object_goes_to_disk_in_parts(s3_objects: BucketStore, requests: list[str]) -> None:
+    s3_objects.put("a", bytes(20 * 1024 * 1024))
+    requests.clear()
+    with s3_objects.open("a") as file:
+        assert not isinstance(file, BytesIO)
+        assert file.read() == bytes(20 * 1024 * 1024)
+    assert requests == ["GetObject", "HeadObject", *["GetObject"] * 3]
+
+
+@pytest.mark.s3
+def test_as_many_objects_are_read_at_once_as_there_are_connections(s3_environment: str) -> None:
+    assert s3_environment
+    client = s3_client()
+    try:
+        assert BucketStore(client, "customer", setting="CSQ_EXPORT_URL").at_once == 32
+    finally:
+        client.close()
 
 
 @pytest.mark.s3
