@@ -2,17 +2,23 @@
 
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from benchmarks.catalog import case_names, find_case
+from benchmarks.document import with_tables
 from benchmarks.measure import FailedError
+from benchmarks.record import Recorded, this_machine, write_record
 from benchmarks.report import print_result
 from benchmarks.results import Result, Sizes
 
-_FOLDER = Path(__file__).parent.parent / "data" / "bench"
+_REPOSITORY = Path(__file__).parent.parent
+_FOLDER = _REPOSITORY / "data" / "bench"
+_RECORDS = _REPOSITORY / "benchmarks" / "results.json"
+_DOCUMENT = _REPOSITORY / "docs" / "performance.md"
 _DEFAULTS = Sizes()
 
 
@@ -43,7 +49,10 @@ _DEFAULTS = Sizes()
     help="Install what is measured beside csq_assets.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Name the cases, and measure nothing.")
-def main(names: tuple[str, ...], *, only_list: bool, **sizes: int | tuple[int, ...]) -> None:
+@click.option("--write", is_flag=True, help="Put what is found into docs/performance.md.")
+def main(
+    names: tuple[str, ...], *, only_list: bool, write: bool, **sizes: int | tuple[int, ...]
+) -> None:
     """Measure csq_assets beside what else there is.
 
     Exit code 1 where a case failed; the others are measured all the same.
@@ -60,6 +69,8 @@ def main(names: tuple[str, ...], *, only_list: bool, **sizes: int | tuple[int, .
     for name in names or known:
         try:
             result = _measure(name, Sizes(**sizes), console)  # pyright: ignore[reportArgumentType]
+            if write:
+                _write(result)
         except FailedError as error:
             console.print(f"\n{name} failed: {error}", style="red", markup=False)
             failed = True
@@ -76,6 +87,13 @@ def _measure(name: str, sizes: Sizes, console: Console) -> Result:
         console.status(f"{name}: {case.title}"),
     ):
         return case.measure(sizes, Path(folder))
+
+
+def _write(result: Result) -> None:
+    today = datetime.now(UTC).date()
+    records = write_record(_RECORDS, Recorded(today, this_machine(), result))
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    _DOCUMENT.write_text(with_tables(text, records), encoding="utf-8")
 
 
 if __name__ == "__main__":

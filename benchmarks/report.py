@@ -11,7 +11,7 @@ from benchmarks.results import Goal, Result
 
 GOAL_COLUMNS = ("work", "goal", "figure", "reached", "why")
 RUN_COLUMNS = ("run", "wall s", "CPU s", "peak MB", "over imports", "rows", "rounds")
-_TEXTS = ("work", "reached", "why", "run")
+TEXT_COLUMNS = ("work", "reached", "why", "run")
 _REACHED = {True: "reached", False: "missed", None: ""}
 
 
@@ -59,7 +59,8 @@ def _spread(spread: Spread) -> str:
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table()
     for column in columns:
-        table.add_column(column, justify="left" if column in _TEXTS else "right", overflow="fold")
+        is_text = column in TEXT_COLUMNS
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text)
     for row in rows:
         table.add_row(*map(escape, row))
     return table
