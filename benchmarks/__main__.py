@@ -19,6 +19,7 @@ _REPOSITORY = Path(__file__).parent.parent
 _FOLDER = _REPOSITORY / "data" / "bench"
 _RECORDS = _REPOSITORY / "benchmarks" / "results.json"
 _DOCUMENT = _REPOSITORY / "docs" / "performance.md"
+_WIDTH = 140  # where what is printed goes to a file
 _DEFAULTS = Sizes()
 
 
@@ -58,7 +59,7 @@ def main(
     Exit code 1 where a case failed; the others are measured all the same.
     """
     known = case_names()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     if unknown := [name for name in names if name not in known]:
         raise click.UsageError(f"no such case: {', '.join(unknown)}; there are {', '.join(known)}")
     if only_list:

@@ -60,7 +60,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table()
     for column in columns:
         is_text = column in TEXT_COLUMNS
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=not is_text)
+        justify = "left" if is_text else "right"
+        table.add_column(column, justify=justify, no_wrap=not is_text, min_width=len(column))
     for row in rows:
         table.add_row(*map(escape, row))
     return table

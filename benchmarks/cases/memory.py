@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.made_up import WIDE_COLUMNS
 from benchmarks.measure import FailedError, Measured, run_once, summed_up
-from benchmarks.readers import Decoded, ours
+from benchmarks.readers import Decoded, Reader, available, ours
 from benchmarks.results import Goal, Result, Sizes
 
 _MEGABYTES = 600
@@ -28,15 +28,26 @@ class Memory:
         large, many, wide = (
             int(number * scale) + 1 for number in (_LARGE_ROWS, _FILES, _WIDE_ROWS)
         )
-        runs = [
+        dumps = (
             *(
-                _measured(folder, f"{rows:,} page views", "pageviews", rows, _files_for(rows))
+                (f"{rows:,} page views", "pageviews", rows, _files_for(rows))
                 for rows in sizes.memory_rows
             ),
-            _measured(folder, f"one file of {large:,} page views", "pageviews", large, 1),
-            _measured(folder, f"{many:,} files of 100 page views", "pageviews", many * 100, many),
-            _measured(folder, f"{wide:,} rows of {WIDE_COLUMNS:,} columns", "wide", wide, 10),
-        ]
+            (f"one file of {large:,} page views", "pageviews", large, 1),
+            (f"{many:,} files of 100 page views", "pageviews", many * 100, many),
+            (f"{wide:,} rows of {WIDE_COLUMNS:,} columns", "wide", wide, 10),
+        )
+        runs = list[Measured]()
+        left_out = set[str]()
+        for name, table, rows, files in dumps:
+            dump = Decoded.deliver(folder / "dump", table, rows, files)
+            readers, missing = available(
+                lambda dump=dump, name=name: ours(dump, name, numba=False),
+                lambda dump=dump, name=name: ours(dump, f"{name}, with Numba", numba=True),
+            )
+            runs += (_measured(reader, rows) for reader in readers)
+            left_out.update(missing)
+            shutil.rmtree(dump.folder)
         return Result(
             case=self.name,
             title=self.title,
@@ -49,6 +60,7 @@ class Memory:
                 for run in runs
             ),
             runs=tuple(runs),
+            left_out=tuple(sorted(left_out)),
         )
 
 
@@ -56,10 +68,8 @@ def _files_for(rows: int) -> int:
     return max(1, rows // _ROWS_OF_FILE)
 
 
-def _measured(folder: Path, name: str, table: str, rows: int, files: int) -> Measured:
-    dump = Decoded.deliver(folder / "dump", table, rows, files)
-    run = run_once(ours(dump, name).contestant)
-    shutil.rmtree(folder / "dump")
+def _measured(reader: Reader, rows: int) -> Measured:
+    name, run = reader.contestant.name, run_once(reader.contestant)
     if run.rows != rows:
         raise FailedError(f"{name}: {run.rows} rows were decoded")
     return summed_up(name, [run])
