@@ -1,25 +1,16 @@
 """tap-heap with target-jsonl, pointed at an S3 server on this machine."""
 
 import json
-import logging
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
-from moto.server import ThreadedMotoServer
-
 from benchmarks.generate import BUCKET
 from benchmarks.measure import Contestant
 from benchmarks.peers.environments import LeftOutError, interpreter_for
-
-_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "made-up",
-    "AWS_SECRET_ACCESS_KEY": "made-up",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
+from benchmarks.s3_server import S3Server, environment, s3_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +20,7 @@ class TapHeap:
     tap: Path
     target: Path
     folder: Path
-    endpoint: str
+    server: S3Server
 
     def contestant(self, name: str, script: tuple[str | Path, ...], repository: Path) -> Contestant:
         """`script` is the command of `benchmarks.peers.tap_heap`, without its arguments."""
@@ -72,7 +63,7 @@ class TapHeap:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**_CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint, "HOME": str(self.folder)}
+        return {**environment(self.server.port), "HOME": str(self.folder)}
 
 
 @contextmanager
@@ -81,32 +72,14 @@ def tap_heap(export: Path, folder: Path, *, install: bool) -> Iterator[TapHeap]:
     tap = interpreter_for("tap-heap", install=install).with_name("tap-heap")
     target = interpreter_for("target-jsonl", install=install).with_name("target-jsonl")
     folder.mkdir()
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would tell of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        endpoint = f"http://{host}:{port}"
-        _upload(export, endpoint)
-        peer = TapHeap(tap, target, folder, endpoint)
+    with s3_server(folder / "server", install=install) as server:
+        client = server.client()
+        for path in sorted(export.rglob("*")):
+            if path.is_file():
+                client.upload_file(str(path), BUCKET, path.relative_to(export).as_posix())
+        peer = TapHeap(tap, target, folder, server)
         peer.discover()
         yield peer
-    finally:
-        server.stop()
-
-
-def _upload(export: Path, endpoint: str) -> None:
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=_CREDENTIALS["AWS_DEFAULT_REGION"],
-        aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    )
-    client.create_bucket(Bucket=BUCKET)
-    for path in sorted(export.rglob("*")):
-        if path.is_file():
-            client.upload_file(str(path), BUCKET, path.relative_to(export).as_posix())
 
 
 def _empty(folder: Path) -> None:
