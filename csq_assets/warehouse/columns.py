@@ -53,6 +53,7 @@ def store_columns(
 ) -> Mapping[str, str]:
     """Make room for those of `columns` that the table never had; gives all stored names."""
     stored = stored_columns(connection, table)
+    new: list[tuple[str, str, str]] = []
     for column in columns:
         if column in stored:
             continue
@@ -61,8 +62,10 @@ def store_columns(
         else:
             name = f"c{sum(1 for other in stored if other not in ID_COLUMNS) + 1}"
             connection.execute(f"ALTER TABLE csq_rows.{quote(table)} ADD COLUMN {name} VARCHAR")
-        connection.execute("INSERT INTO csq_ledger.columns VALUES (?, ?, ?)", [table, column, name])
         stored[column] = name
+        new.append((table, column, name))
+    if new:
+        connection.executemany("INSERT INTO csq_ledger.columns VALUES (?, ?, ?)", new)
     return stored
 
 

@@ -38,14 +38,15 @@ def hide_table(connection: DuckDBPyConnection, table: str) -> None:
 def show_all_events(connection: DuckDBPyConnection) -> None:
     """Define `csq.all_events` over the event tables that the ledger knows."""
     found = connection.execute(
-        "SELECT table_name, columns FROM csq_ledger.tables WHERE kind = ? ORDER BY table_name",
+        "SELECT table_name, columns, stored FROM csq_ledger.tables LEFT JOIN "
+        "(SELECT table_name, stored FROM csq_ledger.columns WHERE delivered = 'time') "
+        "USING (table_name) WHERE kind = ? ORDER BY table_name",
         [TableKind.EVENTS.value],
     ).fetchall()
-    tables = []
-    for table, columns in found:
-        stored = stored_columns(connection, table)
-        time = stored.get("time") if "time" in columns else None
-        tables.append(EventTable(table, "session_id" in columns, time))
+    tables = [
+        EventTable(table, "session_id" in columns, time if "time" in columns else None)
+        for table, columns, time in found
+    ]
     connection.execute(f"CREATE OR REPLACE VIEW csq.all_events AS {all_events(tables)}")
 
 
