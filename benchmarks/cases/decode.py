@@ -13,7 +13,8 @@ _FILES = 10
 _DICTIONARIES = "fastavro's dictionaries to a frame, a tenth of the rows, scaled"
 _ONE, _TWO = f"{OURS}, one core", f"{OURS}, two cores"
 _MANY = 10  # times the rows, where Numba is measured: loading it must pay first
-_FAST_ONE, _FAST_TWO = (f"{FAST}, {_MANY} times the rows, {cores}" for cores in ("one core", "two"))
+_FAST_ONE = f"{FAST}, {_MANY} times the rows, one core"
+_FAST_TWO = f"{FAST}, {_MANY} times the rows, two cores"
 _MANY_LIMIT = f"the limit, {_MANY} times the rows, one core"
 _LIMIT_ONE, _LIMIT_TWO = "the limit, one core", "the limit, two cores"
 
