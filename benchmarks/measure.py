@@ -125,8 +125,8 @@ def _on_cores(contestant: Contestant) -> list[str]:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Without what the caller's shell has set for csq_assets."""
-    foreign = ("CSQ_", "DAGSTER_", "AWS_")
+    """Without what the caller's shell has set for csq_assets, and with bytecode, as users have it."""
+    foreign = ("CSQ_", "DAGSTER_", "AWS_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 

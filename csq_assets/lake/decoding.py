@@ -65,6 +65,7 @@ class Decoding:
 
         Raises StorageError where no manifest of one was kept.
         """
+        self._in_lake  # noqa: B018 - looked up before threads share it
         side_by_side(self._take, dump_ids)
 
     def take(self, dump_id: int) -> Manifest:

@@ -1,0 +1,97 @@
+"""A long history of small tables, taken at once."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.generate import deliver
+from benchmarks.home import Home
+from benchmarks.measure import Contestant, Measured, run_once, summed_up
+from benchmarks.readers import REPOSITORY
+from benchmarks.results import Goal, Result, Sizes
+
+_ROWS, _WIDE = 200, 300
+_TABLES = (
+    *("users", "sessions", "pageviews", "user_migrations"),
+    *(f"event_{number}" for number in range(8)),
+)
+_WHY_WIDE = (
+    "each table takes eight events of Dagster, four for its partition and four for its current "
+    "table, of 10 to 15 ms, and a transaction in DuckDB"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ManyDumps:
+    """`csq sync` and the sensor on an export that nobody has read yet."""
+
+    name: str = "many_dumps"
+    title: str = "Many dumps, and many tables"
+
+    def measure(self, sizes: Sizes, folder: Path) -> Result:
+        """Raises FailedError, also where a table of a dump was not applied."""
+        few, small = max(1, sizes.dumps // 4), len(_TABLES)
+        quarter = _sync(Home(folder / "few"), few, _TABLES)
+        all_of_them = _sync(Home(folder / "all"), sizes.dumps, _TABLES)
+        sensor = _sensor(Home(folder / "sensor"), few)
+        wide = _sync(Home(folder / "wide"), 1, tuple(f"event_{n}" for n in range(_WIDE)))
+        each, each_of_few = (
+            run.wall.median / (dumps * small)
+            for run, dumps in ((all_of_them, sizes.dumps), (quarter, few))
+        )
+        return Result(
+            case=self.name,
+            title=self.title,
+            setting=(
+                f"Dumps of {small} tables of {_ROWS} rows each, all of them delivered before the "
+                "first sync: decoded, checked, and current in DuckDB, each recorded in Dagster. "
+                "Whole processes, once. The sensor's run requests are carried out one after the "
+                "other in one process, without the daemon."
+            ),
+            goals=(
+                Goal(f"{sizes.dumps} dumps: a table of a dump", each, "s", "≤ 0.15"),
+                Goal("the same beside a quarter of the dumps", each / each_of_few, "×"),
+                Goal(
+                    f"{few} dumps by the sensor: a table of a dump",
+                    sensor.wall.median / (few * small),
+                    "s",
+                    "≤ 0.15",
+                ),
+                Goal(f"{few} dumps by the sensor", sensor.rows or 0, "runs"),
+                Goal(
+                    f"{_WIDE} event tables in one dump: a table",
+                    wide.wall.median / _WIDE,
+                    "s",
+                    "≤ 0.1",
+                    _WHY_WIDE,
+                ),
+            ),
+            runs=(quarter, all_of_them, sensor, wide),
+        )
+
+
+def _sync(home: Home, dumps: int, tables: tuple[str, ...]) -> Measured:
+    name = f"csq sync, {dumps} dumps of {len(tables)} tables"
+    return _taken(home, dumps, tables, home.csq(name, "sync"))
+
+
+def _sensor(home: Home, dumps: int) -> Measured:
+    contestant = Contestant(
+        f"the sensor, {dumps} dumps of {len(_TABLES)} tables",
+        (sys.executable, "-m", "benchmarks.contestants.sensor"),
+        environment={"DAGSTER_HOME": str(home.folder), "PYTHONPATH": str(REPOSITORY)},
+        folder=home.folder,
+    )
+    return _taken(home, dumps, _TABLES, contestant)
+
+
+def _taken(home: Home, dumps: int, tables: tuple[str, ...], contestant: Contestant) -> Measured:
+    home.make()
+    for dump_id in range(1, dumps + 1):
+        deliver(home.export, dump_id, dict.fromkeys(tables, _ROWS))
+    run = run_once(contestant)
+    home.require_applied(dumps * len(tables))
+    return summed_up(contestant.name, [run])
+
+
+CASE = ManyDumps()
