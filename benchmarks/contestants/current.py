@@ -1,0 +1,68 @@
+"""Page views of a history in DuckDB: FOLDER ROWS WORK, one of load, increment, anew, table, events.
+
+`load` fills a warehouse with the history; `increment` brings it up to date; `anew` does without a
+warehouse; `table` and `events` ask the same of `csq.pageviews` and of `csq.all_events`.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.events import History
+from benchmarks.timed import report
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.identity import refresh_identity
+
+MEMORY_LIMIT = "2GB"
+# What one would write without a warehouse of our own, and without resolving users.
+ANEW = """
+CREATE TABLE pageviews AS
+SELECT * FROM read_parquet(?)
+QUALIFY row_number() OVER (
+    PARTITION BY user_id, event_id ORDER BY _dump_id DESC, _source_row DESC
+) = 1
+"""
+
+folder, rows, work = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+history = History(folder, rows)
+warehouse = folder / "warehouse.duckdb"
+
+
+def load() -> int:
+    with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
+        return refresh_table(connection, "pageviews", [history.dump("history", 1)]).rows_kept
+
+
+def increment() -> int:
+    dumps = [history.dump("history", 1), history.dump("increment", 2)]
+    with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
+        refresh_identity(connection, history.dump("migrations", 2))
+        return refresh_table(connection, "pageviews", dumps).rows_kept
+
+
+def anew() -> int:
+    (folder / "anew.duckdb").unlink(missing_ok=True)
+    with duckdb.connect(str(folder / "anew.duckdb")) as connection:
+        connection.execute("SET memory_limit = '8GB'; SET enable_progress_bar = false")
+        files = [str(history.file(name)) for name in ("history", "increment")]
+        connection.execute(ANEW, [files])
+        return connection.table("pageviews").count("*").fetchall()[0][0]
+
+
+def table() -> int:
+    return _ask("'pageviews'", "csq.pageviews")
+
+
+def events() -> int:
+    return _ask("event_table_name", "csq.all_events")
+
+
+def _ask(name: str, relation: str) -> int:
+    with open_warehouse(warehouse, read_only=True) as connection:
+        asked = f"SELECT {name}, count(*), count(DISTINCT user_id) FROM {relation} GROUP BY ALL"  # noqa: S608
+        return sum(found[1] for found in connection.execute(asked).fetchall())
+
+
+report({run.__name__: run for run in (load, increment, anew, table, events)}[work])
