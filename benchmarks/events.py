@@ -9,7 +9,7 @@ import polars as pl
 
 from csq_assets.warehouse.rows import DumpContent
 
-NEW_KEYS, REPLACED, MOVED_USERS = 450_000, 50_000, 10_000
+INCREMENT = 500_000
 _TEXTS = ("time", *(f"property_{number}" for number in range(1, 19)))
 
 
@@ -17,20 +17,30 @@ _TEXTS = ("time", *(f"property_{number}" for number in range(1, 19)))
 class History:
     """A history of so many events, and what comes after it: an increment, and migrations of users.
 
-    Everything is in `folder`.
+    Everything is in `folder`. A tenth of the increment has keys that are there already.
     """
 
     folder: Path
     rows: int
+    increment: int = INCREMENT
+
+    @property
+    def replaced(self) -> int:
+        return self.increment // 10
+
+    @property
+    def moved_users(self) -> int:
+        return self.increment // 50
 
     def make(self) -> "History":
         self.folder.mkdir(parents=True)
         self._make_events("history", 0, self.rows, dump_id=1)
-        self._make_events("increment", self.rows - REPLACED, self.rows + NEW_KEYS, dump_id=2)
+        first = self.rows - self.replaced
+        self._make_events("increment", first, first + self.increment, dump_id=2)
         start, end = self._user("i * 13"), self._user("i * 17 + 5")
         self._copy(
             f"SELECT ({start})::VARCHAR AS from_user_id, ({end})::VARCHAR AS to_user_id, "
-            f"2::BIGINT AS _dump_id FROM range({MOVED_USERS}) AS made(i)",
+            f"2::BIGINT AS _dump_id FROM range({self.moved_users}) AS made(i)",
             "migrations",
         )
         return self

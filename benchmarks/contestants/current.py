@@ -39,7 +39,11 @@ def increment() -> int:
     dumps = [history.dump("history", 1), history.dump("increment", 2)]
     with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
         refresh_identity(connection, history.dump("migrations", 2))
-        return refresh_table(connection, "pageviews", dumps).rows_kept
+        audit = refresh_table(connection, "pageviews", dumps)
+    assert audit.reconciles
+    assert audit.duplicated_keys == 0
+    assert audit.rows_updated >= audit.rows_in // 10, "rows that were replaced are still shown"
+    return audit.rows_kept
 
 
 def anew() -> int:
