@@ -1,27 +1,26 @@
 """A year of daily dumps into current tables: does a day cost more as the year goes on?"""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
+
+from benchmarks.daily import MIGRATIONS, PAGE_VIEWS, USERS, Year
 from benchmarks.measure import Contestant, FailedError, Measured, run_once, summed_up
 from benchmarks.readers import REPOSITORY
 from benchmarks.results import Goal, Result, Sizes
 
-_QUARTERS = 4
-_WHY_MORE = (
-    "looking for keys reads the key columns of the whole history; in the last quarter, too, a day "
-    "delivered again has the table replayed"
-)
-_WHY_SIZE = (
-    "DuckDB uses again what updates leave behind; where the file is deleted, the next sync builds "
-    "it anew from the lake"
-)
+_MONTHS = 12
+_LEAST_DAYS = 4
+_WHY_MORE = "looking for keys reads the key columns of the whole history"
 
 
 @dataclass(frozen=True, slots=True)
-class Year:
+class YearOfDumps:
     """Day by day into one file, beside all of it at once into another."""
 
     name: str = "year"
@@ -29,55 +28,82 @@ class Year:
 
     def measure(self, sizes: Sizes, folder: Path) -> Result:
         """Raises FailedError, also where the year gave other rows than all of it at once."""
-        days = max(_QUARTERS, sizes.dumps)
-        ends = [days * quarter // _QUARTERS for quarter in range(_QUARTERS + 1)]
+        year = Year(folder / "dumps", max(_LEAST_DAYS, sizes.dumps)).make()
         grown, fresh = folder / "grown.duckdb", folder / "fresh.duckdb"
-        quarters = [
-            _run(f"days {start + 1} to {end}", grown, start + 1, end)
-            for start, end in pairwise(ends)
-        ]
-        anew = _run(f"all {days} days at once, into a new file", fresh, 1, days, "anew")
-        if quarters[-1].rows != anew.rows:
-            raise FailedError(f"the year gave {quarters[-1].rows} rows, at once {anew.rows}")
-        first, last = (
-            run.cpu.median / (end - start)
-            for run, start, end in ((quarters[0], *ends[:2]), (quarters[-1], *ends[-2:]))
-        )
-        sizes_mb = [file.stat().st_size / 1024**2 for file in (grown, fresh)]
+        into_grown = partial(_run, year, grown)
+        spans = _months(year.days)
+        early, late = spans[:-2], spans[-2:]
+        months = [into_grown(_named(span), "days", span) for span in early]
+        again = into_grown(f"day {year.old_day} delivered again", "again", early[-1])
+        months += [into_grown(_named(span), "later", span) for span in late]
+        name = f"all {year.days} days at once, into a new file"
+        anew = _run(year, fresh, name, "anew", (1, year.days))
+        if months[-1].rows != anew.rows:
+            raise FailedError(f"the year gave {months[-1].rows} rows, at once {anew.rows}")
         return Result(
             case=self.name,
             title=self.title,
             setting=(
-                f"{days} days, each with 20,000 page views, 1,000 users and the migrations of 200 "
-                "more; the users come once as a full resync, and an old day of page views once "
-                "again, which is a replay. DuckDB alone, opened and closed each day. Rows are those "
-                "of both tables at the end."
+                f"{year.days} days, each with {PAGE_VIEWS:,} page views, {USERS:,} users, half of "
+                f"them new and the others the same each day, and all migrations so far, {MIGRATIONS} "
+                f"more each day. On day {year.resync_day} the users come as a full resync; page "
+                f"views of day {year.old_day} come once again, after day {early[-1][1]}, which is a "
+                "replay. DuckDB alone, opened and closed each day, with 1 GB as its limit. Rows are "
+                "those of both tables at the end."
             ),
             goals=(
-                Goal(
-                    "a day in the last quarter, beside the first, CPU",
-                    last / first,
-                    "×",
-                    None,
-                    _WHY_MORE,
-                ),
-                Goal("size of the DuckDB file after the year", sizes_mb[0], "MB"),
-                Goal("the same beside a new file", sizes_mb[0] / sizes_mb[1], "×", None, _WHY_SIZE),
+                _more("by the clock", [month.wall.median for month in months], spans),
+                _more("CPU", [month.cpu.median for month in months], spans),
+                Goal("memory: a day", max(month.over_imports_mb or 0 for month in months), "MB"),
+                Goal("memory: an old day delivered again", again.over_imports_mb or 0, "MB"),
+                *_sizes(grown, fresh),
             ),
-            runs=(*quarters, anew),
+            runs=(*months[:-2], again, *months[-2:], anew),
         )
 
 
-def _run(name: str, warehouse: Path, first: int, last: int, *anew: str) -> Measured:
+def _months(days: int) -> list[tuple[int, int]]:
+    """The first and the last day of each."""
+    months = min(_MONTHS, days)
+    ends = [days * month // months for month in range(months + 1)]
+    return [(end + 1, next_end) for end, next_end in pairwise(ends)]
+
+
+def _named(span: tuple[int, int]) -> str:
+    return f"days {span[0]} to {span[1]}"
+
+
+def _run(year: Year, warehouse: Path, name: str, work: str, span: tuple[int, int]) -> Measured:
     contestant = Contestant(
         name,
         (
             *(sys.executable, "-m", "benchmarks.contestants.year"),
-            *(warehouse, str(first), str(last), *anew),
+            *(warehouse, year.folder, str(year.days), work, *map(str, span)),
         ),
         environment={"PYTHONPATH": str(REPOSITORY)},
     )
     return summed_up(name, [run_once(contestant)])
 
 
-CASE = Year()
+def _more(how: str, seconds: Sequence[float], spans: Sequence[tuple[int, int]]) -> Goal:
+    first, last = (seconds[at] / (spans[at][1] - spans[at][0] + 1) for at in (0, -1))
+    work = f"a day in the last month, beside the first, {how}"
+    return Goal(work, last / first, "×", why=_WHY_MORE)
+
+
+def _sizes(grown: Path, fresh: Path) -> tuple[Goal, ...]:
+    grown_mb, fresh_mb = (file.stat().st_size / 1024**2 for file in (grown, fresh))
+    return (
+        Goal("size of the DuckDB file after the year", grown_mb, "MB"),
+        Goal("the same beside a new file", grown_mb / fresh_mb, "×"),
+        Goal("what is free in it, and is used again", _free_mb(grown), "MB"),
+    )
+
+
+def _free_mb(file: Path) -> float:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        sizes = "SELECT free_blocks * block_size FROM pragma_database_size()"
+        return connection.execute(sizes).fetchall()[0][0] / 1024**2
+
+
+CASE = YearOfDumps()

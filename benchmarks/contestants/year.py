@@ -1,59 +1,35 @@
-"""Daily dumps into DuckDB: WAREHOUSE FIRST LAST ANEW. Those before FIRST are there already.
+"""Daily dumps into DuckDB: WAREHOUSE DUMPS DAYS WORK FIRST LAST, where WORK is one of
 
-With ANEW `anew`, all up to LAST come in one go, into a new file. Each day brings page views, users,
-and all migrations so far; once the users come as a full resync, once an old day is delivered again.
+`days`, one after the other, after those before FIRST; `later`, the same once an old day has been
+delivered again; `again`, that delivery alone; `anew`, all up to LAST in one go, into a new file.
 """
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
-
-from benchmarks.made_up import column_names, made_rows
+from benchmarks.daily import Year
 from benchmarks.timed import report
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.current import refresh_table
 from csq_assets.warehouse.identity import refresh_identity
-from csq_assets.warehouse.rows import DumpContent
 
-ROWS = {"pageviews": 20_000, "users": 1_000, "user_migrations": 200}
-FULL_RESYNC_DAY, OLD_DAY, DELIVERED_AGAIN_DAY = 180, 100, 300
+MEMORY_LIMIT = "1GB"
 
-warehouse, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-
-
-def dump(table: str, day: int, content: str = "first") -> DumpContent:
-    """What the day brought. As `again`, another day's rows in its place."""
-    rows, seed = ROWS[table], day if content == "first" else 1_000
-    start, stop = (0, rows * day) if table == "user_migrations" else (0, rows)
-    own = {"_dump_id": pl.lit(day, pl.Int64), "_source_row": pl.int_range(stop, dtype=pl.Int64)}
-    if table == "user_migrations":  # its ids are no key, so they are texts in the lake
-        own |= {name: pl.col(name).cast(pl.String) for name in ("from_user_id", "to_user_id")}
-
-    def scan() -> pl.LazyFrame:
-        made = made_rows(table, start, stop, 1 if table == "user_migrations" else seed)
-        return made.lazy().with_columns(**own)
-
-    return DumpContent(day, column_names(table), content, scan)
-
-
-def in_force(table: str, day: int) -> Iterator[DumpContent]:
-    start = FULL_RESYNC_DAY if table == "users" and day >= FULL_RESYNC_DAY else 1
-    for one in range(start, day + 1):
-        again = table == "pageviews" and one == OLD_DAY and day >= DELIVERED_AGAIN_DAY
-        yield dump(table, one, "again" if again else "first")
+warehouse, dumps = map(Path, sys.argv[1:3])
+year, work = Year(dumps, int(sys.argv[3])), sys.argv[4]
+first, last = map(int, sys.argv[5:])
 
 
 def days() -> int:
     rows = 0
-    for day in [last] if "anew" in sys.argv else range(first, last + 1):
-        with open_warehouse(warehouse, memory_limit="1GB") as connection:
-            refresh_identity(connection, dump("user_migrations", day))
+    for day in range(first, last + 1) if work in ("days", "later") else [last]:
+        with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
+            refresh_identity(connection, year.migrations(day))
             audits = [
-                refresh_table(connection, table, [*in_force(table, day)])
+                refresh_table(connection, table, [*year.in_force(table, day, again=work != "days")])
                 for table in ("users", "pageviews")
             ]
+            assert all(audit.reconciles for audit in audits)
             rows = sum(audit.rows_kept for audit in audits)
     return rows
 
