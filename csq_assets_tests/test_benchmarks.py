@@ -81,6 +81,8 @@ def test_every_case_is_called_what_its_module_is_called() -> None:
         (("decode", "--rows", "200", "--rounds", "1"), ["≥ 8 ×", "≤ 2 ×", "≥ 1.8 ×"]),
         (("small_files", "--small-files", "2", "--rounds", "1"), ["≤ 1 ms"]),
         (("memory", "--memory-rows", "300"), ["≤ 600 MB"]),
+        (("current", "--history", "20000", "--rounds", "1"), ["≥ 10 ×", "≤ 1.5 ×"]),
+        pytest.param(("year", "--dumps", "4"), [], marks=pytest.mark.slow),
     ],
 )
 def test_a_case_tells_its_goals(
