@@ -33,31 +33,40 @@ class ManyDumps:
         few, small = max(1, sizes.dumps // 4), len(_TABLES)
         quarter = _sync(Home(folder / "few"), few, _TABLES)
         all_of_them = _sync(Home(folder / "all"), sizes.dumps, _TABLES)
-        sensor = _sensor(Home(folder / "sensor"), few)
+        sensor = _sensor(Home(folder / "sensor"), sizes.dumps)
         wide = _sync(Home(folder / "wide"), 1, tuple(f"event_{n}" for n in range(_WIDE)))
-        each, each_of_few = (
-            run.wall.median / (dumps * small)
-            for run, dumps in ((all_of_them, sizes.dumps), (quarter, few))
-        )
+        every = sizes.dumps * small
+        by_wall, by_cpu = all_of_them.wall.median / every, all_of_them.cpu.median / every
         return Result(
             case=self.name,
             title=self.title,
             setting=(
                 f"Dumps of {small} tables of {_ROWS} rows each, all of them delivered before the "
                 "first sync: decoded, checked, and current in DuckDB, each recorded in Dagster. "
-                "Whole processes, once. The sensor's run requests are carried out one after the "
-                "other in one process, without the daemon."
+                "Whole processes, once. The sensor is evaluated and its run requests are carried "
+                "out in one process, without the daemon; its seconds are those without imports."
             ),
             goals=(
-                Goal(f"{sizes.dumps} dumps: a table of a dump", each, "s", "≤ 0.15"),
-                Goal("the same beside a quarter of the dumps", each / each_of_few, "×"),
+                Goal(f"{sizes.dumps} dumps: a table of a dump", by_wall, "s", "≤ 0.15"),
+                Goal(f"{sizes.dumps} dumps: a table of a dump, CPU", by_cpu, "s"),
                 Goal(
-                    f"{few} dumps by the sensor: a table of a dump",
-                    sensor.wall.median / (few * small),
+                    "the same beside a quarter of the dumps, CPU",
+                    by_cpu / (quarter.cpu.median / (few * small)),
+                    "×",
+                    "≤ 1.3",
+                ),
+                Goal(
+                    f"{sizes.dumps} dumps by the sensor: a table of a dump",
+                    sensor.wall.median / every,
                     "s",
                     "≤ 0.15",
                 ),
-                Goal(f"{few} dumps by the sensor", sensor.rows or 0, "runs"),
+                Goal(
+                    f"{sizes.dumps} dumps by the sensor: a table of a dump, CPU",
+                    sensor.cpu.median / every,
+                    "s",
+                ),
+                Goal(f"{sizes.dumps} dumps by the sensor", sensor.rows or 0, "runs"),
                 Goal(
                     f"{_WIDE} event tables in one dump: a table",
                     wide.wall.median / _WIDE,
