@@ -43,6 +43,8 @@ class Start:
             home.csq(_STATUS, "status"),
             home.csq(_IDLE, "sync"),
         )
+        for other in others:  # each has its bytecode from here on
+            run_once(other)
         runs = alternate(others, rounds=sizes.rounds)
         taken = []
         for dump_id in range(2, sizes.rounds + 2):
@@ -71,7 +73,9 @@ def _goals(runs: Mapping[str, Measured]) -> Iterator[Goal]:
         times = runs[name].cpu.median / runs[beside].cpu.median
         yield Goal(f"{name}, in multiples of {beside}", times, "×", goal)
     seconds = (runs[_TEN].cpu.median - runs[_IDLE].cpu.median) / _TABLES
-    yield Goal(f"{_TEN}: each, less what a sync costs that has nothing to do", seconds, "s")
+    yield Goal(
+        f"{_TEN}: each, less what a sync costs that has nothing to do", seconds, "s", "≤ 0.25"
+    )
 
 
 CASE = Start()
