@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import cramjam
+import duckdb
 import fastavro
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from benchmarks.catalog import case_names, find_case
 from benchmarks.contents import Contents, require_same
 from benchmarks.document import tables, with_tables
 from benchmarks.generate import deliver, write_files
+from benchmarks.home import Home
 from benchmarks.made_up import made_rows
 from benchmarks.measure import FailedError, Measured, Spread
 from benchmarks.record import Machine, Recorded, read_records, write_record
@@ -83,12 +85,17 @@ def test_every_case_is_called_what_its_module_is_called() -> None:
         (("memory", "--memory-rows", "300"), ["≤ 600 MB"]),
         (("current", "--history", "20000", "--rounds", "1"), ["≥ 10 ×", "≤ 1.5 ×"]),
         pytest.param(("year", "--dumps", "4"), [], marks=pytest.mark.slow),
+        pytest.param(
+            ("many_dumps", "--dumps", "2"), ["≤ 0.15 s", "≤ 1.3 ×"], marks=pytest.mark.slow
+        ),
+        pytest.param(("start", "--rounds", "1"), ["≤ 1.5 ×", "≤ 0.25 s"], marks=pytest.mark.slow),
     ],
 )
 def test_a_case_tells_its_goals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], goals: list[str]
 ) -> None:
     monkeypatch.setattr(command, "_FOLDER", tmp_path)
+    monkeypatch.setattr("benchmarks.cases.many_dumps._WIDE", 3)
     ran = CliRunner().invoke(command.main, [*arguments, "--no-peers"])
     assert (ran.exit_code, ran.exception) == (0, None)
     assert [goal for goal in goals if goal not in ran.output] == []
@@ -124,6 +131,23 @@ def test_other_rows_are_a_failure() -> None:
         require_same(wanted, {"ours": wanted, "a peer": Contents(1, {})})
     with pytest.raises(FailedError, match="a peer wrote other values in path"):
         require_same(wanted, {"a peer": Contents(2, {"user_id": 30, "path": 5})})
+
+
+def test_a_table_that_duckdb_has_not_applied_is_a_failure(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with pytest.raises(FailedError, match="tells of no dumps"):
+        home.require_applied(2)
+    (tmp_path / "data").mkdir()
+    with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb")) as connection:
+        connection.execute("CREATE SCHEMA csq_meta")
+        connection.execute(
+            "CREATE TABLE csq_meta.dumps AS FROM (VALUES "
+            "('applied', TIMESTAMP '2026-03-01'), ('void', NULL), ('applied', NULL), "
+            "('held', NULL), ('failed', NULL)) AS dumps (status, applied_at)"
+        )
+    home.require_applied(2)
+    with pytest.raises(FailedError, match="2 tables of dumps were applied, of 3"):
+        home.require_applied(3)
 
 
 def test_records_are_kept_by_case(tmp_path: Path) -> None:
