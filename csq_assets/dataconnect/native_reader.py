@@ -10,7 +10,7 @@ from csq_assets.dataconnect.avro_native import read_native
 from csq_assets.dataconnect.avro_schema import NativeType
 
 # Loading the compiled reader takes as long as Polars takes for about so many plain bytes.
-_COMPILED_FROM_BYTES = 256 * 1024 * 1024
+_COMPILED_FROM_BYTES = 512 * 1024 * 1024
 
 
 class NativeReader:
