@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 from uuid import uuid4
@@ -116,6 +117,19 @@ def test_it_stays_connected_to_one_run_at_a_time(ours: SqliteEvents) -> None:
             ours.store_event(said(run_id, "once"))
     assert all(heard(ours, run_id) == ["once", "once"] for run_id in runs)
     assert len(ours._kept) <= 2
+
+
+def test_threads_take_turns(ours: SqliteEvents, dagsters: SqliteEventLogStorage) -> None:
+    runs = [str(uuid4()) for _ in range(4)]
+
+    def tell(run_id: str) -> None:
+        for number in range(25):
+            ours.store_event(said(run_id, f"{number}"))
+            assert heard(ours, run_id)[-1] == f"{number}"
+
+    with ThreadPoolExecutor(len(runs)) as threads:
+        list(threads.map(tell, runs))
+    assert all(heard(dagsters, run_id) == [f"{n}" for n in range(25)] for run_id in runs)
 
 
 def test_it_begins_anew_where_the_history_was_wiped(ours: SqliteEvents) -> None:
