@@ -20,13 +20,6 @@ class NewestOfKey:
         self._rows = f"csq_rows.{quote(table)}"
         self._key = key
         self._replayed = replayed
-        # The one column first: DuckDB skips by a Bloom filter over it, and looks at pairs after.
-        self._chosen = (
-            f"user_id IS NOT NULL AND {key} IS NOT NULL"
-            if replayed
-            else f"{key} IN (SELECT key_id FROM touched_keys) "
-            f"AND (user_id, {key}) IN (SELECT user_id, key_id FROM touched_keys)"
-        )
 
     def judge(self) -> None:
         key = self._key
@@ -37,9 +30,11 @@ class NewestOfKey:
         )
         if not self._replayed:
             self._find_keys()
+            # The one column first: DuckDB skips by a Bloom filter over it, and looks at pairs after.
             stored = (
                 f"SELECT rowid, user_id, raw_user_id, {key}, dump_id, ordinal, shown "
-                f"FROM {self._rows} WHERE {self._chosen} "
+                f"FROM {self._rows} WHERE {key} IN (SELECT key_id FROM touched_keys) "
+                f"AND (user_id, {key}) IN (SELECT user_id, key_id FROM touched_keys) "
                 "AND NOT rowid IN (SELECT address FROM moved)"
             )
             moved = (
@@ -61,9 +56,22 @@ class NewestOfKey:
             ),
             duplicates=self._count(_DUPLICATES),
             duplicated_keys=self._count(
-                f"SELECT count(*) FROM (SELECT user_id FROM {self._rows} "
-                f"WHERE shown AND {self._chosen} GROUP BY user_id, {self._key} HAVING count(*) > 1)"
+                f"SELECT count(*) FROM (SELECT user_id FROM ({self._judged()}) "
+                "GROUP BY user_id, key_id HAVING count(*) > 1)"
             ),
+        )
+
+    def _judged(self) -> str:
+        """The shown rows that have a key, as they are stored now: those touched, by their places."""
+        rows = (
+            f"SELECT user_id, {self._key} AS key_id FROM {self._rows} "
+            f"WHERE shown AND user_id IS NOT NULL AND {self._key} IS NOT NULL"
+        )
+        if self._replayed:
+            return rows
+        return (
+            f"{rows} AND dump_id IN (SELECT dump_id FROM arriving) "
+            f"UNION ALL {rows} AND rowid IN (SELECT address FROM touched_rows)"
         )
 
     def _find_keys(self) -> None:

@@ -338,14 +338,23 @@ def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
     assert len(paths(platform)) == 3
 
 
-@pytest.mark.parametrize(("replayed", "expected"), [(False, 1), (True, 2)])
+@pytest.mark.parametrize(
+    ("arriving", "touched", "replayed", "expected"),
+    [
+        (13, (0, 2), False, 1),
+        (13, (0, 1), False, 0),
+        (12, (), False, 2),
+        (12, (0, 2), True, 2),
+    ],
+)
 def test_keys_that_more_than_one_row_has_are_counted(
-    platform: Platform, *, replayed: bool, expected: int
+    platform: Platform, *, arriving: int, touched: tuple[int, ...], replayed: bool, expected: int
 ) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
     platform.connection.execute(f"""
-        INSERT INTO csq_rows.pageviews FROM csq_rows.pageviews;
-        CREATE TEMP TABLE touched_keys AS SELECT 1 AS user_id, 900 AS key_id;
+        INSERT INTO csq_rows.pageviews FROM csq_rows.pageviews;  -- rows 2 and 3 are 0 and 1 again
+        CREATE TEMP TABLE arriving AS SELECT {arriving} AS dump_id;
+        CREATE TEMP TABLE touched_rows AS SELECT unnest({list(touched)}::BIGINT[]) AS address;
         CREATE TEMP VIEW touched AS SELECT
             NULL AS address, 0 AS dump_id, 0 AS ordinal, 1 AS user_id, 1 AS raw_user_id,
             1 AS key_id, TRUE AS shown;
