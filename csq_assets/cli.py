@@ -1,5 +1,6 @@
 """`csq`: arguments, exit codes, text to stderr, JSON to stdout. What it says stands in console.py."""
 
+import gc
 import json
 import os
 import sys
@@ -136,6 +137,9 @@ def main() -> None:
     except CsqError as error:
         click.echo(f"csq: {error}", err=True)
         sys.exit(2 if isinstance(error, SettingsError | UsageError) else 1)
+    finally:
+        # Else Python goes through everything that is left, more than once, before it ends.
+        gc.freeze()
 
 
 @contextmanager
