@@ -46,7 +46,9 @@ def run_row(run: Measured) -> tuple[str, ...]:
 
 
 def shown(number: float) -> str:
-    """With two digits behind the point where it is small, and none where it is large."""
+    """With two digits behind the point where it is small, and none where it is large, or counted."""
+    if isinstance(number, int):
+        return f"{number:,}"
     return f"{number:,.{0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2}f}"
 
 

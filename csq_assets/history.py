@@ -1,4 +1,4 @@
-"""Dagster's history in SQLite, in the very files of `storage: sqlite`, for a fraction of the time.
+"""Dagster's events in SQLite, in the very files of `storage: sqlite`, for a fraction of the time.
 
 For each event Dagster opens and closes a file several times, and at each of these SQLite waits for the
 disk: recording a small table takes longer than decoding it. Here connections stay open, and a commit
@@ -10,9 +10,10 @@ its dumps stands in the lake.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import sqlalchemy
 from dagster._core.events.log import EventLogEntry
@@ -24,6 +25,16 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import NullPool
+
+_FileIdentity: TypeAlias = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection that stays open, and the file that it leads to."""
+
+    connection: sqlalchemy.Connection
+    file: _FileIdentity | None
 
 
 class SqliteHistory(DagsterSqliteStorage):
@@ -43,25 +54,33 @@ class SqliteEvents(SqliteEventLogStorage):
     """Stays connected to the index of all runs, and to the run that was last asked for."""
 
     def __init__(self, base_dir: str) -> None:
-        self._kept: dict[str, sqlalchemy.Connection] = {}
+        self._kept: dict[str, _Kept] = {}
         self._tables: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        file = _identity(self.path_for_shard(shard))
+        if file is None:
+            self._initialized_dbs.discard(shard)
         if shard not in self._initialized_dbs:  # Dagster makes the file, if it is not there
             with super()._connect(shard) as connection:
                 yield connection
             return
         with self._db_lock:
-            connection = self._connection(shard)
-            with connection.begin():
-                yield connection
+            try:
+                connection = self._connection(shard, file)
+                with connection.begin():
+                    yield connection
+            except BaseException:  # whatever state it is in, the next one is a new one
+                self._disconnect()
+                raise
 
     def store_event(self, event: EventLogEntry) -> None:
         super().store_event(event)
         # A page that follows a run watches its file, and SQLite has written beside it.
-        os.utime(self.path_for_shard(event.run_id))
+        with suppress(FileNotFoundError):
+            os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
         """Asked anew for each evaluation of a check; a table that is there stays."""
@@ -70,23 +89,36 @@ class SqliteEvents(SqliteEventLogStorage):
         return table_name in self._tables
 
     def wipe(self) -> None:
-        self._disconnect()
         super().wipe()
+        with self._db_lock:
+            self._disconnect()
 
     def dispose(self) -> None:
-        self._disconnect()
         super().dispose()
+        with self._db_lock:
+            self._disconnect()
 
-    def _connection(self, shard: str) -> sqlalchemy.Connection:
+    def _connection(self, shard: str, file: _FileIdentity | None) -> sqlalchemy.Connection:
+        if shard in self._kept and self._kept[shard].file != file:  # another has taken its place
+            self._disconnect()
         if shard not in self._kept:
             if shard != INDEX_SHARD_NAME:
                 self._disconnect(but=INDEX_SHARD_NAME)
-            self._kept[shard] = _open(self.conn_string_for_shard(shard))
-        return self._kept[shard]
+            self._kept[shard] = _Kept(_open(self.conn_string_for_shard(shard)), file)
+        return self._kept[shard].connection
 
     def _disconnect(self, *, but: str | None = None) -> None:
         for shard in [one for one in self._kept if one != but]:
-            self._kept.pop(shard).close()
+            self._kept.pop(shard).connection.close()
+
+
+def _identity(path: str) -> _FileIdentity | None:
+    """What tells a file from another in its place; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _open(url: str) -> sqlalchemy.Connection:

@@ -1,6 +1,7 @@
 """Dagster's history: what ours and Dagster's own storage write, each reads of the other."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_what_fails_leaves_nothing_behind(
     with pytest.raises(ZeroDivisionError):
         delete_all_and_fail(ours, run_id)
     ours.store_event(said(run_id, "three"))
-    assert heard(dagsters, run_id) == ["one", "two", "three"]
+    assert heard(dagsters, run_id) == heard(ours, run_id) == ["one", "two", "three"]
 
 
 def test_whoever_follows_a_run_is_told_of_each_event(
@@ -130,6 +131,40 @@ def test_threads_take_turns(ours: SqliteEvents, dagsters: SqliteEventLogStorage)
     with ThreadPoolExecutor(len(runs)) as threads:
         list(threads.map(tell, runs))
     assert all(heard(dagsters, run_id) == [f"{n}" for n in range(25)] for run_id in runs)
+
+
+def test_it_can_be_closed_while_others_read(ours: SqliteEvents) -> None:
+    run_id = str(uuid4())
+    for text in ("one", "two"):
+        ours.store_event(said(run_id, text))
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(lambda: [heard(ours, run_id) for _ in range(200)])
+        while not reading.done():
+            ours.dispose()
+    assert reading.result() == [["one", "two"]] * 200
+
+
+def test_files_that_were_replaced_are_opened_anew(ours: SqliteEvents, tmp_path: Path) -> None:
+    run_id = str(uuid4())
+    for text in ("one", "two"):
+        ours.store_event(said(run_id, text))
+    ours.add_dynamic_partitions("csq_dumps", ["12"])
+    shutil.rmtree(tmp_path)
+    other = SqliteEventLogStorage(str(tmp_path))
+    other.store_event(said(run_id, "three"))
+    assert ours.get_dynamic_partitions("csq_dumps") == []
+    ours.store_event(said(run_id, "four"))
+    assert heard(ours, run_id) == heard(other, run_id) == ["three", "four"]
+
+
+def test_a_file_that_is_gone_is_made_anew(ours: SqliteEvents, tmp_path: Path) -> None:
+    run_id = str(uuid4())
+    for text in ("one", "two"):
+        ours.store_event(said(run_id, text))
+    for file in tmp_path.glob(f"{run_id}.db*"):
+        file.unlink()
+    ours.store_event(said(run_id, "three"))
+    assert heard(ours, run_id) == ["three"]
 
 
 def test_it_begins_anew_where_the_history_was_wiped(ours: SqliteEvents) -> None:

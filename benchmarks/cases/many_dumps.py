@@ -1,7 +1,7 @@
 """A long history of small tables, taken at once."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.generate import deliver
@@ -19,7 +19,7 @@ _TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class ManyDumps:
-    """`csq sync`, and the daemon with the sensor, on an export that nobody has read yet."""
+    """`csq sync`, and the daemon with the sensor, on an export of which nothing is decoded yet."""
 
     name: str = "many_dumps"
     title: str = "Many dumps, and many tables"
@@ -40,7 +40,8 @@ class ManyDumps:
                 f"Dumps of {small} tables of {_ROWS} rows each, all of them delivered before the "
                 "first sync: decoded, checked, and current in DuckDB, each recorded in Dagster. "
                 "Whole processes, once. The daemon counts from its start to the end of the last run, "
-                "with what it waits from one evaluation of the sensor to the next."
+                "with what it waits from one evaluation of the sensor to the next; it finds the names "
+                "of the tables in the lake. In its memory is that of the process that watches it."
             ),
             goals=(
                 Goal(f"{sizes.dumps} dumps: a table of a dump", by_wall, "s", "≤ 0.15"),
@@ -70,7 +71,7 @@ class ManyDumps:
                     "≤ 0.1",
                 ),
             ),
-            runs=(quarter, all_of_them, daemon, wide),
+            runs=(quarter, all_of_them, replace(daemon, rows=None), wide),
         )
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +21,9 @@ from csq_assets.lake.discovery import discover
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.settings import Settings
 
-_POLL_SECONDS, _END_SECONDS = 1, 60
+_POLL_SECONDS, _END_SECONDS, _MOST_SECONDS = 1, 60, 3_600
+_FAILED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_LOG = Path("daemon.log")
 _DAEMON = (
     *(Path(sys.executable).with_name("dagster-daemon"), "run"),
     *("--module-name", "csq_assets.definitions"),
@@ -31,7 +33,7 @@ _DAEMON = (
 @contextmanager
 def running_daemon() -> Iterator[psutil.Process]:
     """The daemon, which with its code server and its runs is gone in the end."""
-    with Path("daemon.log").open("wb") as log:
+    with _LOG.open("wb") as log:
         daemon = psutil.Popen(_DAEMON, stdout=log, stderr=subprocess.STDOUT)
         try:
             yield daemon
@@ -45,19 +47,24 @@ def running_daemon() -> Iterator[psutil.Process]:
 
 def wait_for_refresh(instance: dg.DagsterInstance, daemon: psutil.Process) -> int:
     """The sensor asks for a refresh when no dump is left to decode; gives the number of runs."""
-    while daemon.is_running():
+    give_up_at = time.monotonic() + _MOST_SECONDS
+    while daemon.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up_at:
         time.sleep(_POLL_SECONDS)
         runs = instance.get_runs()
-        if failed := [run for run in runs if run.status == dg.DagsterRunStatus.FAILURE]:
-            sys.exit(f"run {failed[0].run_id} of {failed[0].job_name} failed")
+        if failed := [run for run in runs if run.status in _FAILED]:
+            sys.exit(f"run {failed[0].run_id} of {failed[0].job_name}: {failed[0].status.value}")
         if any(run.job_name == CURRENT_JOB and run.is_success for run in runs):
             return len(runs)
-    sys.exit("the daemon has ended")
+    sys.exit(f"the current tables were not refreshed:\n{_LOG.read_text()[-2_000:]}")
 
 
 def cpu_seconds(daemon: psutil.Process) -> float:
     """Of all its processes, those that have ended included."""
-    return sum(sum(one.cpu_times()[:4]) for one in (daemon, *daemon.children(recursive=True)))
+    seconds = 0.0
+    for process in (daemon, *daemon.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
 
 
 settings = Settings.from_environment()

@@ -1,7 +1,7 @@
 """Transactions and quoting: the ways of DuckDB that every other module uses."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -55,9 +55,7 @@ def quote_text(text: str) -> str:
 
 
 def _roll_back(connection: DuckDBPyConnection) -> None:
-    try:
-        connection.execute("ROLLBACK")
-        connection.execute("RESET disabled_optimizers")  # see frames.registered
-    except duckdb.Error:
-        # DuckDB has rolled back by itself, or the connection is gone; the first error counts.
-        return
+    # DuckDB may have rolled back by itself, or the connection may be gone; the first error counts.
+    for statement in ("ROLLBACK", "RESET disabled_optimizers"):  # the latter: frames.registered
+        with suppress(duckdb.Error):
+            connection.execute(statement)

@@ -62,7 +62,10 @@ class NewestOfKey:
         )
 
     def _judged(self) -> str:
-        """The shown rows that have a key, as they are stored now: those touched, by their places."""
+        """The shown rows that have a key, as they are stored now: those touched, by their places.
+
+        A row that `judge` did not find is not found here; a replay judges all.
+        """
         rows = (
             f"SELECT user_id, {self._key} AS key_id FROM {self._rows} "
             f"WHERE shown AND user_id IS NOT NULL AND {self._key} IS NOT NULL"
