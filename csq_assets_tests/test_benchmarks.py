@@ -195,7 +195,7 @@ def plain_bytes(block: Block) -> int:
 
 
 def result_of(case: str, rows: int = 1) -> Result:
-    run = Measured("ours", Spread(2, 1, 3), Spread(0.5, 0.5, 0.5), 900, 750, rows, rounds=3)
+    run = Measured("ours", Spread(2.0, 1.0, 3.0), Spread(0.5, 0.5, 0.5), 900, 750, rows, rounds=3)
     goals = (Goal("memory", 750, "MB", "≤ 600", "a | b"), Goal("beside others", 3.14159, "×"))
     return Result(case, "Many rows", "In words.", goals, (run,), ("dlt, as there is no network",))
 
