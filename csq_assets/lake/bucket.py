@@ -25,13 +25,20 @@ from s3transfer.exceptions import (
 from s3transfer.utils import S3_RETRYABLE_DOWNLOAD_ERRORS
 
 from csq_assets.dataconnect.catalog import Delivered
-from csq_assets.errors import SettingsError, StorageError
+from csq_assets.errors import CsqError, SettingsError, StorageError
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 # Of a larger object, which goes to disk: what is on its way there counts for each of several.
 _IN_PARTS = TransferConfig(max_concurrency=4, max_io_queue=16)
 _MISSING = {"404", "NoSuchKey"}
 _DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
+# Of what changes a bucket: the right that it takes.
+_CHANGING = {
+    "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+}
 _NO_CREDENTIALS = (NoCredentialsError, CredentialRetrievalError, SSOError)
 _CREDENTIALS = {
     "InvalidAccessKeyId",
@@ -204,18 +211,23 @@ class BucketStore:
                 where={"setting": "AWS_ACCESS_KEY_ID"},
                 remedy="Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
             )
-        if code in _DENIED and listing:
+        if code in _DENIED:
+            return self._denied(error.operation_name, place, listing=listing)
+        if code in _MISSING:
+            return FileNotFoundError(place)
+        return StorageError(f"{place}: {error}", remedy="Run csq sync again.")
+
+    def _denied(self, operation: str, place: str, *, listing: bool) -> CsqError:
+        if listing:
             return SettingsError(
                 f"no right to list {place}",
                 where={"setting": self._setting},
                 remedy="Allow s3:ListBucket on the bucket (README, Your own bucket).",
             )
-        if code in _DENIED:
-            return StorageError(
-                f"no right to {place}, or it does not exist",
-                remedy="Allow s3:GetObject on it, and s3:ListBucket so that a missing object can be "
-                "told from a forbidden one.",
-            )
-        if code in _MISSING:
-            return FileNotFoundError(place)
-        return StorageError(f"{place}: {error}", remedy="Run csq sync again.")
+        if right := _CHANGING.get(operation):
+            return StorageError(f"no right to change {place}", remedy=f"Allow {right} on it.")
+        return StorageError(
+            f"no right to {place}, or it does not exist",
+            remedy="Allow s3:GetObject on it, and s3:ListBucket so that a missing object can be "
+            "told from a forbidden one.",
+        )

@@ -332,6 +332,26 @@ def test_an_object_that_may_not_be_read_is_told_with_the_right(
         )
 
 
+@pytest.mark.s3
+@pytest.mark.parametrize("right", ["s3:PutObject", "s3:DeleteObject"])
+def test_an_object_that_may_not_be_changed_is_told_with_the_right(
+    s3_client: Any, s3_objects: BucketStore, right: str
+) -> None:
+    s3_objects.put("a", b"as it was")
+    deny(s3_client, right)
+    changes = [lambda: s3_objects.put("a", b"")]
+    with s3_objects.staging() as folder:
+        (folder / "b").write_bytes(b"")
+        changes.append(lambda: s3_objects.publish(folder / "b", "a"))
+        for change in changes if right == "s3:PutObject" else [lambda: s3_objects.delete("a")]:
+            refused = refusal(change)
+            assert isinstance(refused, StorageError)
+            assert str(refused) == (
+                f"no right to change s3://customer/my lake/é/a. Allow {right} on it."
+            )
+    assert s3_objects.read("a") == b"as it was"
+
+
 class _Answers(BaseHTTPRequestHandler):
     """Answers everything alike, as a server of S3 does."""
 
