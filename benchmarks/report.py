@@ -26,10 +26,10 @@ def print_result(result: Result, console: Console) -> None:
 
 
 def goal_row(goal: Goal) -> tuple[str, ...]:
-    """Its cells: work, goal, figure, whether it is reached, and why."""
+    """Its cells: work, goal, figure, whether it is reached, and why not."""
     figure = f"{shown(goal.figure)} {goal.unit}".strip()
     wanted = "" if goal.goal is None else f"{goal.goal} {goal.unit}".strip()
-    return goal.work, wanted, figure, _REACHED[goal.met], goal.why
+    return goal.work, wanted, figure, _REACHED[goal.met], "" if goal.met else goal.why
 
 
 def run_row(run: Measured) -> tuple[str, ...]:

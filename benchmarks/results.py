@@ -31,7 +31,7 @@ class Goal:
     figure: float
     unit: str  # "×", "ms", "MB", "s"
     goal: str | None = None  # "≥ 8", "≤ 3"
-    why: str = ""  # it is missed, or what to know of it
+    why: str = ""  # it is missed, or what to know of it where there is no goal
 
     @property
     def met(self) -> bool | None:

@@ -2,10 +2,7 @@
 
 import gc
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Any
 import click
 
 from csq_assets.errors import CsqError, SettingsError, StorageError, UsageError
-from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
+from csq_assets.settings import Settings
 
 # Each command imports what it needs: Dagster alone takes longer than most of them.
 # ruff: noqa: PLC0415
@@ -49,13 +46,15 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
                 2 wrong usage or settings
                 3 nothing failed, but a check of severity ERROR does not pass
     """
+    from csq_assets.instance import open_instance, recording
+
     settings = Settings.from_environment()
-    with _instance() as instance:
+    with open_instance() as instance:
         from csq_assets.console import SyncProgress, show_sync
         from csq_assets.sync import run_sync
 
         try:
-            with SyncProgress() as progress:
+            with recording(), SyncProgress() as progress:
                 summary = run_sync(settings, instance, progress, dump_id=dump_id)
         except StorageError as error:
             if as_json:  # whoever reads it finds one object, also where the pass could not begin
@@ -72,12 +71,14 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 def rebuild(*, tables: tuple[str, ...]) -> None:
     """Drop current tables and replay them from the lake; all, if none is named."""
+    from csq_assets.instance import open_instance, recording
+
     settings = Settings.from_environment()
-    with _instance() as instance:
+    with open_instance() as instance:
         from csq_assets.console import SyncProgress, show_rebuild
         from csq_assets.sync import run_rebuild
 
-        with SyncProgress() as progress:
+        with recording(), SyncProgress() as progress:
             summary = run_rebuild(settings, instance, progress, tables=tables)
     show_rebuild(summary)
     sys.exit(summary.exit_code)
@@ -140,27 +141,6 @@ def main() -> None:
     finally:
         # Else Python goes through everything that is left, more than once, before it ends.
         gc.freeze()
-
-
-@contextmanager
-def _instance() -> Iterator[Any]:
-    """The Dagster instance of DAGSTER_HOME. Raises SettingsError where it cannot be opened."""
-    home = dagster_home()
-    set_default_dagster_home()
-    os.chdir(home)  # a base_dir in dagster.yaml counts from here; settings are absolute by now
-    import dagster as dg
-    from yaml import YAMLError
-
-    try:
-        instance = dg.DagsterInstance.get()
-    except (dg.DagsterError, YAMLError, OSError) as error:
-        raise SettingsError(
-            f"the Dagster instance of {home} cannot be opened: {error}",
-            where={"setting": "DAGSTER_HOME"},
-            remedy=f"Correct {home / 'dagster.yaml'}.",
-        ) from error
-    with instance:
-        yield instance
 
 
 def _print_json(document: Any) -> None:

@@ -1,5 +1,6 @@
 """Tests settings and rights, one probe each, with its remedy."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.settings import Settings, dagster_home
@@ -34,7 +36,7 @@ def examine() -> Iterator[Probe]:
         return
     for variable, value in settings.described():
         yield Probe(variable, True, value)
-    yield _tried("DAGSTER_HOME", lambda: f"dagster.yaml is in {dagster_home()}")
+    yield _tried("DAGSTER_HOME", _try_instance)
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))
     yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
@@ -78,6 +80,12 @@ def _try_data(export: Export, newest: Delivered) -> str:
         return f"{len(file.read(16))} bytes of {path}"
 
 
+def _try_instance() -> str:
+    home = dagster_home()
+    try_recording()
+    return f"dagster.yaml is in {home}, and what it names can be written"
+
+
 def _try_lake(settings: Settings) -> str:
     objects = open_lake(settings.lake_url, s3_client).store.objects
     folder = f"probe-{uuid.uuid4().hex}/"
@@ -96,6 +104,12 @@ def _try_warehouse(path: Path) -> str:
     said = _try_folder(path, "CSQ_DUCKDB_PATH")
     if not path.exists():
         return f"{said}; the first sync makes {path.name}"
+    if not os.access(path, os.W_OK):
+        raise StorageError(
+            "the DuckDB file cannot be written",
+            where={"file": str(path)},
+            remedy="Give yourself the right to write it.",
+        )
     with open_warehouse(path, read_only=True, wait_seconds=0):
         return f"{said}, and {path.name} can be opened"
 

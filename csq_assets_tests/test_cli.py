@@ -1,9 +1,13 @@
 """What `csq` makes of folders that cannot be used, and of where it is called."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
+from csq_assets.history import SqliteEvents
 from csq_assets_tests.platform import Platform, csq
 
 
@@ -40,7 +44,12 @@ def test_what_cannot_be_a_bucket_is_a_wrong_setting(
 
 @pytest.mark.parametrize(
     "text",
-    ["storage: [", "storage:\n  sqlite:\n    base_dir: {file}/storage\n"],
+    [
+        "storage: [",
+        "storage:\n  sqlite:\n    base_dir: {file}/storage\n",
+        "storage:\n  custom:\n    module: csq_assets.histroy\n    class: SqliteHistory\n",
+        "storage:\n  custom:\n    module: csq_assets.history\n    class: SqliteHistroy\n",
+    ],
 )
 def test_a_wrong_dagster_yaml_is_a_wrong_setting(
     platform: Platform, tmp_path: Path, file: Path, text: str
@@ -52,6 +61,41 @@ def test_a_wrong_dagster_yaml_is_a_wrong_setting(
     assert (ran.code, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"csq: setting DAGSTER_HOME: the Dagster instance of {home} ")
     assert "Traceback" not in ran.stderr
+
+
+def index_of_runs(platform: Platform) -> Path:
+    events = platform.instance.event_log_storage
+    assert isinstance(events, SqliteEvents)
+    return Path(events.path_for_shard(INDEX_SHARD_NAME))
+
+
+@pytest.mark.parametrize("command", ["sync", "rebuild", "doctor"])
+def test_a_damaged_database_of_dagster_is_told(platform: Platform, command: str) -> None:
+    index_of_runs(platform).write_bytes(b"no database")
+    ran = platform.csq(command)
+    assert ran.code == 1
+    said = "setting DAGSTER_HOME: Dagster cannot record what is done: file is not a database. "
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("table", ["dynamic_partitions", "event_logs"])
+def test_a_database_of_dagster_that_cannot_be_written_is_told(
+    platform: Platform, table: str
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    with closing(sqlite3.connect(index_of_runs(platform))) as database:
+        database.execute(
+            f"CREATE TRIGGER full BEFORE INSERT ON {table} "
+            "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        )
+    ran = platform.csq("sync", "--json")
+    assert ran.code == 1
+    said = "setting DAGSTER_HOME: Dagster cannot record what is done: the disk is full. "
+    assert [error.startswith(said) for error in ran.json()["errors"]] == [True]
+    assert "Traceback" not in ran.stderr
+    if table == "dynamic_partitions":
+        assert said in platform.csq("doctor").stderr
 
 
 def test_run_state_lies_under_dagster_home_wherever_csq_is_called(

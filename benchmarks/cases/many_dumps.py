@@ -41,7 +41,7 @@ class ManyDumps:
                 "first sync: decoded, checked, and current in DuckDB, each recorded in Dagster. "
                 "Whole processes, once. The daemon counts from its start to the end of the last run, "
                 "with what it waits from one evaluation of the sensor to the next; it finds the names "
-                "of the tables in the lake. In its memory is that of the process that watches it."
+                "of the tables in the lake. Its memory includes that of the process that watches it."
             ),
             goals=(
                 Goal(f"{sizes.dumps} dumps: a table of a dump", by_wall, "s", "≤ 0.15"),
@@ -75,8 +75,12 @@ class ManyDumps:
         )
 
 
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _sync(home: Home, dumps: int, tables: tuple[str, ...]) -> Measured:
-    name = f"csq sync, {dumps} dumps of {len(tables)} tables"
+    name = f"csq sync, {_number(dumps, 'dump')} of {len(tables)} tables"
     return _taken(home, dumps, tables, home.csq(name, "sync"))
 
 
