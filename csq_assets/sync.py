@@ -143,10 +143,12 @@ def _summarize(
     ]
     on_export = judge_export(overview.catalog, datetime.now(UTC))
     refused = overview.catalog.names(overview.skips).refused
+    # A partition is judged again when the one before it is decoded: what was said before is void.
+    last = {(check.asset, check.check, check.partition): check for check in headless.checks}
     standing = standing_checks(overview, on_export, lake.documents.findings())
     return SyncSummary(
         dumps=tuple(summarize_dumps(overview, work, refused)),
-        checks=tuple(headless.checks),
+        checks=tuple(last.values()),
         errors=(*headless.errors, *errors),
         standing=tuple(check for check in standing if check.severity == Severity.ERROR),
         waiting=intake.wait if intake else (),

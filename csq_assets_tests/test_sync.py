@@ -64,6 +64,19 @@ def test_a_second_pass_has_nothing_to_do(either_platform: Platform) -> None:
     assert (summary.dumps, summary.checks, summary.exit_code) == ((), (), 0)
 
 
+def test_of_dumps_delivered_again_each_check_is_told_as_it_ends(platform: Platform) -> None:
+    for dump_id in (12, 13, 14):
+        platform.deliver(dump_id, users=[{"user_id": 1, "plan": "free"}])
+    assert platform.sync().exit_code == 0
+    for dump_id in (12, 13, 14):  # in between, 13 has "plan" and 12 has not
+        platform.deliver(dump_id, users=[{"user_id": 1}])
+    summary = platform.sync()
+    told = [(check.asset, check.check, check.partition) for check in summary.checks]
+    assert sorted(told, key=str) == sorted(set(told), key=str)
+    assert [check.description for check in summary.checks if not check.passed] == []
+    assert ("csq/raw/users", "column_drift", "14") in told
+
+
 @pytest.mark.edge(4)
 def test_dumps_are_taken_in_numeric_order(platform: Platform) -> None:
     for dump_id in (1008461850, 852, 9):
