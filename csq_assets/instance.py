@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from csq_assets.errors import SettingsError, StorageError
 from csq_assets.settings import dagster_home, set_default_dagster_home
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Imported when an instance is opened: Dagster alone takes longer than most commands.
 # ruff: noqa: PLC0415
 
-_PROBE: Any = ("csq_doctor", "probe")
+_PROBE_PARTITIONS, _PROBE_KEY = "csq_doctor", "probe"
 
 
 @contextmanager
@@ -28,19 +28,12 @@ def open_instance() -> "Iterator[dg.DagsterInstance]":
     from sqlalchemy.exc import SQLAlchemyError
     from yaml import YAMLError
 
+    misnamed = (ImportError, AttributeError, CheckError)  # a module or class, in dagster.yaml
     try:
         instance = dg.DagsterInstance.get()
-    except (
-        *(dg.DagsterError, YAMLError, OSError, SQLAlchemyError),
-        *(
-            ImportError,
-            AttributeError,
-            CheckError,
-        ),  # of a module or class that dagster.yaml names wrongly
-    ) as error:
-        said = str(getattr(error, "orig", None) or error)
+    except (dg.DagsterError, YAMLError, OSError, SQLAlchemyError, *misnamed) as error:
         raise SettingsError(
-            f"the Dagster instance of {home} cannot be opened: {said}",
+            f"the Dagster instance of {home} cannot be opened: {_said(error)}",
             where={"setting": "DAGSTER_HOME"},
             remedy=f"Correct {home / 'dagster.yaml'}, or see to the folder or database that it names.",
         ) from error
@@ -56,9 +49,8 @@ def recording() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StorageError(
-            f"Dagster cannot record what is done: {said}",
+            f"Dagster cannot record what is done: {_said(error)}",
             where={"setting": "DAGSTER_HOME"},
             remedy="See to the folder or database that its dagster.yaml names, then run csq again.",
         ) from error
@@ -67,5 +59,10 @@ def recording() -> Iterator[None]:
 def try_recording() -> None:
     """Write something and take it back. Raises what the others raise."""
     with open_instance() as instance, recording():
-        instance.add_dynamic_partitions(_PROBE[0], [_PROBE[1]])
-        instance.delete_dynamic_partition(*_PROBE)
+        instance.add_dynamic_partitions(_PROBE_PARTITIONS, [_PROBE_KEY])
+        instance.delete_dynamic_partition(_PROBE_PARTITIONS, _PROBE_KEY)
+
+
+def _said(error: Exception) -> str:
+    """In one line; of a database's error what the database said, without SQLAlchemy's words."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -75,12 +75,8 @@ class ManyDumps:
         )
 
 
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _sync(home: Home, dumps: int, tables: tuple[str, ...]) -> Measured:
-    name = f"csq sync, {_number(dumps, 'dump')} of {len(tables)} tables"
+    name = f"csq sync, {dumps} dump{'s' if dumps > 1 else ''} of {len(tables)} tables"
     return _taken(home, dumps, tables, home.csq(name, "sync"))
 
 

@@ -11,6 +11,8 @@ from csq_assets.lake.documents import LakeDocuments
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.store import LakeStore
+from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.lake.passes import Passes
 
 
 @pytest.fixture
@@ -42,3 +44,17 @@ def documents(objects: ObjectStore) -> LakeDocuments:
 @pytest.fixture
 def lake(store: LakeStore, documents: LakeDocuments) -> Lake:
     return Lake(store, documents)
+
+
+@pytest.fixture
+def passes(directory_export: ExportBuilder, directory_objects: DirectoryStore) -> Passes:
+    lake = Lake(LakeStore(directory_objects), LakeDocuments(directory_objects))
+    return Passes(directory_export, lake)
+
+
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.s3)])
+def either(request: pytest.FixtureRequest) -> Passes:
+    """Export and lake in directories, then in a bucket."""
+    objects = request.getfixturevalue(f"{request.param}_objects")
+    builder = request.getfixturevalue(f"{request.param}_export")
+    return Passes(builder, Lake(LakeStore(objects), LakeDocuments(objects)))
