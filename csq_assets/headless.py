@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import dagster as dg
@@ -43,7 +44,11 @@ class Headless:
     """One pass: what its runs find and what goes wrong gathers here."""
 
     def __init__(
-        self, settings: Settings, instance: dg.DagsterInstance, listener: Listener
+        self,
+        settings: Settings,
+        instance: dg.DagsterInstance,
+        listener: Listener,
+        catalog: Catalog,
     ) -> None:
         self.outcomes: list[Outcome] = []
         self.checks: list[CheckSummary] = []
@@ -51,35 +56,38 @@ class Headless:
         self._settings = settings
         self._instance = instance
         self._listener = listener
+        self._catalog = catalog
 
-    def decode(self, catalog: Catalog, work: Sequence[Work]) -> None:
+    def decode(self, work: Sequence[Work]) -> None:
         """Decode this work in one run. What is wrong with a delivery is in the outcomes."""
         keys = [raw_key(table) for one in work for table in one.tables]
         self._listener.starts("decoding", len(keys))
         before = len(self.outcomes)
-        raised = self._run(catalog, RAW_JOB, keys, decode_config(work))
+        raised = self._run(RAW_JOB, keys, decode_config(work))
         # A step that came to its end tells what the outcomes tell.
         if len(self.outcomes) - before < len(keys):
             self.errors += raised
 
-    def refresh(self, catalog: Catalog, tables: Sequence[str], *, rebuild: bool = False) -> None:
+    def refresh(self, tables: Sequence[str], *, rebuild: bool = False) -> None:
         """Bring these current tables up to date in one run, the identity map before them."""
         self._listener.starts("refreshing", len(tables) + 1)
         config = refresh_config(rebuild=rebuild)
-        self.errors += self._run(catalog, CURRENT_JOB, current_selection(tables), config)
+        self.errors += self._run(CURRENT_JOB, current_selection(tables), config)
 
-    def _run(
-        self, catalog: Catalog, job: str, keys: Sequence[dg.AssetKey], config: Mapping[str, Any]
-    ) -> list[str]:
-        """Run the job; gives the failures that its step raised itself. Bugs go to the errors."""
-        definitions = build_definitions(
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        """Those of the catalog: the code location, built once for all runs of the pass."""
+        return build_definitions(
             self._settings,
-            tables_in(catalog, self._settings),
+            tables_in(self._catalog, self._settings),
             on_outcome=self._hear_outcome,
             on_findings=self._hear_findings,
         )
+
+    def _run(self, job: str, keys: Sequence[dg.AssetKey], config: Mapping[str, Any]) -> list[str]:
+        """Run the job; gives the failures that its step raised itself. Bugs go to the errors."""
         # Without checks: the step yields what they find all the same, and planning each is an event.
-        selected = definitions.resolve_job_def(job).get_subset(
+        selected = self._definitions.resolve_job_def(job).get_subset(
             asset_selection=frozenset(keys), asset_check_selection=frozenset()
         )
         result = selected.execute_in_process(

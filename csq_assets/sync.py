@@ -41,7 +41,7 @@ def run_sync(
     """
     with alone(settings):
         bury_killed_runs(instance)
-        return _pass(settings, instance, Headless(settings, instance, listener), dump_id)
+        return _pass(settings, instance, listener, dump_id)
 
 
 def run_rebuild(
@@ -66,21 +66,22 @@ def run_rebuild(
                     f'there is no table "{table}" in the lake',
                     remedy=f"Tables that are known: {', '.join(known) or 'none'}.",
                 )
-        headless = Headless(settings, instance, listener)
-        headless.refresh(catalog, tables or known, rebuild=True)
+        headless = Headless(settings, instance, listener, catalog)
+        headless.refresh(tables or known, rebuild=True)
         return _summarize(
             headless, Overview(catalog, lake.documents.records(), settings.skips), lake
         )
 
 
 def _pass(
-    settings: Settings, instance: dg.DagsterInstance, headless: Headless, dump_id: int | None
+    settings: Settings, instance: dg.DagsterInstance, listener: Listener, dump_id: int | None
 ) -> SyncSummary:
     now = datetime.now(UTC)
     lake = open_lake(settings.lake_url, s3_client)
     export = open_export(settings.export_url, settings.manifest_prefix, s3_client)
     discovery = discover(export, lake.documents)
     catalog = discovery.catalog
+    headless = Headless(settings, instance, listener, catalog)
     records = lake.documents.records()
     intake = decide(catalog, records, lake.store.partitions(), now, Rules(settings.skips))
     work = intake.take if dump_id is None else (_whole_dump(catalog, dump_id, settings),)
@@ -90,17 +91,17 @@ def _pass(
     headless.errors += map(str, catalog.names(settings.skips).refused.values())
 
     if work:
-        _decode(headless, Decoding(export, lake, lambda: now), catalog, work)
+        _decode(headless, Decoding(export, lake, lambda: now), work)
         records = lake.documents.records()
     overview = Overview(catalog, records, settings.skips)
     _refresh_stale(settings, headless, lake, overview)
     return _summarize(headless, overview, lake, work, intake)
 
 
-def _decode(headless: Headless, decoding: Decoding, catalog: Catalog, work: Sequence[Work]) -> None:
+def _decode(headless: Headless, decoding: Decoding, work: Sequence[Work]) -> None:
     decoding.take_each(one.dump_id for one in work)
     if due := [one for one in work if one.tables]:
-        headless.decode(catalog, due)
+        headless.decode(due)
 
 
 def _refresh_stale(settings: Settings, headless: Headless, lake: Lake, overview: Overview) -> None:
@@ -110,7 +111,7 @@ def _refresh_stale(settings: Settings, headless: Headless, lake: Lake, overview:
         headless.errors.append(str(error))
         return
     if stale is not None:
-        headless.refresh(overview.catalog, stale)
+        headless.refresh(stale)
     else:
         _publish_if_behind(settings, headless)
 
