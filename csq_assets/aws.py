@@ -37,3 +37,7 @@ def s3_client() -> Any:
 
 def _wrong(variable: str, error: Exception, remedy: str) -> SettingsError:
     return SettingsError(str(error), where={"setting": variable}, remedy=remedy)
+
+
+def open_s3_client(s3: Any) -> Any:
+    return s3_client()

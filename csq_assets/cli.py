@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from csq_assets.errors import CsqError, SettingsError, StorageError, UsageError
+from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.settings import Settings
 
 # Each command imports what it needs: Dagster alone takes longer than most of them.
@@ -41,10 +41,10 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
     """Decode and check every pending dump, once.
 
     \b
-    Exit codes: 0 fine, warnings allowed
-                1 something failed; the rest went through
+    Exit codes: 0 success (warnings allowed)
+                1 something failed; the rest succeeded
                 2 wrong usage or settings
-                3 nothing failed, but a check of severity ERROR does not pass
+                3 nothing failed, but a check of severity ERROR did not pass
     """
     from csq_assets.instance import open_instance, recording
 
@@ -56,13 +56,13 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
         try:
             with recording(), SyncProgress() as progress:
                 summary = run_sync(settings, instance, progress, dump_id=dump_id)
-        except StorageError as error:
-            if as_json:  # whoever reads it finds one object, also where the pass could not begin
-                _print_json({"dumps": [], "checks": [], "errors": [str(error)]})
+        except CsqError as error:
+            if as_json:  # one object on stdout, even where the pass could not begin
+                _print_json({"dumps": [], "checks": [], "standing": [], "errors": [str(error)]})
             raise
     if as_json:
         document = asdict(summary)
-        _print_json({key: document[key] for key in ("dumps", "checks", "errors")})
+        _print_json({key: document[key] for key in ("dumps", "checks", "standing", "errors")})
     show_sync(summary, settings)
     sys.exit(summary.exit_code)
 

@@ -64,3 +64,7 @@ class NameClashError(DeliveryError):
 
 class StorageError(CsqError):
     """The lake, the warehouse or the way to the export fails; trying again may help."""
+
+
+class BusyError(StorageError):
+    """Another process holds what is needed. Nothing is wrong: it is tried again later."""

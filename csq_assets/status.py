@@ -1,12 +1,12 @@
-"""How things stand, from the lake alone: Dagster is not asked, so the answer comes quickly."""
+"""The state of the pipeline from the lake alone: without Dagster, the answer is quick."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from csq_assets.aws import s3_client
-from csq_assets.dataconnect.checks import judge_export
-from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.checks import evaluate_export
+from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.locations import open_lake
 from csq_assets.settings import Settings
 from csq_assets.summary import CheckSummary, standing_checks
@@ -14,7 +14,7 @@ from csq_assets.summary import CheckSummary, standing_checks
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """Dumps of one table by what became of them. `rows` are those of its applied dumps."""
+    """Dumps of one table by status. `rows` are those that its applied dumps delivered."""
 
     table: str
     applied: int
@@ -36,7 +36,7 @@ class FailedTable:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand. Times are ISO 8601 in UTC; None where no report tells."""
+    """The state of the pipeline. Times are ISO 8601 in UTC; None where no report gives them."""
 
     dumps_known: int
     dumps_taken: int
@@ -50,37 +50,37 @@ class Status:
 
 
 def read_status(settings: Settings) -> Status:
-    """Read it from what the newest pass remembered.
+    """Read what the newest pass remembered.
 
     Raises StorageError or SettingsError where the lake cannot be read.
     """
-    documents = open_lake(settings.lake_url, s3_client).documents
-    catalog = documents.catalog()
-    overview = Overview(catalog, documents.records(), settings.skips)
+    lake = open_lake(settings.lake_url, s3_client)
+    catalog = lake.documents.catalog()
+    state = PipelineState(catalog, lake.ledger.records(), settings.skips)
     newest = catalog.newest_report()
-    on_export = judge_export(catalog, datetime.now(UTC))
+    on_export = evaluate_export(catalog, datetime.now(UTC))
     return Status(
         dumps_known=len(catalog.dumps()),
-        dumps_taken=len(overview.records),
+        dumps_taken=len(state.records),
         last_sync=_iso(newest.report.finish_time) if newest else None,
         last_sync_status=newest.report.status if newest else None,
         next_sync=_iso(newest.report.next_sync_at) if newest else None,
-        tables=tuple(_table_statuses(overview)),
+        tables=tuple(_table_statuses(state)),
         failures=tuple(
             FailedTable(dump_id, record.table, record.failure.error)
-            for dump_id, record in overview.failures()
+            for dump_id, record in state.failures()
             if record.failure
         ),
         refused=tuple(map(str, catalog.names(settings.skips).refused.values())),
-        failing_checks=tuple(standing_checks(overview, on_export, documents.findings())),
+        failing_checks=tuple(standing_checks(state, on_export, lake.documents.findings())),
     )
 
 
-def _table_statuses(overview: Overview) -> Iterator[TableStatus]:
-    for table, plan in overview.plans().items():
+def _table_statuses(state: PipelineState) -> Iterator[TableStatus]:
+    for table, plan in state.plans().items():
         taken = {
             dump_id: record
-            for dump_id, dump in overview.records.items()
+            for dump_id, dump in state.records.items()
             if (record := dump.table(table)) is not None
         }
         contents = [taken[dump_id].content for dump_id in plan.apply]

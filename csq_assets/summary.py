@@ -1,15 +1,19 @@
-"""What a pass did and what is left, as values that print and serialise."""
+"""What a pass did and what is left to do, as values to print or to serialize."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from csq_assets.dataconnect.findings import Finding
+from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.intake import Work
-from csq_assets.dataconnect.ledger import TableRecord
-from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.dump_records import TableRecord
+from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.plan import DumpStatus
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset
 from csq_assets.errors import CsqError
+
+if TYPE_CHECKING:
+    import dagster as dg  # csq status does without
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class CheckSummary:
 
 @dataclass(frozen=True, slots=True)
 class SyncSummary:
-    """What a pass did. `standing` are the checks of severity ERROR that do not pass as things are,
-    whether they were evaluated in this pass or before."""
+    """What a pass did. `checks` has every evaluation of it; `standing` the checks of severity ERROR
+    that fail now, whether this pass evaluated them or an earlier one."""
 
     dumps: tuple[DumpSummary, ...]
     checks: tuple[CheckSummary, ...]
@@ -59,14 +63,28 @@ class SyncSummary:
     @property
     def exit_code(self) -> int:
         """Source: contract.md, "Commands"."""
-        return 1 if self.errors else 3 if self.standing else 0
+        if self.errors:
+            return 1
+        failed = any(not check.passed and check.severity == Severity.ERROR for check in self.checks)
+        return 3 if failed or self.standing else 0
 
 
-def summarize_check(asset: str, finding: Finding, partition: int | None) -> CheckSummary:
+def summarize_evaluation(evaluation: "dg.AssetCheckEvaluation") -> CheckSummary:
+    return CheckSummary(
+        asset=evaluation.asset_key.to_user_string(),
+        check=evaluation.check_name,
+        partition=evaluation.partition,
+        passed=evaluation.passed,
+        severity=evaluation.severity.value,
+        description=evaluation.description or "",
+    )
+
+
+def summarize_finding(asset: str, finding: Finding, dump_id: int | None) -> CheckSummary:
     return CheckSummary(
         asset=asset,
         check=finding.check,
-        partition=None if partition is None else str(partition),
+        partition=None if dump_id is None else str(dump_id),
         passed=finding.passed,
         severity=finding.severity.value,
         description=finding.description,
@@ -74,28 +92,27 @@ def summarize_check(asset: str, finding: Finding, partition: int | None) -> Chec
 
 
 def standing_checks(
-    overview: Overview,
+    state: PipelineState,
     on_export: Iterable[tuple[str, Finding]],
     on_current: Mapping[str, Iterable[Finding]],
 ) -> Iterator[CheckSummary]:
-    """Every check that does not pass as things are: on the export, on the newest partitions, and on
-    what was last refreshed."""
+    """Every check that fails now: on the export, on the newest partitions, and on what was refreshed
+    last."""
     for asset, finding in on_export:
         if not finding.passed:
-            yield summarize_check(asset, finding, None)
-    for one in overview.standing_findings():
-        yield summarize_check(raw_asset(one.table), one.finding, one.dump_id)
+            yield summarize_finding(asset, finding, None)
+    for one in state.standing_findings():
+        yield summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
     for asset, findings in on_current.items():
-        yield from (summarize_check(asset, finding, None) for finding in findings)
+        yield from (summarize_finding(asset, finding, None) for finding in findings)
 
 
-def summarize_dumps(
-    overview: Overview, work: Iterable[Work], refused: Mapping[str, CsqError]
-) -> Iterator[DumpSummary]:
-    """The dumps that were worked on, by what has become of their tables."""
-    statuses = {table: plan.statuses() for table, plan in overview.plans().items()}
+def summarize_dumps(state: PipelineState, work: Iterable[Work]) -> Iterator[DumpSummary]:
+    """The dumps that were worked on, and what became of their tables."""
+    refused = state.catalog.names(state.skips).refused
+    statuses = {table: plan.statuses() for table, plan in state.plans().items()}
     for one in work:
-        record = overview.records.get(one.dump_id)
+        record = state.records.get(one.dump_id)
         listed = record.tables if record else ()
         yield DumpSummary(
             one.dump_id,

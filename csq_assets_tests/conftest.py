@@ -11,6 +11,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from csq_assets.lake.bucket import BucketStore
+from csq_assets.lake.directory import DirectoryStore
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.platform import Platform, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
@@ -90,6 +92,16 @@ def s3_export(s3_client: Any) -> ExportBuilder:
 def export(request: pytest.FixtureRequest) -> ExportBuilder:
     """An empty export: once in a directory, once in a bucket."""
     return request.getfixturevalue(f"{request.param}_export")
+
+
+@pytest.fixture
+def directory_objects(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "my lake", setting="CSQ_LAKE_URL", must_exist=False)
+
+
+@pytest.fixture
+def s3_objects(s3_client: Any) -> BucketStore:
+    return BucketStore(s3_client, "customer", "my lake/é", setting="CSQ_LAKE_URL")
 
 
 @pytest.fixture(scope="session")

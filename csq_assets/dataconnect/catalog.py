@@ -6,7 +6,7 @@ from datetime import datetime
 
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.dataconnect.sync_report import SyncReport
-from csq_assets.dataconnect.tables import Names, claim_names
+from csq_assets.dataconnect.tables import Names, claim_names, is_full_resync
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,14 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class SeenManifest:
-    """A valid manifest. `content` is its SHA-256; `tables` are the names it lists, in its order."""
+    """A valid manifest. `content` is its SHA-256; `tables` are the names it lists, in its order, and
+    `full_resyncs` those of them that it delivers complete."""
 
     object: Delivered
     content: str
     dump_id: int
     tables: tuple[str, ...]
+    full_resyncs: tuple[str, ...] = ()
     has_definitions: bool = False
 
 
@@ -87,5 +89,10 @@ def see_manifest(delivered: Delivered, content: str, manifest: Manifest) -> Seen
         content=content,
         dump_id=manifest.dump_id,
         tables=tuple(dump.table for dump in manifest.tables),
+        full_resyncs=tuple(
+            dump.table
+            for dump in manifest.tables
+            if is_full_resync(dump.table, incremental=dump.incremental)
+        ),
         has_definitions=manifest.property_definitions is not None,
     )

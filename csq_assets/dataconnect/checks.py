@@ -1,66 +1,48 @@
-"""Every check: what it judges, its severity and its wording. Facts in, findings out."""
+"""Every check: what it evaluates, its severity and its wording. Facts in, findings out.
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+In the metadata of a finding, counts and lists say the same for programs and plots.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.drift import ColumnDrift
-from csq_assets.dataconnect.findings import (
+from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
+    Measure,
     Severity,
+    Table,
     Verdict,
     check,
     checks_on,
-    judge,
+    evaluate,
 )
+from csq_assets.dataconnect.drift import ColumnDrift
 from csq_assets.dataconnect.sync_report import SyncReport
 from csq_assets.dataconnect.tables import MANIFESTS_ASSET, SYNC_REPORTS_ASSET
 
-# Who imports the registry from here finds it filled.
-__all__ = ["REGISTRY", "Finding", "Severity", "checks_on", "judge", "judge_export"]
+# Importing the registry from here makes sure that it is filled.
+__all__ = ["REGISTRY", "Finding", "Severity", "checks_on", "evaluate", "evaluate_export"]
 
 OVERDUE_AFTER = timedelta(hours=1)
+WARN, ERROR = Severity.WARN, Severity.ERROR
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """The newest report, by name, and whether anything was delivered after its next sync was due."""
+    """The newest report, by name, and whether anything was delivered since its next sync was due."""
 
     name: str
     report: SyncReport
-    came_since: bool
+    delivered_since: bool
     now: datetime
-
-
-def judge_export(catalog: Catalog, now: datetime) -> Iterator[tuple[str, Finding]]:
-    """What the checks find on an export as it is, by asset; on reports nothing without reports."""
-    facts = _report_facts(catalog, now)
-    if facts is not None:
-        for finding in judge("sync_reports", facts):
-            yield SYNC_REPORTS_ASSET, finding
-    for finding in judge("manifests", catalog.unreadable):
-        yield MANIFESTS_ASSET, finding
-
-
-def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
-    newest = catalog.newest_report()
-    if newest is None:
-        return None
-    due = newest.report.next_sync_at
-    return ReportFacts(
-        name=newest.object.key.rpartition("/")[2],
-        report=newest.report,
-        came_since=due is not None
-        and any(seen.object.modified >= due for seen in catalog.manifests),
-        now=now,
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class RawFacts:
-    """What the checks of one partition judge. `previous_dump_id` is None for a table's first dump."""
+    """One partition. `previous_dump_id` is None for the first dump of a table."""
 
     dump_id: int
     previous_dump_id: int | None
@@ -73,14 +55,14 @@ class RawFacts:
 
 @dataclass(frozen=True, slots=True)
 class CurrentFacts:
-    """A current table as it stands. `gap` is the failed dump that `held` wait behind.
+    """A current table as it stands. `gap` is the failed dump that the dumps in `held` wait behind.
 
-    `duplicated_keys` was counted over all rows if `judged_all`, else over those that changed.
+    `duplicated_keys` was counted over all rows if `audited_all`, else over those that changed.
     """
 
     has_key: bool
     duplicated_keys: int
-    judged_all: bool
+    audited_all: bool
     rows_delivered: int
     rows_kept: int
     duplicates_dropped: int
@@ -91,7 +73,7 @@ class CurrentFacts:
 
 @dataclass(frozen=True, slots=True)
 class IdentityFacts:
-    """The pairs of the newest `user_migrations`; the examples are some of those counted."""
+    """The pairs of the newest `user_migrations`, with some examples of those counted."""
 
     pairs: int
     refused: int
@@ -102,103 +84,163 @@ class IdentityFacts:
     cycle_examples: tuple[tuple[int, ...], ...]
 
 
+def evaluate_export(catalog: Catalog, now: datetime) -> Iterator[tuple[str, Finding]]:
+    """What the checks find on the export as it is, by asset; nothing on reports if there are none."""
+    facts = _report_facts(catalog, now)
+    if facts is not None:
+        for finding in evaluate("sync_reports", facts):
+            yield SYNC_REPORTS_ASSET, finding
+    for finding in evaluate("manifests", catalog.unreadable):
+        yield MANIFESTS_ASSET, finding
+
+
+def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
+    newest = catalog.newest_report()
+    if newest is None:
+        return None
+    due = newest.report.next_sync_at
+    return ReportFacts(
+        name=newest.object.key.rpartition("/")[2],
+        report=newest.report,
+        delivered_since=due is not None
+        and any(seen.object.modified >= due for seen in catalog.manifests),
+        now=now,
+    )
+
+
 @check(on="sync_reports")
 def sync_succeeded(facts: ReportFacts) -> Verdict:
     """The newest sync report says `succeeded`."""
     if facts.report.succeeded:
-        return True, Severity.ERROR, f"{facts.name} says succeeded"
+        return Verdict(True, ERROR, f"{facts.name} says succeeded")
     because = f": {facts.report.error}" if facts.report.error else ""
-    return False, Severity.ERROR, f"{facts.name} says {facts.report.status_in_words}{because}"
+    return Verdict(False, ERROR, f"{facts.name} says {facts.report.status_in_words}{because}")
 
 
 @check(on="sync_reports")
 def sync_on_time(facts: ReportFacts) -> Verdict:
-    """The next sync came within an hour of the time that the newest report announced."""
+    """The next sync arrived within an hour of the time that the newest report announced."""
     due = facts.report.next_sync_at
     if due is None:
-        return True, Severity.WARN, f"{facts.name} announces no next sync"
+        return Verdict(True, WARN, f"{facts.name} announces no next sync")
     when = f"{due:%Y-%m-%d %H:%M} UTC"
-    if facts.now - due <= OVERDUE_AFTER or facts.came_since:
-        return True, Severity.WARN, f"the next sync is announced for {when}"
-    return False, Severity.WARN, f"a sync was announced for {when}, and nothing came"
+    if facts.now - due <= OVERDUE_AFTER or facts.delivered_since:
+        return Verdict(True, WARN, f"the next sync is announced for {when}")
+    return Verdict(False, WARN, f"a sync was announced for {when}, but nothing was delivered")
 
 
 @check(on="manifests")
-def manifest_readable(problems: Collection[str]) -> Verdict:
+def manifest_readable(problems: tuple[str, ...]) -> Verdict:
     """Every manifest in the export is valid."""
+    metadata: dict[str, Measure] = {"unreadable": problems, "unreadable_count": len(problems)}
     if problems:
-        return False, Severity.ERROR, "; ".join(problems)
-    return True, Severity.ERROR, "all manifests are valid"
+        return Verdict(False, ERROR, "; ".join(problems), metadata)
+    return Verdict(True, ERROR, "all manifests are valid", metadata)
 
 
 @check(on="raw")
 def column_drift(facts: RawFacts) -> Verdict:
-    """The columns are those of the numerically previous dump: additions warn, else it is an error."""
+    """The columns equal those of the numerically previous dump. Additions warn, the rest is an error."""
     if facts.previous_dump_id is None:
-        return True, Severity.WARN, f"dump {facts.dump_id} is the first of this table"
-    if not facts.drift:
-        return True, Severity.WARN, f"same columns as dump {facts.previous_dump_id}"
-    severity = Severity.WARN if facts.drift.only_adds else Severity.ERROR
-    return False, severity, f"dump {facts.dump_id} {facts.drift.in_words()}"
+        return Verdict(True, WARN, f"dump {facts.dump_id} is the first of this table")
+    drift = facts.drift
+    changes = (
+        *((name, "", "added") for name in drift.added),
+        *((name, "removed", "") for name in drift.removed),
+        *((one.column, " or ".join(one.before), " or ".join(one.after)) for one in drift.retyped),
+    )
+    metadata: dict[str, Measure] = {
+        "compared_with_dump": facts.previous_dump_id,
+        "added": drift.added,
+        "removed": drift.removed,
+        "retyped": tuple(one.column for one in drift.retyped),
+        "added_count": len(drift.added),
+        "removed_count": len(drift.removed),
+        "retyped_count": len(drift.retyped),
+        **({"changes": Table(("column", "before", "now"), changes)} if changes else {}),
+    }
+    if not drift:
+        return Verdict(True, WARN, f"same columns as dump {facts.previous_dump_id}", metadata)
+    severity = WARN if drift.only_adds else ERROR
+    return Verdict(False, severity, f"dump {facts.dump_id} {drift.in_words()}", metadata)
 
 
 @check(on="raw")
 def columns_match_manifest(facts: RawFacts) -> Verdict:
-    """The files have the columns that their manifest names, no others."""
-    said = [
-        f"{verb} {listed(columns)}"
+    """The files have the columns that their manifest names, and no others."""
+    metadata: dict[str, Measure] = {"lacking": facts.lacking, "extra": facts.extra}
+    differences = [
+        f"{verb} {quoted(columns)}"
         for verb, columns in (("lack", facts.lacking), ("add", facts.extra))
         if columns
     ]
-    if said:
-        return False, Severity.WARN, f"files of dump {facts.dump_id} {' and '.join(said)}"
-    return True, Severity.WARN, "files and manifest agree"
+    if differences:
+        said = f"files of dump {facts.dump_id} {' and '.join(differences)}"
+        return Verdict(False, WARN, said, metadata)
+    return Verdict(True, WARN, "files and manifest agree", metadata)
 
 
 @check(on="raw")
 def keys_not_null(facts: RawFacts) -> Verdict:
-    """No column of the key holds a null."""
+    """No key column holds a null."""
+    metadata: dict[str, Measure] = {
+        "rows": facts.rows,
+        **{f"nulls_{column}": count for column, count in facts.nulls.items()},
+    }
     if facts.nulls:
         said = ", ".join(f"{column} is null in {count:,}" for column, count in facts.nulls.items())
-        return False, Severity.WARN, f"{said} of {facts.rows:,} rows"
-    return True, Severity.WARN, f"no null in the key of {facts.rows:,} rows"
+        return Verdict(False, WARN, f"{said} of {facts.rows:,} rows", metadata)
+    return Verdict(True, WARN, f"no null in the key of {facts.rows:,} rows", metadata)
 
 
 @check(on="current")
 def unique_key(facts: CurrentFacts) -> Verdict:
     """No key occurs twice."""
-    where = "in the table" if facts.judged_all else "among the rows that changed"
+    where = "in the table" if facts.audited_all else "among the rows that changed"
     if not facts.has_key:
-        return True, Severity.ERROR, "rows of this table have no key"
+        return Verdict(True, ERROR, "rows of this table have no key")
+    metadata: dict[str, Measure] = {"duplicated_keys": facts.duplicated_keys}
     if facts.duplicated_keys:
         keys = _count(facts.duplicated_keys, "key occurs", "keys occur")
-        return False, Severity.ERROR, f"{keys} twice {where}"
-    return True, Severity.ERROR, f"every key {where} occurs once"
+        return Verdict(False, ERROR, f"{keys} twice {where}", metadata)
+    return Verdict(True, ERROR, f"every key {where} occurs once", metadata)
 
 
 @check(on="current")
 def rows_reconcile(facts: CurrentFacts) -> Verdict:
-    """Every row that was delivered is kept, or was dropped as a duplicate, or merged."""
+    """Every delivered row is kept, was dropped as a duplicate, or was merged."""
     dropped = facts.duplicates_dropped + facts.users_merged
     said = (
         f"{facts.rows_delivered:,} rows delivered, {facts.rows_kept:,} kept, "
         f"{dropped:,} dropped as duplicates"
     )
     lost = facts.rows_delivered - facts.rows_kept - dropped
+    metadata: dict[str, Measure] = {
+        "delivered": facts.rows_delivered,
+        "kept": facts.rows_kept,
+        "dropped": facts.duplicates_dropped,
+        "merged": facts.users_merged,
+        "unaccounted": lost,
+    }
     if lost:
-        return False, Severity.ERROR, f"{said}: {lost:,} unaccounted for"
-    return True, Severity.ERROR, said
+        return Verdict(False, ERROR, f"{said}: {lost:,} unaccounted for", metadata)
+    return Verdict(True, ERROR, said, metadata)
 
 
 @check(on="current")
 def no_gap(facts: CurrentFacts) -> Verdict:
     """No increment is held behind a failed dump."""
+    metadata: dict[str, Measure] = {
+        "held": tuple(map(str, facts.held)),
+        "held_count": len(facts.held),
+        **({} if facts.gap is None else {"failed_dump": facts.gap}),
+    }
     if facts.held:
         held = ", ".join(map(str, facts.held))
         are = "dump {} is" if len(facts.held) == 1 else "dumps {} are"
         said = f"{are.format(held)} held behind dump {facts.gap}, which failed"
-        return False, Severity.ERROR, said
-    return True, Severity.ERROR, "nothing is held"
+        return Verdict(False, ERROR, said, metadata)
+    return Verdict(True, ERROR, "no dump is held", metadata)
 
 
 @check(on="user_identity")
@@ -207,22 +249,31 @@ def migrations_resolve(facts: IdentityFacts) -> Verdict:
     refused = _count(facts.refused, "pair", "pairs")
     contested = _count(facts.contested, "user", "users")
     cycles = _count(facts.cycles, "cycle", "cycles")
-    told = (
-        (f"{refused} left out that cannot be cast", facts.refused_examples),
-        (f"{contested} with several targets, the last counts", facts.contested_examples),
-        (f"{cycles}, ending at the smallest id", facts.cycle_examples),
+    problems = (
+        (f"{refused} ignored that cannot be cast", facts.refused_examples),
+        (f"{contested} with several targets, the last one counts", facts.contested_examples),
+        (f"{cycles}, resolved to the smallest id", facts.cycle_examples),
     )
-    said = [f"{what} ({'; '.join(map(str, some))})" for what, some in told if some]
+    said = [
+        f"{what} ({'; '.join(map(str, examples))})" for what, examples in problems if examples
+    ]
+    metadata: dict[str, Measure] = {
+        "pairs": facts.pairs,
+        "not_castable": facts.refused,
+        "several_targets": facts.contested,
+        "cycles": facts.cycles,
+    }
     if said:
-        severity = Severity.ERROR if facts.refused else Severity.WARN
-        return False, severity, f"of {_count(facts.pairs, 'pair', 'pairs')}: {', '.join(said)}"
-    return True, Severity.ERROR, "every pair leads to one user"
+        severity = ERROR if facts.refused else WARN
+        pairs = _count(facts.pairs, "pair", "pairs")
+        return Verdict(False, severity, f"of {pairs}: {', '.join(said)}", metadata)
+    return Verdict(True, ERROR, "every pair leads to one user", metadata)
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number:,} {singular if number == 1 else plural}"
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names for a sentence, quoted."""
+def quoted(names: Iterable[str]) -> str:
+    """Names in a sentence."""
     return ", ".join(f'"{name}"' for name in names)

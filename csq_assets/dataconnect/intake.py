@@ -1,11 +1,11 @@
-"""Which dumps to take now, which to try again, and which wait for a word from Contentsquare."""
+"""Which dumps to take now, which to retry, and which wait for a report from Contentsquare."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest
-from csq_assets.dataconnect.ledger import DumpRecord, Failure, TableRecord, plans
+from csq_assets.dataconnect.dump_records import DumpRecord, Failure, TableRecord, plans
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, Names
 
 PATIENCE_WITHOUT_REPORTS = timedelta(minutes=15)
@@ -13,7 +13,7 @@ PATIENCE_WITHOUT_REPORTS = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to decode of one dump; no tables where the dump lists none that is due."""
+    """What to decode of one dump; no tables where none of its tables is due."""
 
     dump_id: int
     tables: tuple[str, ...]
@@ -21,7 +21,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """`take` and `wait` with the lowest dump first; `wait_reason` is a sentence, or empty."""
+    """`take` and `wait` start with the lowest dump; `wait_reason` is a sentence, or empty."""
 
     take: tuple[Work, ...] = ()
     wait: tuple[int, ...] = ()
@@ -30,7 +30,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is left alone, and which failures are worth another try now."""
+    """Which tables to leave alone, and which failures to retry now."""
 
     skips: Callable[[str], bool] = lambda _table: False
     may_retry: Callable[[Failure], bool] = lambda _failure: True
@@ -43,20 +43,31 @@ def decide(
     now: datetime,
     rules: Rules,
 ) -> Intake:
-    """Say what is to be done. `in_lake` holds the partitions that exist, as table and dump id.
+    """Decide what is to be done. `in_lake` holds the partitions that exist, as table and dump id.
 
-    "New" is meant for each table of a dump: one that was skipped before, or whose partition is gone
-    from the lake, is due. A failed one is tried again. What is void by now is left as it is.
+    "New" holds for each table of a dump: one that was skipped before, or whose partition is gone
+    from the lake, is due. A failed one is retried. What is void is left as it is; what stops being
+    void once the manifests of this pass are taken, is not void.
     Source: contract.md, "When to take a dump"; export-format.md, edge cases 4 to 7, 72 and 73.
     """
     names = catalog.names(rules.skips)
-    table_plans = plans(records.values())
     must_wait, reason = _gate(catalog, now)
+    dumps = catalog.dumps()
+
+    def is_new(seen: SeenManifest) -> bool:
+        record = records.get(seen.dump_id)
+        return record is None or record.manifest != seen.content
+
+    taken = {
+        dump_id: seen for dump_id, seen in dumps.items() if is_new(seen) and not must_wait(seen)
+    }
+    expected = [_expected(record, taken.get(dump_id)) for dump_id, record in records.items()]
+    table_plans = plans(expected)
 
     def is_due(table: str, seen: SeenManifest) -> bool:
         record = records.get(seen.dump_id)
         known = record.table(table) if record else None
-        if known is None or _is_new(known, seen.content):
+        if known is None or _has_new_manifest(known, seen.content):
             return True
         plan = table_plans.get(table)
         if plan is not None and seen.dump_id in plan.void:
@@ -66,15 +77,14 @@ def decide(
         return (table, seen.dump_id) not in in_lake
 
     take, wait = [], []
-    for dump_id, seen in catalog.dumps().items():
-        record = records.get(dump_id)
-        is_new = record is None or record.manifest != seen.content
-        tables = takeable_tables(names, seen, rules.skips)
-        due = tuple(table for table in tables if is_due(table, seen))
-        if is_new and must_wait(seen):
-            wait.append(dump_id)
-        elif is_new or due:
+    for dump_id, seen in dumps.items():
+        due = tuple(
+            table for table in takeable_tables(names, seen, rules.skips) if is_due(table, seen)
+        )
+        if dump_id in taken or (due and not is_new(seen)):
             take.append(Work(dump_id, due))
+        elif is_new(seen):
+            wait.append(dump_id)
     return Intake(tuple(take), tuple(wait), reason if wait else "")
 
 
@@ -88,15 +98,26 @@ def takeable_tables(
     return tuple(table for table in tables if not skips(table))
 
 
-def _is_new(known: TableRecord, content: str) -> bool:
-    newest_try = known.failure or known.content
-    return newest_try is None or newest_try.manifest != content
+def _expected(record: DumpRecord, redelivered: SeenManifest | None) -> DumpRecord:
+    """The record as a redelivery may leave it: without the full resyncs that it takes back.
+
+    Such a resync makes nothing void any more, so what it made void is due in the same pass.
+    """
+    if redelivered is None:
+        return record
+    kept = tuple(table for table in record.tables if table.table in redelivered.full_resyncs)
+    return DumpRecord(record.dump_id, record.manifest, kept)
+
+
+def _has_new_manifest(known: TableRecord, content: str) -> bool:
+    newest_attempt = known.failure or known.content
+    return newest_attempt is None or newest_attempt.manifest != content
 
 
 def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], bool], str]:
     """Whether a manifest must wait, and why.
 
-    A report names neither dump nor table, so nothing but time links the two.
+    A report names neither dump nor table, so only time links the two.
     """
     newest = catalog.newest_report()
     if newest is None:
@@ -109,11 +130,11 @@ def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], boo
     status = f"the newest sync report says {newest.report.status_in_words}"
     succeeded = [seen for seen in catalog.reports if seen.report.succeeded]
     if not succeeded:
-        return (lambda _seen: True), f"{status}, and none before it says succeeded"
+        return (lambda _seen: True), f"{status}, and no earlier one says succeeded"
     last = max(succeeded, key=lambda seen: seen.age_key)
     since = last.report.finish_time or last.object.modified
-    when = f"{since:%Y-%m-%d %H:%M} UTC, when the last succeeded sync finished"
+    when = f"{since:%Y-%m-%d %H:%M} UTC, when the last successful sync finished"
     return (
         lambda seen: seen.object.modified > since,
-        f"{status}: what was written after {when}, waits for the next that succeeds",
+        f"{status}: manifests written after {when}, wait for the next sync that succeeds",
     )

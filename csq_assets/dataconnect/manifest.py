@@ -24,10 +24,6 @@ class TableDump:
     columns: tuple[str, ...]  # as delivered, in order, each name once
     files: tuple[str, ...]  # full paths, in order, each path once
 
-    @property
-    def is_full_resync(self) -> bool:
-        return not self.incremental
-
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

@@ -57,6 +57,17 @@ def key_columns(table: str, columns: Iterable[str]) -> tuple[str, ...]:
     return _KEYS[kind_of(table, columns)]
 
 
+def has_events(table: str) -> bool:
+    """Whether a table of this name can be an event table; its columns say whether it is one."""
+    return table not in (USERS, SESSIONS, USER_MIGRATIONS)
+
+
+def is_full_resync(table: str, *, incremental: bool) -> bool:
+    """Whether such a dump makes the earlier ones void. `user_migrations` is always complete, whatever
+    its manifest says (edge case 61)."""
+    return not incremental or table == USER_MIGRATIONS
+
+
 def asset_name(table: str) -> str:
     """The last part of the table's asset keys."""
     return re.sub(r"[^A-Za-z0-9_]", "_", table)

@@ -1,19 +1,21 @@
 """Assembles definitions from settings and the tables that were seen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
+from dagster_aws.s3 import S3Resource
+from dagster_duckdb import DuckDBResource
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.findings import Finding
-from csq_assets.dataconnect.tables import BUILT_IN_TABLES
-from csq_assets.defs.current_assets import CURRENT_JOB, build_current_assets
+from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
+from csq_assets.defs.current_assets import CurrentAssets
+from csq_assets.defs.duckdb_io_manager import DuckDBIOManager
 from csq_assets.defs.external_assets import build_external_assets, build_external_checks
-from csq_assets.defs.io_manager import LakeIOManager
-from csq_assets.defs.raw_assets import RAW_JOB, build_raw_assets
+from csq_assets.defs.keys import CURRENT_JOB, DUCKDB_IO, LAKE_IO, RAW_JOB
+from csq_assets.defs.lake_io_manager import LakeIOManager
+from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
-from csq_assets.lake.decoding import Outcome
 from csq_assets.settings import Settings
 
 
@@ -21,24 +23,36 @@ def build_definitions(
     settings: Settings,
     tables: Sequence[str],
     *,
-    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
-    on_findings: Callable[[str, Sequence[Finding]], None] = lambda _asset, _findings: None,
+    s3: S3Resource | None = None,
+    duckdb: DuckDBResource | None = None,
 ) -> dg.Definitions:
-    """All that Dagster is told: assets, checks, jobs, the sensor, resources.
+    """Everything that Dagster loads: assets, checks, jobs, the sensor, resources.
 
-    `on_outcome` is told of each table of each dump as it is decoded in this process, `on_findings`
-    what the checks find on the identity map and on current tables.
+    `s3` makes the S3 clients, by default as the AWS SDK's variables say; `duckdb` the connections to
+    the DuckDB file, by default of the settings. Nothing here takes a name, an executor or an IO
+    manager of other definitions, so they can be merged.
     """
-    raw = build_raw_assets(tables, owners=settings.owners, on_outcome=on_outcome)
-    current = build_current_assets(
-        tables, skips=settings.skips, owners=settings.owners, on_findings=on_findings
-    )
+    raw = [
+        build_raw_asset(table, owners=settings.owners) for table in (*tables, PROPERTY_DEFINITIONS)
+    ]
+    factory = CurrentAssets(settings.skips, settings.owners)
+    current = factory.build(tables)
+    if settings.duckdb_snapshot_path is not None:
+        current.append(factory.snapshot(tables, str(settings.duckdb_snapshot_path)))
     jobs = [
-        dg.define_asset_job(name, selection=dg.AssetSelection.assets(*assets.keys))
+        dg.define_asset_job(
+            name,
+            selection=dg.AssetSelection.assets(*(key for asset in assets for key in asset.keys)),
+            # A process for each of many small steps would cost far more than the steps.
+            executor_def=dg.in_process_executor,
+        )
         for name, assets in ((RAW_JOB, raw), (CURRENT_JOB, current))
     ]
-    snapshot = settings.duckdb_snapshot_path
-    lake = LakeResource(url=settings.lake_url)
+    s3 = s3 or S3Resource()
+    lake = LakeResource(url=settings.lake_url, s3=s3)
+    duckdb = duckdb or WarehouseResource(
+        database=str(settings.duckdb_path), memory_limit=settings.duckdb_memory_limit
+    )
     return dg.Definitions(
         assets=[
             *build_external_assets(
@@ -46,31 +60,27 @@ def build_definitions(
                 export_url=settings.export_url,
                 owners=settings.owners,
             ),
-            raw,
-            current,
+            *raw,
+            *current,
         ],
         asset_checks=[build_external_checks()],
         jobs=jobs,
         sensors=[build_sync_reports_sensor(settings, tables, jobs)],
         resources={
-            "export": ExportResource(
-                url=settings.export_url, manifest_prefix=settings.manifest_prefix
+            "csq_s3": s3,
+            "csq_export": ExportResource(
+                url=settings.export_url, manifest_prefix=settings.manifest_prefix, s3=s3
             ),
-            "lake": lake,
-            "warehouse": WarehouseResource(
-                database=str(settings.duckdb_path),
-                memory_limit=settings.duckdb_memory_limit,
-                snapshot_path=str(snapshot) if snapshot else None,
-            ),
-            "io_manager": LakeIOManager(lake=lake),
+            "csq_lake": lake,
+            "csq_duckdb": duckdb,
+            LAKE_IO: LakeIOManager(lake=lake),
+            DUCKDB_IO: DuckDBIOManager(duckdb=duckdb),
         },
-        # A process for each of many small steps would cost far more than the steps.
-        executor=dg.in_process_executor,
     )
 
 
 def tables_in(catalog: Catalog, settings: Settings) -> tuple[str, ...]:
-    """The tables that get assets: the built-in ones, then those that were seen, first seen first."""
+    """The tables that get assets: the built-in ones, then the others in the order first seen."""
     seen = catalog.names(settings.skips).kept
     built_in = (table for table in BUILT_IN_TABLES if not settings.skips(table))
     return tuple(dict.fromkeys((*built_in, *seen)))

@@ -1,267 +1,212 @@
-"""Factory of `csq/user_identity` and `csq/current/*`: all refreshed by one step."""
+"""Factories of `csq/user_identity` and `csq/current/*`: an asset and a step for each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
+from dagster_duckdb import DuckDBResource
 
-from csq_assets.dataconnect.checks import Finding
-from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.check_registry import Finding, Subject
 from csq_assets.dataconnect.tables import (
     ALL_EVENTS,
-    ALL_EVENTS_ASSET,
-    DUMP_ID,
     IDENTITY_ASSET,
-    RAW_USER_ID,
-    SESSIONS,
     USER_MIGRATIONS,
-    USERS,
     current_asset,
+    has_events,
 )
-from csq_assets.defs import descriptions
-from csq_assets.defs.checks import check_specs, evaluations
-from csq_assets.defs.events import Event
-from csq_assets.defs.failures import as_failure, combined_failure
-from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key, raw_key
-from csq_assets.defs.refreshing import IdentityRefreshed, Refreshed, Refreshing
-from csq_assets.defs.resources import LakeResource, WarehouseResource
-from csq_assets.errors import CsqError
-from csq_assets.warehouse.columns import shown_names
+from csq_assets.defs import descriptions, metadata
+from csq_assets.defs.check_results import check_results, check_specs
+from csq_assets.defs.failures import errors_as_failures
+from csq_assets.defs.keys import (
+    ALL_EVENTS_KEY,
+    DUCKDB_IO,
+    MANIFESTS,
+    META,
+    SNAPSHOT,
+    SYNC_REPORTS,
+    USER_IDENTITY,
+    current_key,
+    raw_key,
+    step_name,
+)
+from csq_assets.defs.resources import LakeResource, connect
+from csq_assets.pipeline.refresh import Refresh
+from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.snapshot import publish_snapshot
 
-CURRENT_JOB = "csq_current"
-_OP = "csq_refresh"
-_NO_EVENTS = (USERS, SESSIONS, USER_MIGRATIONS)
+CODE_VERSION = "1"  # changes when the same partitions give other rows
+
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 class RefreshConfig(dg.Config):
-    """With `rebuild`, tables are replayed from the lake and judged over all their rows."""
+    """With `rebuild`, the table is replayed from the lake, and checked over all its rows."""
 
     rebuild: bool = False
 
 
-def refresh_config(*, rebuild: bool) -> dict[str, Any]:
-    """The config of a run that refreshes."""
-    return {"ops": {_OP: {"config": {"rebuild": rebuild}}}}
+@dataclass(frozen=True, slots=True)
+class CurrentAssets:
+    """The factories. `skips` says which tables are left alone; `owners` are those of all assets."""
+
+    skips: Callable[[str], bool]
+    owners: Sequence[str] = ()
+
+    def build(self, tables: Sequence[str]) -> list[dg.AssetsDefinition]:
+        """The identity map, the current tables, `csq.all_events`, and the rest of `csq_meta`."""
+        return [
+            self._user_identity(has_migrations=USER_MIGRATIONS in tables),
+            *map(self._current_table, tables),
+            self._all_events([table for table in tables if has_events(table)]),
+            self._meta(),
+        ]
+
+    def _user_identity(self, *, has_migrations: bool) -> dg.AssetsDefinition:
+        deps = [_all_dumps(USER_MIGRATIONS)] if has_migrations else []
+        spec = self._spec(USER_IDENTITY, descriptions.USER_IDENTITY, deps, "csq_meta")
+
+        @_step(spec, "user_identity")
+        def user_identity(
+            context: dg.AssetExecutionContext,
+            config: RefreshConfig,
+            csq_lake: LakeResource,
+            csq_duckdb: DuckDBResource,
+        ) -> Iterator[Result]:
+            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+                if not context.selected_asset_keys:
+                    findings = refresh.evaluate_identity()
+                else:
+                    refreshed = refresh.refresh_identity(rebuild=config.rebuild)
+                    findings = refreshed.findings
+                    types = shown_types(refresh.connection, "csq_meta", "user_identity")
+                    yield dg.MaterializeResult(
+                        asset_key=USER_IDENTITY,
+                        metadata=metadata.identity_metadata(refreshed, types),
+                    )
+                csq_lake.open().documents.save_findings(IDENTITY_ASSET, findings)
+            yield from _selected(context, findings, USER_IDENTITY)
+
+        return user_identity
+
+    def _current_table(self, table: str) -> dg.AssetsDefinition:
+        key = current_key(table)
+        deps = [_all_dumps(table), *([] if table == USER_MIGRATIONS else [USER_IDENTITY])]
+        spec = self._spec(key, descriptions.describe_current(table), deps, "csq", table)
+
+        @_step(spec, "current")
+        def current_table(
+            context: dg.AssetExecutionContext,
+            config: RefreshConfig,
+            csq_lake: LakeResource,
+            csq_duckdb: DuckDBResource,
+        ) -> Iterator[Result]:
+            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+                if not context.selected_asset_keys:
+                    findings = refresh.evaluate_table(table)
+                else:
+                    refreshed = refresh.refresh_table(table, rebuild=config.rebuild)
+                    findings = refreshed.findings
+                    types = shown_types(refresh.connection, "csq", table)
+                    yield dg.MaterializeResult(
+                        asset_key=key, metadata=metadata.table_metadata(table, refreshed, types)
+                    )
+                csq_lake.open().documents.save_findings(current_asset(table), findings)
+            yield from _selected(context, findings, key)
+
+        return current_table
+
+    def _all_events(self, tables: Sequence[str]) -> dg.AssetsDefinition:
+        deps = list(map(current_key, tables))
+        spec = self._spec(ALL_EVENTS_KEY, descriptions.ALL_EVENTS, deps, "csq")
+
+        @_step(spec)
+        def all_events(
+            context: dg.AssetExecutionContext, csq_lake: LakeResource, csq_duckdb: DuckDBResource
+        ) -> Iterator[Result]:
+            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+                types = shown_types(refresh.connection, "csq", ALL_EVENTS)
+                facts = metadata.events_metadata(refresh.count_events(), types)
+                yield dg.MaterializeResult(asset_key=ALL_EVENTS_KEY, metadata=facts)
+
+        return all_events
+
+    def _meta(self) -> dg.AssetsDefinition:
+        spec = self._spec(META, descriptions.META, [SYNC_REPORTS, MANIFESTS])
+
+        @_step(spec)
+        def meta(
+            context: dg.AssetExecutionContext, csq_lake: LakeResource, csq_duckdb: DuckDBResource
+        ) -> Iterator[Result]:
+            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+                for table in refresh.refresh_meta():
+                    csq_lake.open().documents.save_findings(current_asset(table), ())
+                yield dg.MaterializeResult(asset_key=META)
+
+        return meta
+
+    def snapshot(self, tables: Sequence[str], path: str) -> dg.AssetsDefinition:
+        """The copy of the DuckDB file at `path`, for readers that stay connected."""
+        deps = [USER_IDENTITY, META, *map(current_key, tables)]
+        spec = self._spec(SNAPSHOT, descriptions.SNAPSHOT, deps)
+
+        @_step(spec)
+        def snapshot(
+            context: dg.AssetExecutionContext, csq_duckdb: DuckDBResource
+        ) -> Iterator[Result]:
+            with errors_as_failures(), connect(csq_duckdb) as connection:
+                size_bytes = publish_snapshot(connection, csq_duckdb.database, path)
+            facts = {"dagster/uri": path, "size_bytes": size_bytes}
+            yield dg.MaterializeResult(asset_key=SNAPSHOT, metadata=facts)
+
+        return snapshot
+
+    @contextmanager
+    def _refreshing(self, lake: LakeResource, duckdb: DuckDBResource) -> Iterator[Refresh]:
+        with errors_as_failures(), connect(duckdb) as connection:
+            yield Refresh(connection, lake.effective_dumps(self.skips), datetime.now(UTC))
+
+    def _spec(
+        self,
+        key: dg.AssetKey,
+        description: str,
+        deps: Sequence[dg.AssetDep | dg.AssetKey],
+        schema: str | None = None,
+        table: str | None = None,
+    ) -> dg.AssetSpec:
+        """Of a relation in `schema`, which `csq_duckdb_io` reads, or of something else."""
+        spec = dg.AssetSpec(
+            key,
+            deps=deps,
+            description=description,
+            group_name="current",
+            kinds={"duckdb"},
+            owners=self.owners,
+            metadata={"schema": schema, "table": table or key.path[-1]} if schema else {},
+            tags={"dagster/storage_kind": "duckdb"},
+            code_version=CODE_VERSION,
+        )
+        return spec.with_io_manager_key(DUCKDB_IO) if schema else spec
 
 
-def current_selection(tables: Sequence[str]) -> list[dg.AssetKey]:
-    """What a run that refreshes these tables selects: identity goes before them, events after."""
-    events = any(table not in _NO_EVENTS for table in tables)
-    keys = [USER_IDENTITY, *map(current_key, tables)]
-    return [*keys, ALL_EVENTS_KEY] if events else keys
-
-
-def build_current_assets(
-    tables: Sequence[str],
-    *,
-    skips: Callable[[str], bool],
-    owners: Sequence[str] = (),
-    on_findings: Callable[[str, Sequence[Finding]], None] = lambda _asset, _findings: None,
-) -> dg.AssetsDefinition:
-    """The identity map, the current table of each of `tables`, and `csq.all_events`.
-
-    The step goes on past a table that fails, and fails at the end. `on_findings` is told what the
-    checks found on each asset.
-    """
-    table_of = {current_key(table): table for table in tables}
-
-    @dg.multi_asset(
-        name=_OP,
-        specs=[
-            _spec(
-                USER_IDENTITY,
-                descriptions.USER_IDENTITY,
-                [_all_dumps(USER_MIGRATIONS)] if USER_MIGRATIONS in tables else [],
-                owners,
-            ),
-            *(
-                _spec(
-                    key,
-                    descriptions.describe_current(table),
-                    [_all_dumps(table), *([] if table == USER_MIGRATIONS else [USER_IDENTITY])],
-                    owners,
-                )
-                for key, table in table_of.items()
-            ),
-            _spec(
-                ALL_EVENTS_KEY,
-                descriptions.ALL_EVENTS,
-                [key for key, table in table_of.items() if table not in _NO_EVENTS],
-                owners,
-            ),
-        ],
-        check_specs=[
-            *check_specs("user_identity", USER_IDENTITY),
-            *(spec for key in table_of for spec in check_specs("current", key)),
-        ],
+def _step(
+    spec: dg.AssetSpec, subject: Subject | None = None
+) -> Callable[[Callable[..., Iterator[Result]]], dg.AssetsDefinition]:
+    """The step that materializes the asset, or executes its checks alone."""
+    return dg.multi_asset(
+        name=step_name(spec.key),
+        specs=[spec],
+        check_specs=[*check_specs(subject, spec.key)] if subject else [],
         can_subset=True,
     )
-    def csq_refresh(
-        context: dg.AssetExecutionContext,
-        config: RefreshConfig,
-        lake: LakeResource,
-        warehouse: WarehouseResource,
-    ) -> Iterator[Event]:
-        opened = lake.open()
-        overview = Overview(opened.documents.catalog(), opened.documents.records(), skips)
-        errors: list[str] = []
-        try:
-            with warehouse.get_connection() as connection:
-                refreshing = Refreshing(connection, opened, overview)
-                if not context.selected_asset_keys:
-                    yield from _judge(context, refreshing, table_of)
-                    return
-                for asset, findings, materialization in _refresh(
-                    context, refreshing, table_of, errors, rebuild=config.rebuild
-                ):
-                    if findings:
-                        on_findings(asset, findings)
-                    yield materialization
-                    yield from evaluations(findings, materialization.asset_key)
-                refreshing.finish(datetime.now(UTC))
-            if warehouse.snapshot_path:
-                publish_snapshot(warehouse.database, warehouse.snapshot_path)
-        except CsqError as error:
-            raise as_failure(error) from None
-        if errors:
-            raise combined_failure("current tables", errors)
-
-    return csq_refresh
 
 
-def _spec(
-    key: dg.AssetKey,
-    description: str,
-    deps: Sequence[dg.AssetDep | dg.AssetKey],
-    owners: Sequence[str],
-) -> dg.AssetSpec:
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        description=description,
-        group_name="current",
-        kinds={"duckdb"},
-        owners=owners,
-        skippable=True,
-    )
+def _selected(
+    context: dg.AssetExecutionContext, findings: Sequence[Finding], key: dg.AssetKey
+) -> Iterator[dg.AssetCheckResult]:
+    return check_results(findings, key, context.selected_asset_check_keys)
 
 
 def _all_dumps(table: str) -> dg.AssetDep:
     return dg.AssetDep(raw_key(table), partition_mapping=dg.AllPartitionMapping())
-
-
-def _refresh(
-    context: dg.AssetExecutionContext,
-    refreshing: Refreshing,
-    table_of: Mapping[dg.AssetKey, str],
-    errors: list[str],
-    *,
-    rebuild: bool,
-) -> Iterator[tuple[str, Sequence[Finding], dg.AssetMaterialization]]:
-    """What is selected, one after the other; `errors` takes those of tables that fail."""
-    selected = context.selected_asset_keys
-    identity = refreshing.refresh_identity(rebuild=rebuild)
-    if USER_IDENTITY in selected:
-        types = refreshing.types("csq_meta", "user_identity")
-        yield IDENTITY_ASSET, identity.findings, _identity_result(identity, types)
-    for key, table in table_of.items():
-        if key not in selected:
-            continue
-        try:
-            refreshed = refreshing.refresh_table(table, rebuild=rebuild)
-        except CsqError as error:
-            errors.append(str(error.at(table=table)))
-            context.log.error(errors[-1])  # noqa: TRY400 - the error says it all
-            continue
-        result = _table_result(table, refreshed, refreshing.types("csq", table))
-        yield current_asset(table), refreshed.findings, result
-    if ALL_EVENTS_KEY in selected:
-        rows, types = refreshing.count_events(), refreshing.types("csq", ALL_EVENTS)
-        yield ALL_EVENTS_ASSET, (), _events_result(rows, types)
-
-
-def _judge(
-    context: dg.AssetExecutionContext, refreshing: Refreshing, table_of: Mapping[dg.AssetKey, str]
-) -> Iterator[dg.AssetCheckEvaluation]:
-    """Where a run executes checks alone: of those assets, as they stand."""
-    asked = {check.asset_key for check in context.selected_asset_check_keys}
-    for key in (USER_IDENTITY, *table_of):
-        if key not in asked:
-            continue
-        findings = (
-            refreshing.judge_identity()
-            if key == USER_IDENTITY
-            else refreshing.judge_table(table_of[key])
-        )
-        for evaluation in evaluations(findings, key):
-            if evaluation.asset_check_key in context.selected_asset_check_keys:
-                yield evaluation
-    refreshing.keep_findings()
-
-
-def _identity_result(
-    refreshed: IdentityRefreshed, types: Mapping[str, str]
-) -> dg.AssetMaterialization:
-    audit = refreshed.audit
-    return dg.AssetMaterialization(
-        USER_IDENTITY,
-        metadata={
-            "dagster/row_count": audit.users_resolved,
-            "pairs_delivered": audit.pairs,
-            "users_changed": audit.users_changed,
-            **_relation("csq_meta", "user_identity", types),
-        },
-    )
-
-
-def _events_result(rows: int, types: Mapping[str, str]) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        ALL_EVENTS_KEY,
-        metadata={"dagster/row_count": rows, **_relation("csq", ALL_EVENTS, types)},
-    )
-
-
-def _table_result(
-    table: str, refreshed: Refreshed, types: Mapping[str, str]
-) -> dg.AssetMaterialization:
-    audit, key = refreshed.audit, current_key(table)
-    return dg.AssetMaterialization(
-        key,
-        metadata={
-            "dagster/row_count": audit.rows_kept,
-            "change": audit.change,
-            "rows_in": audit.rows_in,
-            "rows_new": audit.rows_new,
-            "rows_updated": audit.rows_updated,
-            "rows_reresolved": audit.rows_reresolved,
-            "duplicates_dropped": audit.duplicates_dropped,
-            "users_merged": audit.users_merged,
-            **_relation("csq", table, types),
-            "dagster/column_lineage": _lineage(table, refreshed.columns),
-        },
-    )
-
-
-def _relation(schema: str, relation: str, types: Mapping[str, str]) -> dict[str, Any]:
-    columns = [dg.TableColumn(name, dtype) for name, dtype in types.items()]
-    return {
-        "dagster/table_name": f"{schema}.{relation}",
-        "dagster/column_schema": dg.TableSchema(columns=columns),
-    }
-
-
-def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:
-    """Each column of the current table, by the raw columns that it comes from."""
-    raw = raw_key(table)
-    deps = {
-        shown: [dg.TableColumnDep(raw, delivered)]
-        for delivered, shown in shown_names(columns).items()
-    }
-    if "user_id" in columns:
-        deps["user_id"].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
-        if table != USERS:
-            deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
-    deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]
-    return dg.TableColumnLineage(deps_by_column=deps)

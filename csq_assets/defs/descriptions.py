@@ -15,6 +15,11 @@ USER_IDENTITY = (
     "Who a user is now: every id that was given up, with the id that it ends at, from all pairs of "
     "the newest user_migrations. In DuckDB: csq_meta.user_identity."
 )
+META = (
+    "What csq_meta says of dumps that are in no table, of sync reports and of property definitions. "
+    "Tables that no dump lists any more are dropped with it."
+)
+SNAPSHOT = "The copy of the DuckDB file for readers that stay connected, replaced by a rename."
 ALL_EVENTS = "The events of all event tables, by user. In DuckDB: csq.all_events."
 
 _RAW = {

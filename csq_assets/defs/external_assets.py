@@ -1,19 +1,21 @@
-"""`csq/sync_reports` and `csq/manifests`: what others deliver, observed and checked here."""
+"""`csq/sync_reports` and `csq/manifests`: delivered by Contentsquare, observed and checked here."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
-from csq_assets.dataconnect.catalog import SeenManifest, SeenReport
-from csq_assets.dataconnect.checks import judge_export
+from csq_assets.dataconnect.catalog import Catalog, SeenManifest, SeenReport
+from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.defs import descriptions
-from csq_assets.defs.checks import check_results, check_specs, evaluations
-from csq_assets.defs.failures import as_failure
-from csq_assets.defs.keys import MANIFESTS, SYNC_REPORTS
+from csq_assets.defs.check_results import check_results, check_specs, evaluations
+from csq_assets.defs.failures import errors_as_failures
+from csq_assets.defs.keys import CSQ_DUMPS, MANIFESTS, SYNC_REPORTS, partition_key
 from csq_assets.defs.resources import ExportResource, LakeResource
-from csq_assets.errors import CsqError
 from csq_assets.lake.discovery import Discovery, discover
 
 _EVALUATED = (
@@ -21,13 +23,11 @@ _EVALUATED = (
     AssetCheckExecutionRecordStatus.FAILED,
 )
 
-Event = dg.AssetObservation | dg.AssetCheckEvaluation
-
 
 def build_external_assets(
     *, on_s3: bool, export_url: str, owners: Sequence[str] = ()
 ) -> list[dg.AssetSpec]:
-    """The two assets that Contentsquare keeps."""
+    """The two assets that Contentsquare writes."""
     kinds = {"json", "s3"} if on_s3 else {"json", "file"}
     described = ((SYNC_REPORTS, [], descriptions.SYNC_REPORTS),)
     described += ((MANIFESTS, [SYNC_REPORTS], descriptions.MANIFESTS),)
@@ -46,7 +46,7 @@ def build_external_assets(
 
 
 def build_external_checks() -> dg.AssetChecksDefinition:
-    """The checks on both, for whoever executes them in the UI."""
+    """The checks on both, to be executed from the UI."""
 
     @dg.multi_asset_check(
         name="csq_export_checks",
@@ -57,44 +57,63 @@ def build_external_checks() -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def csq_export_checks(
-        context: dg.AssetCheckExecutionContext, export: ExportResource, lake: LakeResource
+        context: dg.AssetCheckExecutionContext, csq_export: ExportResource, csq_lake: LakeResource
     ) -> Iterator[dg.AssetCheckResult]:
-        try:
-            discovery = discover(export.open(), lake.open().documents)
-        except CsqError as error:
-            raise as_failure(error) from None
-        for name, finding in judge_export(discovery.catalog, datetime.now(UTC)):
+        with errors_as_failures():
+            discovery = discover(csq_export.open(), csq_lake.open().documents)
+        for name, finding in evaluate_export(discovery.catalog, datetime.now(UTC)):
             asset = dg.AssetKey.from_user_string(name)
-            if dg.AssetCheckKey(asset, finding.check) in context.selected_asset_check_keys:
-                yield from check_results([finding], asset)
+            yield from check_results([finding], asset, context.selected_asset_check_keys)
 
     return csq_export_checks
 
 
-def discovery_events(
+def record_discovery(
     instance: dg.DagsterInstance, discovery: Discovery, now: datetime
-) -> list[Event]:
-    """What is to be recorded: new reports and manifests, and evaluations that say something new."""
-    events: list[Event] = [_report_observation(seen) for seen in discovery.new_reports]
+) -> list[dg.AssetCheckEvaluation]:
+    """Record new partitions, reports and manifests, and the checks on the export that say something
+    new; gives those."""
+    partitions = str(CSQ_DUMPS.name)
+    known = set(instance.get_dynamic_partitions(partitions))
+    new = [key for key in map(partition_key, discovery.catalog.dumps()) if key not in known]
+    if new:
+        instance.add_dynamic_partitions(partitions, new)
+    for seen in discovery.new_reports:
+        instance.report_runless_asset_event(_report_observation(seen))
     if discovery.new_manifests:
-        events.append(_manifests_observation(discovery.new_manifests))
-    findings = list(judge_export(discovery.catalog, now))
-    checks = [
-        dg.AssetCheckKey(dg.AssetKey.from_user_string(asset), finding.check)
-        for asset, finding in findings
+        instance.report_runless_asset_event(_manifests_observation(discovery.new_manifests))
+    return record_export_checks(instance, discovery.catalog, now)
+
+
+def record_export_checks(
+    instance: dg.DagsterInstance, catalog: Catalog, now: datetime
+) -> list[dg.AssetCheckEvaluation]:
+    """Evaluate the checks on the export, and record those that say something new; gives those."""
+    found = [
+        evaluation
+        for asset, finding in evaluate_export(catalog, now)
+        for evaluation in evaluations([finding], dg.AssetKey.from_user_string(asset))
     ]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(checks)
-    for check, (_, finding) in zip(checks, findings, strict=True):
-        record = latest.get(check)
-        known = record.evaluation if record and record.status in _EVALUATED else None
-        (new,) = evaluations([finding], check.asset_key)
-        if known is None or (known.passed, known.severity, known.description) != (
-            new.passed,
-            new.severity,
-            new.description,
-        ):
-            events.append(new)
-    return events
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [evaluation.asset_check_key for evaluation in found]
+    )
+    new = [
+        evaluation
+        for evaluation in found
+        if _said(evaluation) != _last_said(latest.get(evaluation.asset_check_key))
+    ]
+    for evaluation in new:
+        instance.report_runless_asset_event(evaluation)
+    return new
+
+
+def _last_said(record: AssetCheckExecutionRecord | None) -> tuple[object, ...] | None:
+    evaluated = record.evaluation if record and record.status in _EVALUATED else None
+    return _said(evaluated) if evaluated else None
+
+
+def _said(evaluation: dg.AssetCheckEvaluation) -> tuple[object, ...]:
+    return evaluation.passed, evaluation.severity, evaluation.description
 
 
 def _report_observation(seen: SeenReport) -> dg.AssetObservation:

@@ -1,25 +1,21 @@
-"""CsqError -> dagster.Failure: what went wrong shows as a sentence, not as a traceback."""
+"""CsqError -> dagster.Failure: a person reads a sentence, not a traceback."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from csq_assets.errors import CsqError
 
 
-def as_failure(error: CsqError) -> dg.Failure:
-    """A failure that Dagster does not repeat: damaged data does not mend itself."""
-    return dg.Failure(
-        str(error),
-        metadata={**error.where, "remedy": error.remedy or "none known"},
-        allow_retries=False,
-    )
-
-
-def combined_failure(what: str, errors: Sequence[str]) -> dg.Failure:
-    """One failure that tells several, after the rest of the step's work is done."""
-    return dg.Failure(
-        f"{what} that failed: {len(errors)}. The others did not.\n" + "\n".join(errors),
-        metadata={"failed": dg.MetadataValue.md("\n".join(f"- {error}" for error in errors))},
-        allow_retries=False,
-    )
+@contextmanager
+def errors_as_failures() -> Iterator[None]:
+    """Raise a CsqError as a failure that Dagster does not retry: damaged data stays damaged."""
+    try:
+        yield
+    except CsqError as error:
+        raise dg.Failure(
+            str(error),
+            metadata={**error.where, "remedy": error.remedy or "none known"},
+            allow_retries=False,
+        ) from None

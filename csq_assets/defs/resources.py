@@ -1,16 +1,25 @@
-"""The export and the lake as Dagster resources."""
+"""The export, the lake and the warehouse as Dagster resources.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+S3 clients are made by dagster-aws's `S3Resource`, connections to DuckDB by dagster-duckdb's
+`DuckDBResource`: `build_definitions` takes one of your own for each.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
+from dagster_aws.s3 import S3Resource
 from dagster_duckdb import DuckDBResource
 from duckdb import DuckDBPyConnection
+from pydantic import PrivateAttr
 
-from csq_assets.aws import s3_client
+from csq_assets.aws import open_s3_client
+from csq_assets.dataconnect.manifest import Manifest
+from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
-from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.warehouse.connection import open_warehouse, prepare_warehouse
 
 
 class ExportResource(dg.ConfigurableResource):
@@ -18,28 +27,79 @@ class ExportResource(dg.ConfigurableResource):
 
     url: str
     manifest_prefix: str
+    s3: dg.ResourceDependency[S3Resource]
 
     def open(self) -> Export:
-        return open_export(self.url, self.manifest_prefix, s3_client)
+        return open_export(self.url, self.manifest_prefix, lambda: open_s3_client(self.s3))
 
 
 class LakeResource(dg.ConfigurableResource):
-    """Where decoded dumps are kept, and what is remembered of them."""
+    """Where decoded dumps are kept. What several steps of a run need is read once."""
 
     url: str
+    s3: dg.ResourceDependency[S3Resource]
+    _lake: Lake | None = PrivateAttr(default=None)
+    _manifests: dict[int, tuple[Manifest, str]] = PrivateAttr(default_factory=dict)
+    _effective: EffectiveDumps | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        self._lake, self._manifests, self._effective = None, {}, None
 
     def open(self) -> Lake:
-        return open_lake(self.url, s3_client)
+        if self._lake is None:
+            self._lake = open_lake(self.url, lambda: open_s3_client(self.s3))
+        return self._lake
+
+    def manifest(self, dump_id: int) -> tuple[Manifest, str]:
+        """The newest manifest of a dump, with its SHA-256. Raises StorageError if there is none."""
+        if dump_id not in self._manifests:
+            self._manifests[dump_id] = self.open().documents.manifest(dump_id)
+        return self._manifests[dump_id]
+
+    def effective_dumps(self, skips: Callable[[str], bool]) -> EffectiveDumps:
+        """The dumps that make the current tables, as they were when the run first asked."""
+        if self._effective is None:
+            lake = self.open()
+            state = PipelineState(lake.documents.catalog(), lake.ledger.records(), skips)
+            self._effective = EffectiveDumps(lake, state)
+        return self._effective
 
 
 class WarehouseResource(DuckDBResource):
-    """The DuckDB file that analysts query. A connection waits a minute for the file, and says who
-    holds it; what does not fit into `memory_limit` spills to disk."""
+    """The DuckDB file that analysts query.
+
+    A connection waits a minute for the file, and then says who holds it. Within a run the steps share
+    one. Data that exceeds `memory_limit` spills to disk.
+    """
 
     memory_limit: str
-    snapshot_path: str | None = None
+    _run: ExitStack | None = PrivateAttr(default=None)
+    _connection: DuckDBPyConnection | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(
+        self, context: dg.InitResourceContext
+    ) -> Iterator["WarehouseResource"]:
+        with ExitStack() as self._run:
+            yield self
+        self._run = self._connection = None
 
     @contextmanager
     def get_connection(self) -> Iterator[DuckDBPyConnection]:
-        with open_warehouse(self.database, memory_limit=self.memory_limit) as connection:
+        with ExitStack() as step:
+            if self._connection is None:
+                opened = open_warehouse(self.database, memory_limit=self.memory_limit)
+                connection = (self._run or step).enter_context(opened)
+                self._connection = connection if self._run else None
+            else:
+                connection = self._connection
             yield connection
+
+
+@contextmanager
+def connect(duckdb: DuckDBResource) -> Iterator[DuckDBPyConnection]:
+    """A connection with the schemas of csq_assets, of any DuckDBResource."""
+    with duckdb.get_connection() as connection:
+        if not isinstance(duckdb, WarehouseResource):
+            prepare_warehouse(connection)
+        yield connection

@@ -1,44 +1,46 @@
-"""`csq_sync_reports`: watches the export, registers partitions, has runs requested."""
+"""`csq_sync_reports`: watches the export, and requests the runs that a pass needs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.target import ExecutableDefinition
+from dagster_duckdb import DuckDBResource
 
-from csq_assets.dataconnect.intake import Rules, Work, decide
-from csq_assets.dataconnect.ledger import Failure
-from csq_assets.dataconnect.overview import Overview
+from csq_assets.dataconnect.dump_records import Failure
+from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.defs.external_assets import discovery_events
-from csq_assets.defs.keys import CSQ_DUMPS, UNFINISHED, partition_key
-from csq_assets.defs.refreshing import find_stale
-from csq_assets.defs.requests import (
-    DUMPS_PER_RUN,
-    RETRY_AFTER,
-    Cursor,
-    Request,
-    ask_for_dumps,
-    ask_for_refresh,
-    open_work,
+from csq_assets.defs.external_assets import record_discovery, record_export_checks
+from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, SENSOR
+from csq_assets.defs.resources import ExportResource, LakeResource
+from csq_assets.defs.run_requests import (
+    FINGERPRINT_TAG,
+    PARTITION_TAG,
+    UNFINISHED,
+    decode_request,
+    fail_orphaned_runs,
+    refresh_request,
+    snapshot_request,
 )
-from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
-from csq_assets.errors import CsqError, StorageError
-from csq_assets.lake.decoding import Decoding
-from csq_assets.lake.discovery import discover
+from csq_assets.errors import BusyError, CsqError
 from csq_assets.lake.export import Export
-from csq_assets.lake.locations import Lake
+from csq_assets.pipeline.pass_lock import pass_lock
+from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.settings import Settings
 
-SENSOR = "csq_sync_reports"
 INTERVAL_SECONDS = 30
+RETRY_AFTER = timedelta(hours=1)  # a failed table, unless its file has changed
+REFRESH_AGAIN_AFTER = timedelta(minutes=10)  # the same refresh
+RUNS_AN_HOUR = 5  # for one dump
+RUNS_AHEAD = 20  # decoding runs that are queued or running
 
 
 def build_sync_reports_sensor(
     settings: Settings, tables: Sequence[str], jobs: Sequence[ExecutableDefinition]
 ) -> dg.SensorDefinition:
-    """The sensor; `tables` are those that this code location has assets for."""
+    """The sensor; `tables` are those that have assets in this code location."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
 
     @dg.sensor(
@@ -46,114 +48,149 @@ def build_sync_reports_sensor(
         jobs=jobs,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks for new sync reports and manifests, has new dumps decoded, then the "
-        "current tables refreshed.",
+        description="Looks for new sync reports and manifests. Requests a run for each new dump, then "
+        "one that refreshes the current tables.",
     )
     def csq_sync_reports(
         context: dg.SensorEvaluationContext,
-        export: ExportResource,
-        lake: LakeResource,
-        warehouse: WarehouseResource,
+        csq_export: ExportResource,
+        csq_lake: LakeResource,
+        csq_duckdb: DuckDBResource,
     ) -> dg.SensorResult | dg.SkipReason:
+        warehouse, now = Path(csq_duckdb.database), _now()
         try:
-            return _tick(
-                context, export.open(), lake.open(), Path(warehouse.database), settings, with_assets
-            )
-        except CsqError as error:
-            return dg.SkipReason(str(error))
+            with pass_lock(warehouse, wait_seconds=0), _still_checked(context, csq_lake, now):
+                fail_orphaned_runs(context.instance)
+                export, lake = csq_export.open(), csq_lake.open()
+                planner = Planner(lake, warehouse, settings.duckdb_snapshot_path, settings.skips)
+                plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
+                record_discovery(context.instance, plan.discovery, now)
+                return _Tick(context.instance, planner, plan, with_assets, now).result()
+        except BusyError as error:
+            return dg.SkipReason(error.message)
 
     return csq_sync_reports
 
 
-def _tick(
-    context: dg.SensorEvaluationContext,
-    export: Export,
-    lake: Lake,
-    warehouse: Path,
-    settings: Settings,
-    with_assets: set[str],
-) -> dg.SensorResult:
-    now = _now()
-    discovery = discover(export, lake.documents)
-    records = lake.documents.records()
-    rules = Rules(settings.skips, lambda failure: _worth_a_try(failure, export, now))
-    intake = decide(discovery.catalog, records, lake.store.partitions(), now, rules)
-    _take_empty(intake.take, lambda: Decoding(export, lake, lambda: now))
+class _Tick:
+    """What is requested, and the words for what is not."""
 
-    contents = {dump_id: seen.content for dump_id, seen in discovery.catalog.dumps().items()}
-    due = [work for work in intake.take if work.tables]
-    before = Cursor.read(context.cursor)
-    cursor = Cursor(_only_due(before.dumps, due), before.refresh)
-    ready = [
-        Work(work.dump_id, tuple(table for table in work.tables if table in with_assets))
-        for work in open_work(due, cursor.dumps, contents, records, now)
-    ]
-    ready = [work for work in ready if work.tables][:DUMPS_PER_RUN]
-    said = [intake.wait_reason] if intake.wait else []
-    if unknown := {table for work in due for table in work.tables} - with_assets:
-        names = ", ".join(sorted(unknown))
-        said.append(f"new tables: {names}. Reload the code location to give them assets")
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        planner: Planner,
+        plan: DecodePlan,
+        with_assets: set[str],
+        now: datetime,
+    ) -> None:
+        self._instance = instance
+        self._planner = planner
+        self._plan = plan
+        self._with_assets = with_assets
+        self._now = now
+        self._reasons: list[str] = []
 
-    request = None
-    if _in_flight(context.instance):
-        said.append("a run is under way; what else is due is asked for when it is done")
-    elif ready:
-        request, cursor = ask_for_dumps(ready, cursor, contents, now)
-    else:
-        overview = Overview(discovery.catalog, lake.documents.records(), settings.skips)
+    def result(self) -> dg.SensorResult:
+        intake = self._plan.intake
+        if intake.wait:
+            self._reasons.append(intake.wait_reason)
+        decoding = self._runs(job_name=RAW_JOB, statuses=UNFINISHED)
+        requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
+        if decoding:
+            self._reasons.append(f"{len(decoding)} decoding runs are in progress")
+        elif not requests:
+            requests = self._refresh()
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else "; ".join(self._reasons) or "nothing new",
+        )
+
+    def _decode(self, in_progress: Sequence[str | None]) -> list[dg.RunRequest]:
+        """Runs for the lowest dumps that none is in progress for, a bounded number."""
+        unknown = {table for work in self._plan.decode for table in work.tables} - self._with_assets
+        if unknown:
+            names = ", ".join(sorted(unknown))
+            self._reasons.append(f"new tables: {names}. Reload the code location to give them assets")
+        ready = [
+            Work(work.dump_id, tuple(table for table in work.tables if table in self._with_assets))
+            for work in self._plan.decode
+            if str(work.dump_id) not in in_progress
+        ]
+        room = max(RUNS_AHEAD - len(in_progress), 0)
+        ready = [work for work in ready if work.tables and self._may_run(work)][:room]
+        contents = self._plan.discovery.catalog.dumps()
+        return [
+            decode_request(
+                work,
+                contents[work.dump_id].content,
+                attempt=1 + self._count({PARTITION_TAG: str(work.dump_id)}),
+            )
+            for work in ready
+        ]
+
+    def _may_run(self, work: Work) -> bool:
+        """A run that was canceled or killed is repeated at once, but not without end."""
+        tags = {PARTITION_TAG: str(work.dump_id)}
+        recent = self._runs(job_name=RAW_JOB, tags=tags, created_after=self._now - RETRY_AFTER)
+        if len(recent) < RUNS_AN_HOUR:
+            return True
+        self._reasons.append(f"dump {work.dump_id} had {len(recent)} runs within an hour; it waits")
+        return False
+
+    def _refresh(self) -> list[dg.RunRequest]:
+        """A run that refreshes what is stale, or the snapshot, if none of the two is in progress."""
+        if self._runs(job_name=CURRENT_JOB, statuses=UNFINISHED):
+            self._reasons.append("a refresh is in progress")
+            return []
         try:
-            stale = find_stale(warehouse, lake, overview, wait_seconds=0)
-        except StorageError as error:
-            said.append(str(error))
-        else:
-            stale = None if stale is None else tuple(one for one in stale if one in with_assets)
-            request, cursor = ask_for_refresh(stale, cursor, now)
-    return dg.SensorResult(
-        run_requests=[request] if request else [],
-        skip_reason=None if request else "; ".join(said) or "nothing new",
-        cursor=cursor.write(),
-        dynamic_partitions_requests=_partition_requests(context.instance, contents),
-        asset_events=discovery_events(context.instance, discovery, now),
-    )
+            plan = self._planner.plan_refresh(self._planner.state(), wait_seconds=0)
+        except BusyError as error:
+            self._reasons.append(str(error))
+            return []
+        plan = plan.of_tables(self._with_assets)
+        if plan.is_behind:
+            request = refresh_request(plan)
+            tags = {FINGERPRINT_TAG: request.tags[FINGERPRINT_TAG]}
+            if not self._runs(tags=tags, created_after=self._now - REFRESH_AGAIN_AFTER):
+                return [refresh_request(plan, attempt=1 + self._count(tags))]
+            self._reasons.append("the last refresh failed; it is repeated after 10 minutes")
+        return [snapshot_request(self._now)] if self._planner.snapshot_is_behind() else []
+
+    def _runs(self, **conditions: object) -> Sequence[dg.DagsterRun]:
+        return self._instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
+
+    def _count(self, tags: dict[str, str]) -> int:
+        return self._instance.get_runs_count(dg.RunsFilter(tags=tags))
+
+
+@contextmanager
+def _still_checked(
+    context: dg.SensorEvaluationContext, csq_lake: LakeResource, now: datetime
+) -> Iterator[None]:
+    """Where the export cannot be read the tick fails, but reports that are overdue are told."""
+    try:
+        yield
+    except CsqError:
+        with suppress(CsqError):
+            record_export_checks(context.instance, csq_lake.open().documents.catalog(), now)
+        raise
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _worth_a_try(failure: Failure, export: Export, now: datetime) -> bool:
-    """When the file at fault has changed, or else hourly."""
-    if now - failure.at >= RETRY_AFTER:
-        return True
-    if failure.file is None:
-        return False
-    try:
-        return export.file_state(failure.file) != failure.file_state
-    except CsqError:
-        return False
+def _retry_now(export: Export, now: datetime) -> Callable[[Failure], bool]:
+    """A failed table is retried when the file at fault has changed, or else hourly."""
 
+    def retry(failure: Failure) -> bool:
+        if now - failure.at >= RETRY_AFTER:
+            return True
+        if failure.file is None:
+            return False
+        try:
+            return export.file_state(failure.file) != failure.file_state
+        except CsqError:
+            return False
 
-def _take_empty(take: Iterable[Work], start: Callable[[], Decoding]) -> None:
-    """A dump in which nothing is to be decoded needs no run."""
-    empty = [work for work in take if not work.tables]
-    if empty:
-        decoding = start()
-        for work in empty:
-            decoding.take(work.dump_id)
-
-
-def _only_due(asked: Mapping[int, Request], due: Iterable[Work]) -> dict[int, Request]:
-    return {work.dump_id: asked[work.dump_id] for work in due if work.dump_id in asked}
-
-
-def _in_flight(instance: dg.DagsterInstance) -> bool:
-    ours = dg.RunsFilter(tags={"dagster/sensor_name": SENSOR}, statuses=UNFINISHED)
-    return bool(instance.get_runs(ours, limit=1))
-
-
-def _partition_requests(
-    instance: dg.DagsterInstance, dump_ids: Iterable[int]
-) -> list[dg.AddDynamicPartitionsRequest]:
-    known = set(instance.get_dynamic_partitions(CSQ_DUMPS.name or ""))
-    new = [key for key in map(partition_key, dump_ids) if key not in known]
-    return [CSQ_DUMPS.build_add_request(new)] if new else []
+    return retry

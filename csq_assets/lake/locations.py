@@ -8,6 +8,7 @@ from typing import Any
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.documents import LakeDocuments
 from csq_assets.lake.export import Export
+from csq_assets.lake.ledger import Ledger
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.store import LakeStore
 
@@ -18,6 +19,7 @@ class Lake:
 
     store: LakeStore
     documents: LakeDocuments
+    ledger: Ledger
 
 
 def open_export(url: str, manifest_prefix: str, s3_client: Callable[[], Any]) -> Export:
@@ -30,7 +32,13 @@ def open_export(url: str, manifest_prefix: str, s3_client: Callable[[], Any]) ->
 def open_lake(url: str, s3_client: Callable[[], Any]) -> Lake:
     """The lake at a directory or an `s3://` URL; it comes into being when it is written."""
     objects = _open_objects(url, s3_client, setting="CSQ_LAKE_URL", must_exist=False)
-    return Lake(LakeStore(objects), LakeDocuments(objects))
+    return lake_of(objects)
+
+
+def lake_of(objects: ObjectStore) -> Lake:
+    """The lake in a place for objects."""
+    store, documents = LakeStore(objects), LakeDocuments(objects)
+    return Lake(store, documents, Ledger(objects, documents, store))
 
 
 def _open_objects(

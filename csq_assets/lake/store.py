@@ -18,6 +18,7 @@ from csq_assets.lake.objects import ObjectStore
 # A row group is held in memory while it is written: so many values, however wide the table.
 _ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
 _COMPRESSION_LEVEL = 1
+_DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
 _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
 
@@ -30,6 +31,18 @@ class Written:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """What becomes a Parquet file: frames of one schema, taken one at a time and once.
+
+    `footer` is asked after the last frame; the file keeps what it gives.
+    """
+
+    schema: pl.Schema
+    frames: Iterator[pl.DataFrame]
+    footer: Callable[[], Mapping[str, str]] = dict
+
+
 class LakeStore:
     """Partitions under `raw/<table>/dump_id=<id>/`, readable by whatever reads Parquet."""
 
@@ -40,32 +53,29 @@ class LakeStore:
         """Where the partition is, as a path or an s3:// URL."""
         return f"{self.objects.url}/{_key(table, dump_id)}"
 
-    def write(
-        self,
-        table: str,
-        dump_id: int,
-        schema: pl.Schema,
-        frames: Iterator[pl.DataFrame],
-        footer: Callable[[], Mapping[str, str]],
-    ) -> Written:
-        """Publish the frames, all of `schema`, as the partition, in the place of an earlier one.
+    def write(self, table: str, dump_id: int, rows: Rows) -> Written:
+        """Publish the rows as the partition, in the place of an earlier one.
 
-        One frame is taken at a time. `footer` is asked after the last of them; what it gives is kept
-        in the file. Where taking a frame raises, the partition stays what it was.
+        Where taking a frame raises, the partition stays what it was.
         """
+        return self.write_object(_key(table, dump_id), rows)
+
+    def write_object(self, key: str, rows: Rows) -> Written:
+        """Publish the rows as the Parquet file at `key`, whole or not at all."""
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
-            source = register_io_source(lambda *_: frames, schema=schema)
+            source = register_io_source(lambda *_: rows.frames, schema=rows.schema)
             with _writing(staged):
                 source.sink_parquet(
                     staged,
                     compression="zstd",
                     compression_level=_COMPRESSION_LEVEL,
-                    row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(schema)),
-                    metadata=lambda _context: dict(footer()),
+                    row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(rows.schema)),
+                    metadata=lambda _context: dict(rows.footer()),
                 )
-            written = Written(self.location(table, dump_id), staged.stat().st_size, _digest(staged))
-            self.objects.publish(staged, _key(table, dump_id))
+            location = f"{self.objects.url}/{key}"
+            written = Written(location, staged.stat().st_size, _digest(staged))
+            self.objects.publish(staged, key)
         return written
 
     def scan(self, table: str, dump_id: int) -> pl.LazyFrame:
@@ -103,6 +113,11 @@ class LakeStore:
         """Every partition that exists, as table and dump id."""
         found = (_PARTITION.fullmatch(entry.key) for entry in self.objects.list("raw/"))
         return frozenset((unquote(match[1]), int(match[2])) for match in found if match)
+
+    def dumps_of(self, table: str) -> list[int]:
+        """The dump ids of the table's partitions, ascending, by one shallow listing."""
+        found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{_folder(table)}/"))
+        return sorted(int(match[1]) for match in found if match)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from csq_assets.dataconnect.catalog import Catalog, Delivered, SeenManifest, SeenReport
-from csq_assets.dataconnect.findings import Finding, Severity
-from csq_assets.dataconnect.ledger import Content, DumpRecord, Failure, TableRecord
+from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.dump_records import Content, DumpRecord, Failure, TableRecord
 from csq_assets.dataconnect.sync_report import SyncReport
 
 
@@ -21,16 +21,18 @@ def delivered(key: str, modified: datetime = NOON) -> Delivered:
     return Delivered(key, "etag", 100, modified)
 
 
-def manifest(
+def manifest(  # noqa: PLR0913  # a manifest has many fields
     dump_id: int,
     *tables: str,
     modified: datetime = NOON,
     content: str = "a",
+    full_resyncs: tuple[str, ...] = (),
     has_definitions: bool = False,
     name: str | None = None,
 ) -> SeenManifest:
     key = f"manifests/{name or f'sync_{dump_id}.json'}"
-    return SeenManifest(delivered(key, modified), content, dump_id, tables, has_definitions)
+    seen = delivered(key, modified)
+    return SeenManifest(seen, content, dump_id, tables, full_resyncs, has_definitions)
 
 
 def report(  # noqa: PLR0913  # a report has many fields

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, judge_export
+from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
-from csq_assets.dataconnect.findings import (
+from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
     Severity,
@@ -40,7 +40,7 @@ DUE_SOON = report("2026-03-01.json", finish=at(5, 30), next_sync_at=DUE)
 
 
 def found(subject: Subject, check: str, facts: object) -> Finding:
-    return next(one for one in judge(subject, facts) if one.check == check)
+    return next(one for one in evaluate(subject, facts) if one.check == check)
 
 
 def raw(check: str, facts: RawFacts) -> Finding:
@@ -90,7 +90,7 @@ def test_a_new_check_is_one_entry() -> None:
         return True, WARN, "fine"
 
     try:
-        assert judge("manifests", ()) == (
+        assert evaluate("manifests", ()) == (
             passed("manifest_readable", ERROR, "all manifests are valid"),
             passed("always_fine", WARN, "fine"),
         )
@@ -101,7 +101,7 @@ def test_a_new_check_is_one_entry() -> None:
 
 def test_an_export_in_order_passes() -> None:
     seen = catalog(manifest(12), reports=[DUE_SOON])
-    assert list(judge_export(seen, now=at(12))) == [
+    assert list(evaluate_export(seen, now=at(12))) == [
         ("csq/sync_reports", passed("sync_succeeded", ERROR, "2026-03-01.json says succeeded")),
         (
             "csq/sync_reports",
@@ -112,7 +112,7 @@ def test_an_export_in_order_passes() -> None:
 
 
 def test_without_reports_only_manifests_are_judged() -> None:
-    assert list(judge_export(catalog(reports=[]), now=at(12))) == [
+    assert list(evaluate_export(catalog(reports=[]), now=at(12))) == [
         ("csq/manifests", passed("manifest_readable", ERROR, "all manifests are valid"))
     ]
 
@@ -121,7 +121,7 @@ def test_without_reports_only_manifests_are_judged() -> None:
 def test_every_manifest_that_is_not_valid_is_told() -> None:
     said = ["manifest manifests/sync_1.json: not JSON", "manifest manifests/sync_2.json: not UTF-8"]
     seen = replace(catalog(reports=[]), unreadable=tuple(said))
-    assert list(judge_export(seen, now=at(12))) == [
+    assert list(evaluate_export(seen, now=at(12))) == [
         ("csq/manifests", not_passed("manifest_readable", ERROR, "; ".join(said)))
     ]
 
@@ -142,7 +142,7 @@ def test_a_newest_report_that_says_anything_else_fails(
 ) -> None:
     newest = report("2026-03-01.json", status, finish=at(5), error=error)
     seen = catalog(reports=[report("2026-02-28.json", finish=at(4)), newest])
-    assert next(judge_export(seen, now=at(12))) == (
+    assert next(evaluate_export(seen, now=at(12))) == (
         "csq/sync_reports",
         not_passed("sync_succeeded", ERROR, description),
     )
@@ -153,7 +153,7 @@ def on_time(
 ) -> Finding:
     newest = report("2026-03-01.json", finish=at(5, 30), next_sync_at=due)
     seen = catalog(manifest(12, modified=manifest_came), reports=[newest])
-    return next(one for _, one in judge_export(seen, now) if one.check == "sync_on_time")
+    return next(one for _, one in evaluate_export(seen, now) if one.check == "sync_on_time")
 
 
 @pytest.mark.edge(76)
@@ -178,7 +178,7 @@ def test_a_report_may_announce_nothing_or_the_end_of_time() -> None:
 
 
 def test_a_partition_in_order_passes() -> None:
-    assert judge("raw", AGREES) == (
+    assert evaluate("raw", AGREES) == (
         passed("column_drift", WARN, "same columns as dump 1234"),
         passed("columns_match_manifest", WARN, "files and manifest agree"),
         passed("keys_not_null", WARN, "no null in the key of 12,345 rows"),
@@ -247,7 +247,7 @@ def test_nulls_in_a_key_are_counted_by_column() -> None:
 IN_ORDER = CurrentFacts(
     has_key=True,
     duplicated_keys=0,
-    judged_all=False,
+    audited_all=False,
     rows_delivered=12_345,
     rows_kept=12_000,
     duplicates_dropped=300,
@@ -258,7 +258,7 @@ IN_ORDER = CurrentFacts(
 
 
 def test_a_current_table_in_order_passes() -> None:
-    assert judge("current", IN_ORDER) == (
+    assert evaluate("current", IN_ORDER) == (
         passed("unique_key", ERROR, "every key among the rows that changed occurs once"),
         passed(
             "rows_reconcile",
@@ -273,7 +273,7 @@ def test_a_current_table_in_order_passes() -> None:
     ("facts", "finding"),
     [
         (
-            replace(IN_ORDER, judged_all=True),
+            replace(IN_ORDER, audited_all=True),
             passed("unique_key", ERROR, "every key in the table occurs once"),
         ),
         (
@@ -281,7 +281,7 @@ def test_a_current_table_in_order_passes() -> None:
             passed("unique_key", ERROR, "rows of this table have no key"),
         ),
         (
-            replace(IN_ORDER, duplicated_keys=1_200, judged_all=True),
+            replace(IN_ORDER, duplicated_keys=1_200, audited_all=True),
             not_passed("unique_key", ERROR, "1,200 keys occur twice in the table"),
         ),
         (
@@ -370,4 +370,4 @@ ALL_RESOLVE = IdentityFacts(
     ],
 )
 def test_migrations_that_lead_astray_are_told(facts: IdentityFacts, finding: Finding) -> None:
-    assert judge("user_identity", facts) == (finding,)
+    assert evaluate("user_identity", facts) == (finding,)

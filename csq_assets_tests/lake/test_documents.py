@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.findings import Finding, Severity
-from csq_assets.dataconnect.ledger import DumpRecord, TableRecord
+from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.errors import ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side

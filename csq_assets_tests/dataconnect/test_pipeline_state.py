@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from csq_assets.dataconnect.findings import Finding, Severity
-from csq_assets.dataconnect.ledger import TableRecord
-from csq_assets.dataconnect.overview import Overview, StandingFinding
+from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.dump_records import TableRecord
+from csq_assets.dataconnect.pipeline_state import Overview, StandingFinding
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets_tests.dataconnect.seen import applied, catalog, failed, manifest, records
 

@@ -6,7 +6,7 @@ import pytest
 
 from csq_assets.errors import FileError
 from csq_assets_tests.builders import encode_json
-from csq_assets_tests.lake.passes import DEFINITIONS, Passes
+from csq_assets_tests.pipeline.passes import DEFINITIONS, Passes
 
 ASK_AGAIN = "Ask Contentsquare to deliver the dump again, then run csq sync."
 
@@ -47,7 +47,7 @@ def test_property_definitions_inside_a_table_are_found(passes: Passes) -> None:
 
 def test_property_definitions_that_are_missing_or_no_json_fail_alone(passes: Passes) -> None:
     passes.builder.deliver(12, users=[{"user_id": 1}], property_definitions=b"{ no")
-    users, definitions = passes.take_all(12)
+    users, definitions = passes.decode_all(12)
     path = "s3://customer/sync_12/property_definitions.json"
     assert users.error is None
     assert isinstance(definitions.error, FileError)

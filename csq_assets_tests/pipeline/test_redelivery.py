@@ -1,4 +1,4 @@
-"""Dumps that come again, partitions that were lost."""
+"""Redelivered dumps, late dumps, and partitions that were lost."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import pytest
 
 from csq_assets.errors import StorageError
 from csq_assets.lake.documents import content_hash
+from csq_assets.pipeline.ingest import reevaluate
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.lake.passes import Passes, only_path
+from csq_assets_tests.pipeline.passes import Passes, only_path
 
 
 @pytest.mark.edge(5)
@@ -18,12 +19,11 @@ def test_a_late_dump_has_the_next_one_judged_again(passes: Passes) -> None:
     assert passes.findings(14, "users") == {"column_drift": 'dump 14 adds "plan"'}
 
     passes.builder.deliver(13, users=[{"user_id": 1, "plan": "free"}])
-    outcome = passes.decode(13, "users")
-    assert [one.dump_id for one in outcome.judged] == [13, 14]
-    assert [one.findings[0].description for one in outcome.judged] == [
-        'dump 13 adds "plan"',
-        "same columns as dump 13",
-    ]
+    ingested = passes.decode(13, "users").ingested
+    assert ingested is not None
+    assert ingested.findings[0].description == 'dump 13 adds "plan"'
+    assert ingested.next_dump_id == 14
+    assert ingested.next_findings[0].description == "same columns as dump 13"
     assert passes.findings(13, "users") == {"column_drift": 'dump 13 adds "plan"'}
     assert passes.findings(14, "users") == passes.findings(15, "users") == {}
 
@@ -32,8 +32,8 @@ def test_a_dump_is_judged_against_the_numerically_previous_of_its_table(passes: 
     passes.deliver(9, users=[{"user_id": 1}])
     passes.deliver(852, clicks=[{"a": 1}])
     passes.deliver(1000, users=[{"user_id": 1}, {"user_id": 2}])
-    judged = passes.begin().judge(1000, "users")
-    assert judged.findings[0].description == "same columns as dump 9"
+    findings = reevaluate(passes.lake, "users", 1000)
+    assert findings[0].description == "same columns as dump 9"
 
 
 @pytest.mark.edge(7)
@@ -58,7 +58,7 @@ def test_a_redelivery_that_drops_a_table_drops_its_partition(either: Passes) -> 
     assert len(either.partitions()) == 4
     again = either.deliver(12, users=[{"user_id": 1}])
     assert either.partitions() == {("users", 12), ("clicks", 13)}
-    record = either.lake.documents.record(12)
+    record = either.lake.ledger.records().get(12)
     assert record is not None
     assert (record.manifest, [table.table for table in record.tables]) == (
         content_hash(again.body),
@@ -77,10 +77,10 @@ def test_a_partition_that_could_not_be_dropped_is_dropped_the_next_time(
     held = partition.rename(tmp_path / "held")
     partition.mkdir()  # which cannot be deleted like a file
     with pytest.raises(StorageError):
-        passes.begin().take(12)
+        passes.take(12)
     partition.rmdir()
     held.rename(partition)
-    passes.begin().take(12)
+    passes.take(12)
     assert passes.partitions() == {("users", 12)}
 
 
@@ -112,16 +112,14 @@ def test_partitions_that_were_lost_are_decoded_again_one_by_one(passes: Passes) 
         passes.deliver(dump_id, users=[{"user_id": dump_id}])
     for dump_id in (12, 13, 14):
         passes.lake.store.delete("users", dump_id)
-    decoding = passes.begin()
-    assert list(decoding.contents("users")) == []
-    judged = []
+    assert passes.lake.store.dumps_of("users") == []
+    following = []
     for dump_id in (13, 12, 14):
-        outcome = decoding.decode(dump_id, "users")
-        assert outcome is not None
-        judged.append([one.dump_id for one in outcome.judged])
-    assert judged == [[13], [12, 13], [14]]
-    assert passes.partitions() == {("users", 12), ("users", 13), ("users", 14)}
-    assert sorted(decoding.contents("users")) == [12, 13, 14]
+        ingested = passes.attempt(dump_id, "users").ingested
+        assert ingested is not None
+        following.append(ingested.next_dump_id)
+    assert following == [None, 13, None]
+    assert passes.lake.store.dumps_of("users") == [12, 13, 14]
 
 
 def test_a_lost_partition_that_cannot_be_decoded_again_is_a_gap(passes: Passes) -> None:
@@ -136,12 +134,31 @@ def test_a_lost_partition_that_cannot_be_decoded_again_is_a_gap(passes: Passes) 
     assert (state.has_content, state.failed) == (False, True)
 
 
-def test_two_passes_may_meet_at_one_dump(passes: Passes) -> None:
+def test_outcomes_of_several_processes_are_folded_into_one_record(passes: Passes) -> None:
     passes.builder.deliver(12, users=[{"user_id": 1}], clicks=[{"a": 1}])
     passes.look()
-    first, second = passes.begin(), passes.begin()
-    first.decode(12, "users")
-    second.decode(12, "clicks")
-    assert passes.partitions() == {("users", 12), ("clicks", 12)}
-    assert passes.record(12, "users").content is not None
-    assert passes.record(12, "clicks").content is not None
+    passes.take(12)
+    before = passes.lake.ledger.records()
+    passes.attempt(12, "users")
+    passes.attempt(12, "clicks")
+    unfolded = passes.lake.ledger.records()
+    assert [table.content is not None for table in unfolded[12].tables] == [True, True]
+    assert before != unfolded
+    assert passes.lake.ledger.fold() == unfolded
+    assert passes.lake.ledger.records() == unfolded
+    assert [found.key for found in passes.lake.store.objects.list("ledger/")] == ["ledger/12.json"]
+
+
+@pytest.mark.edge(7)
+def test_a_person_may_decode_a_redelivery_before_it_is_taken(passes: Passes) -> None:
+    passes.deliver(12, users=[{"user_id": 1}], clicks=[{"a": 1}])
+    again = passes.builder.deliver(12, users=[{"user_id": 2}])
+    passes.look()
+    passes.attempt(12, "users")
+    record = passes.lake.ledger.records()[12]
+    assert (record.manifest, [table.table for table in record.tables]) == (
+        content_hash(again.body),
+        ["users"],
+    )
+    passes.lake.ledger.fold()
+    assert passes.partitions() == {("users", 12)}

@@ -1,25 +1,21 @@
 """Tables of dumps into the lake: the partition, and the ledger afterwards."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from csq_assets.dataconnect.findings import Severity
-from csq_assets.dataconnect.ledger import Content, DumpRecord, Failure, TableRecord
+from csq_assets.dataconnect.check_registry import Severity
+from csq_assets.dataconnect.dump_records import Content, DumpRecord, Failure, TableRecord
 from csq_assets.errors import FileError, IdentifierError, NameClashError, StorageError
-from csq_assets.lake.decoding import Outcome
 from csq_assets.lake.directory import DirectoryStore
-from csq_assets.lake.documents import LakeDocuments, content_hash
-from csq_assets.lake.judging import Judged
-from csq_assets.lake.locations import Lake
-from csq_assets.lake.store import LakeStore
+from csq_assets.lake.documents import content_hash
+from csq_assets.lake.locations import lake_of
 from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile, ExportBuilder
 from csq_assets_tests.dataconnect.seen import passed
-from csq_assets_tests.lake.passes import DEFINITIONS, Passes, only_path
+from csq_assets_tests.pipeline.passes import DEFINITIONS, Passes, only_path
 
 WARN = Severity.WARN
 ASK_AGAIN = "Ask Contentsquare to deliver the dump again, then run csq sync."
@@ -41,28 +37,24 @@ def test_a_table_of_a_dump_becomes_a_partition(either: Passes) -> None:
         }
     )
     assert either.lake.store.scan("users", 12).collect().equals(expected)
-    assert replace(outcome, seconds=0, size_bytes=0, digest="") == Outcome(
-        dump_id=12,
-        table="users",
-        incremental=False,
-        location=either.lake.store.location("users", 12),
-        rows=2,
-        files=1,
-        bytes_read=len(either.builder.get(either.builder.key_of(path))),
-        schema=expected.schema,
-        avro_types={"user_id": ("long",), "plan": ("string",)},
-        judged=(
-            Judged(
-                12,
-                (
-                    passed("column_drift", WARN, "dump 12 is the first of this table"),
-                    passed("columns_match_manifest", WARN, "files and manifest agree"),
-                    passed("keys_not_null", WARN, "no null in the key of 2 rows"),
-                ),
-            ),
-        ),
+    ingested = outcome.ingested
+    assert ingested is not None
+    assert ingested.written.location == either.lake.store.location("users", 12)
+    assert (ingested.rows, ingested.files, ingested.bytes_read) == (
+        2,
+        1,
+        len(either.builder.get(either.builder.key_of(path))),
     )
-    assert either.lake.documents.record(12) == DumpRecord(
+    assert (ingested.schema, ingested.avro_types) == (
+        expected.schema,
+        {"user_id": ("long",), "plan": ("string",)},
+    )
+    assert ingested.findings == (
+        passed("column_drift", WARN, "dump 12 is the first of this table"),
+        passed("columns_match_manifest", WARN, "files and manifest agree"),
+        passed("keys_not_null", WARN, "no null in the key of 2 rows"),
+    )
+    assert either.lake.ledger.records().get(12) == DumpRecord(
         12,
         content_hash(delivery.body),
         (
@@ -75,29 +67,28 @@ def test_a_table_of_a_dump_becomes_a_partition(either: Passes) -> None:
                     incremental=False,
                     files=1,
                     rows=2,
-                    digest=outcome.digest,
+                    digest=ingested.written.digest,
                 ),
             ),
         ),
     )
-    assert outcome.size_bytes > 0
+    assert ingested.written.size_bytes > 0
 
 
 def test_a_partition_decoded_again_is_the_same(passes: Passes) -> None:
     passes.deliver(12, users=[{"user_id": n, "plan": str(n)} for n in range(5)], rows_per_file=2)
     before = passes.lake.store.scan("users", 12).collect()
-    first = passes.lake.documents.record(12)
+    first = passes.lake.ledger.records().get(12)
     passes.decode(12, "users")
     assert passes.lake.store.scan("users", 12).collect().equals(before)
-    assert passes.lake.documents.record(12) == first
+    assert passes.lake.ledger.records().get(12) == first
 
 
 def test_a_dump_is_entered_before_anything_of_it_is_decoded(passes: Passes) -> None:
     delivery = passes.builder.deliver(12, users=[{"user_id": 1}], clicks=[], full_resync=["clicks"])
     passes.look()
-    manifest = passes.begin().take(12)
-    assert [dump.table for dump in manifest.tables] == ["users", "clicks"]
-    assert passes.lake.documents.records() == {
+    passes.take(12)
+    assert passes.lake.ledger.records() == {
         12: DumpRecord(
             12,
             content_hash(delivery.body),
@@ -112,21 +103,19 @@ def test_a_dump_is_entered_before_anything_of_it_is_decoded(passes: Passes) -> N
 
 def test_a_table_that_the_dump_does_not_list_is_nothing(passes: Passes) -> None:
     passes.deliver(12, users=[{"user_id": 1}])
-    before = passes.lake.documents.record(12)
-    assert passes.begin().decode(12, "clicks") is None
-    assert passes.begin().decode(12, DEFINITIONS) is None
-    assert passes.lake.documents.record(12) == before
+    listed = [passes.ingest(12, table).is_listed for table in ("users", "clicks", DEFINITIONS)]
+    assert listed == [True, False, False]
 
 
 def test_a_dump_whose_manifest_was_never_seen_cannot_be_taken(passes: Passes) -> None:
     with pytest.raises(StorageError, match="dump 12: its manifest is not in the lake"):
-        passes.begin().decode(12, "users")
+        passes.ingest(12, "users")
 
 
 @pytest.mark.edge(13)
 def test_a_dump_without_tables_is_known(passes: Passes) -> None:
     delivery = passes.deliver(12)
-    assert passes.lake.documents.records() == {12: DumpRecord(12, content_hash(delivery.body))}
+    assert passes.lake.ledger.records() == {12: DumpRecord(12, content_hash(delivery.body))}
 
 
 @pytest.mark.edge(15, 16)
@@ -162,11 +151,11 @@ def test_a_missing_file_fails_its_partition_and_no_other(either: Passes) -> None
     delivery = either.builder.deliver(
         12, users=[AvroFile([{"user_id": 1}], written=False)], clicks=[{"event": 1}]
     )
-    users, clicks = either.take_all(12)
+    users, clicks = either.decode_all(12)
     path = only_path(delivery)
     said = f"dump 12, table users, file {path}: there is no such file. {ASK_AGAIN}"
     assert isinstance(users.error, FileError)
-    assert (str(users.error), users.judged, clicks.error) == (said, (), None)
+    assert (str(users.error), users.findings, clicks.error) == (said, (), None)
     assert either.partitions() == {("clicks", 12)}
     assert either.record(12, "users") == TableRecord(
         "users",
@@ -249,7 +238,7 @@ def test_a_damaged_file_leaves_nothing_where_nothing_was(either: Passes) -> None
 def test_a_path_in_another_bucket_fails_its_partition(
     s3_export: ExportBuilder, directory_objects: DirectoryStore
 ) -> None:
-    lake = Lake(LakeStore(directory_objects), LakeDocuments(directory_objects))
+    lake = lake_of(directory_objects)
     passes = Passes(s3_export, lake)
     elsewhere = "s3://another/sync_12/users/a.avro"
     s3_export.deliver(12, users=[AvroFile([{"user_id": 1}], listed_as=elsewhere)])
@@ -326,7 +315,7 @@ def test_a_value_that_is_no_id_fails_the_partition_by_its_place(passes: Passes) 
 
 def test_a_column_named_like_our_own_fails_the_table_not_the_dump(passes: Passes) -> None:
     passes.builder.deliver(12, users=[{"user_id": 1, "_Dump_ID": 7}], clicks=[{"a": 1}])
-    users, clicks = passes.take_all(12)
+    users, clicks = passes.decode_all(12)
     assert isinstance(users.error, NameClashError)
     assert clicks.error is None
     assert passes.partitions() == {("clicks", 12)}

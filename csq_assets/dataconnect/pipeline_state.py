@@ -1,11 +1,11 @@
-"""How things stand: tables, dumps and checks as the ledger has them, without looking anywhere."""
+"""The state of the pipeline: tables, dumps and checks, as the lake remembers them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.findings import Finding
-from csq_assets.dataconnect.ledger import DumpRecord, TableRecord, plans
+from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord, plans
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 
@@ -20,23 +20,25 @@ class StandingFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """What was seen and what was taken, with the names and plans that follow. Skipped tables and
-    those whose name is refused are left out."""
+class PipelineState:
+    """What was seen and what was taken, with the names and plans that follow.
+
+    Tables that are skipped, or whose name is refused, are left out.
+    """
 
     catalog: Catalog
     records: Mapping[int, DumpRecord]
     skips: Callable[[str], bool]
 
     def plans(self) -> dict[str, TablePlan]:
-        """By table, first seen first."""
+        """By table, in the order in which tables were first seen."""
         found = plans(self.records.values())
         return {
             table: found[table] for table in self.catalog.names(self.skips).kept if table in found
         }
 
     def standing_findings(self) -> Iterator[StandingFinding]:
-        """What does not pass on the newest partition of each table: a later dump has the last word."""
+        """The failing checks on the newest partition of each table: a later dump has the last word."""
         for table in self.plans():
             for dump_id, record in self._newest_first(table):
                 if record.content is not None:
@@ -44,7 +46,7 @@ class Overview:
                     break
 
     def failures(self) -> Iterator[tuple[int, TableRecord]]:
-        """What must be tried again, property definitions included."""
+        """What must be retried, property definitions included."""
         found = self.plans()
         keeps_definitions = not self.skips(PROPERTY_DEFINITIONS)
         for dump_id, record in self.records.items():
@@ -53,6 +55,15 @@ class Overview:
                 lost = table.table == PROPERTY_DEFINITIONS and table.failure is not None
                 if failed or (lost and keeps_definitions):
                     yield dump_id, table
+
+    def void_errors(self) -> Iterator[str]:
+        """The errors of attempts whose dump has become void."""
+        found = self.plans()
+        for dump_id, record in self.records.items():
+            for table in record.tables:
+                is_void = table.table in found and dump_id in found[table.table].void
+                if is_void and table.failure is not None:
+                    yield table.failure.error
 
     def _newest_first(self, table: str) -> Iterator[tuple[int, TableRecord]]:
         for dump_id in sorted(self.records, reverse=True):

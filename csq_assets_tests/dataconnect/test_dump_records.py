@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from csq_assets.dataconnect.findings import Finding, Severity
-from csq_assets.dataconnect.ledger import DumpRecord, TableRecord, plans, take_manifest
+from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord, plans, take_manifest
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.dataconnect.plan import TableDumpState, TablePlan
 from csq_assets_tests.dataconnect.seen import applied, failed, records

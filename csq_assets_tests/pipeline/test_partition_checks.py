@@ -1,15 +1,14 @@
-"""What the checks find on partitions of the lake: as they come, and as they stand."""
-
-from dataclasses import replace
+"""What the checks find on partitions: when they are decoded, and later."""
 
 import pytest
 
-from csq_assets.dataconnect.findings import Severity
+from csq_assets.dataconnect.check_registry import Severity, Table
+from csq_assets.dataconnect.dump_records import Outcome
 from csq_assets.errors import StorageError
-from csq_assets.lake.judging import Judged
+from csq_assets.pipeline.ingest import reevaluate
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.dataconnect.seen import not_passed, passed
-from csq_assets_tests.lake.passes import Passes, only_path
+from csq_assets_tests.pipeline.passes import Passes, only_path
 
 WARN, ERROR = Severity.WARN, Severity.ERROR
 
@@ -77,37 +76,44 @@ def test_nullable_and_reordered_is_no_drift(passes: Passes) -> None:
     assert set(passes.findings(13, "users")) == {"keys_not_null"}
 
 
-def test_a_partition_can_be_judged_again_without_its_files(either: Passes) -> None:
+def test_a_partition_can_be_checked_again_without_its_files(either: Passes) -> None:
     either.deliver(12, users=[{"user_id": 1}])
     delivery = either.deliver(13, users=[{"user_id": 1, "plan": "free"}, {"user_id": None}])
     findings = either.record(13, "users").findings
-    record = either.lake.documents.record(13)
-    assert record is not None
-    cleared = replace(either.record(13, "users"), findings=())
-    either.lake.documents.save_record(record.with_table(cleared))
+    either.lake.ledger.add(Outcome(13, "users", ""))  # as if nothing had been found
+    assert either.record(13, "users").findings == ()
     either.builder.delete(either.builder.key_of(only_path(delivery)))
 
-    judged = either.begin().judge(13, "users")
-    assert judged == Judged(
-        13,
-        (
-            not_passed("column_drift", WARN, 'dump 13 adds "plan"'),
-            passed("columns_match_manifest", WARN, "files and manifest agree"),
-            not_passed("keys_not_null", WARN, "user_id is null in 1 of 2 rows"),
-        ),
+    assert reevaluate(either.lake, "users", 13) == (
+        not_passed("column_drift", WARN, 'dump 13 adds "plan"'),
+        passed("columns_match_manifest", WARN, "files and manifest agree"),
+        not_passed("keys_not_null", WARN, "user_id is null in 1 of 2 rows"),
     )
-    assert (
-        either.record(13, "users").findings
-        == findings
-        == (
-            judged.findings[0],
-            judged.findings[2],
-        )
-    )
+    assert [one.check for one in findings] == ["column_drift", "keys_not_null"]
+    assert either.record(13, "users").findings == findings
 
 
-def test_a_partition_that_is_not_there_cannot_be_judged(passes: Passes) -> None:
+def test_a_partition_that_is_missing_cannot_be_checked(passes: Passes) -> None:
     passes.deliver(12, users=[{"user_id": 1}])
     passes.lake.store.delete("users", 12)
     with pytest.raises(StorageError, match=r"^dump 12, table users: .* cannot be read: "):
-        passes.begin().judge(12, "users")
+        reevaluate(passes.lake, "users", 12)
+
+
+def test_the_metadata_of_drift_have_lists_counts_and_a_table(passes: Passes) -> None:
+    passes.deliver(12, users=[{"user_id": 1, "tier": "a", "age": 1}])
+    passes.builder.deliver(13, users=[{"user_id": 1, "plan": "b", "age": "1"}])
+    drift, *_ = passes.decode(13, "users").findings
+    assert drift.metadata == {
+        "compared_with_dump": 12,
+        "added": ("plan",),
+        "removed": ("tier",),
+        "retyped": ("age",),
+        "added_count": 1,
+        "removed_count": 1,
+        "retyped_count": 1,
+        "changes": Table(
+            ("column", "before", "now"),
+            (("plan", "", "added"), ("tier", "removed", ""), ("age", "long", "string")),
+        ),
+    }

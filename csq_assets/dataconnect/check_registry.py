@@ -1,0 +1,87 @@
+"""What a check is and what it finds; checks.py has the checks themselves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import Field
+
+
+class Severity(StrEnum):
+    """As in Dagster."""
+
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A small table in the metadata of a check."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Measure: TypeAlias = int | tuple[str, ...] | Table  # a count, a list of names, or a table
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `severity` says how bad a failure is.
+
+    `metadata` says the same as `description`, for programs. Only Dagster keeps it.
+    """
+
+    check: str
+    passed: bool
+    severity: Severity
+    description: str
+    metadata: Annotated[Mapping[str, Measure], Field(exclude=True)] = field(
+        default_factory=dict[str, Measure], compare=False
+    )
+
+
+Subject: TypeAlias = Literal["sync_reports", "manifests", "raw", "current", "user_identity"]
+
+
+class Verdict(NamedTuple):
+    """What the function of a check returns."""
+
+    passed: bool
+    severity: Severity
+    description: str
+    metadata: Mapping[str, Measure] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check as the UI lists it; `verdict` takes the facts of its subject."""
+
+    name: str
+    on: Subject
+    description: str
+    verdict: Callable[[Any], Verdict]
+
+
+REGISTRY: dict[str, Check] = {}
+
+
+def check(on: Subject) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
+    """Register the function as a check on `on`, under its own name and with its docstring."""
+
+    def register(verdict: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
+        name = verdict.__name__
+        REGISTRY[name] = Check(name, on, (verdict.__doc__ or "").strip(), verdict)
+        return verdict
+
+    return register
+
+
+def checks_on(subject: Subject) -> tuple[Check, ...]:
+    return tuple(entry for entry in REGISTRY.values() if entry.on == subject)
+
+
+def evaluate(subject: Subject, facts: Any) -> tuple[Finding, ...]:
+    """What every check on the subject finds in these facts."""
+    return tuple(Finding(entry.name, *entry.verdict(facts)) for entry in checks_on(subject))

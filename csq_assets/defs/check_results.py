@@ -1,0 +1,105 @@
+"""Finding -> Dagster's check results; check specs from the registry."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+
+from csq_assets.dataconnect.check_registry import Finding, Measure, Subject, Table
+from csq_assets.dataconnect.checks import checks_on
+
+
+def check_specs(
+    subject: Subject,
+    asset: dg.AssetKey,
+    partitions_def: dg.PartitionsDefinition | None = None,
+) -> Iterator[dg.AssetCheckSpec]:
+    """The registry's checks on an asset, as Dagster declares them."""
+    with warnings.catch_warnings():
+        # Partitioned checks are in preview since 1.13.0; each construction warns.
+        warnings.filterwarnings(
+            "ignore",
+            category=dg.PreviewWarning,
+            message="Specifying a partitions_def on an AssetCheckSpec",
+        )
+        for check in checks_on(subject):
+            yield dg.AssetCheckSpec(
+                check.name,
+                asset=asset,
+                description=check.description,
+                partitions_def=partitions_def,
+            )
+
+
+def check_results(
+    findings: Iterable[Finding],
+    asset: dg.AssetKey,
+    selected: Iterable[dg.AssetCheckKey] | None = None,
+) -> Iterator[dg.AssetCheckResult]:
+    """The findings as a step yields them; those of the `selected` checks, if given."""
+    keys = None if selected is None else set(selected)
+    for finding in findings:
+        if keys is None or dg.AssetCheckKey(asset, finding.check) in keys:
+            yield dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=finding.check,
+                passed=finding.passed,
+                severity=dg.AssetCheckSeverity(finding.severity.value),
+                description=finding.description,
+                metadata=_metadata(finding),
+            )
+
+
+def evaluations(
+    findings: Iterable[Finding],
+    asset: dg.AssetKey,
+    partition: str | None = None,
+    target: AssetCheckEvaluationTargetMaterializationData | None = None,
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """The findings as events outside of runs, or on another partition than the step's."""
+    for finding in findings:
+        yield dg.AssetCheckEvaluation(
+            asset_key=asset,
+            check_name=finding.check,
+            passed=finding.passed,
+            severity=dg.AssetCheckSeverity(finding.severity.value),
+            description=finding.description,
+            partition=partition,
+            metadata=_metadata(finding),
+            target_materialization_data=target,
+        )
+
+
+def newest_materialization(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """What a check of the partition evaluates: without it the UI has no status by partition."""
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset, asset_partitions=[partition]), limit=1
+    ).records
+    return (
+        AssetCheckEvaluationTargetMaterializationData(
+            storage_id=found[0].storage_id, run_id=found[0].run_id, timestamp=found[0].timestamp
+        )
+        if found
+        else None
+    )
+
+
+def _metadata(finding: Finding) -> dict[str, dg.MetadataValue]:
+    return {name: _value(measure) for name, measure in finding.metadata.items()}
+
+
+def _value(measure: Measure) -> dg.MetadataValue:
+    if isinstance(measure, int):
+        return dg.MetadataValue.int(measure)
+    if not isinstance(measure, Table):
+        return dg.MetadataValue.json(list(measure))
+    schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in measure.columns])
+    records = [
+        dg.TableRecord(dict(zip(measure.columns, row, strict=True))) for row in measure.rows
+    ]
+    return dg.MetadataValue.table(records, schema=schema)

@@ -1,0 +1,125 @@
+"""`csq_lake_io`: Polars frames as Parquet files in the lake, written whole and read lazily.
+
+dagster-polars does not work with Polars 2 (tried with 0.27.12), and none of its formats takes a table
+that is written while it is decoded.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import dagster as dg
+import polars as pl
+
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.defs.failures import errors_as_failures
+from csq_assets.defs.keys import RAW_TABLE, dump_ids
+from csq_assets.defs.metadata import ingest_metadata
+from csq_assets.defs.resources import LakeResource
+from csq_assets.errors import CsqError, UsageError
+from csq_assets.pipeline.ingest import TableIngest
+
+
+class LakeIOManager(dg.ConfigurableIOManager):
+    """Writes and reads partitions.
+
+    A raw asset gives its streamed partition, a `TableIngest`. An asset of your own gives a
+    `pl.DataFrame` or a `pl.LazyFrame`, which becomes `assets/<asset key>/…/data.parquet`.
+
+    An input is a `pl.DataFrame`, or what its type says: `pl.LazyFrame`; or, for several partitions,
+    a dictionary of either by partition key. Several partitions as one frame are concatenated, lowest
+    dump first; columns that one of them lacks are null. Dumps that do not list the table are left out.
+    The metadata entry `columns` of an input names the columns to read.
+    """
+
+    lake: dg.ResourceDependency[LakeResource]
+
+    def handle_output(
+        self, context: dg.OutputContext, obj: TableIngest | pl.DataFrame | pl.LazyFrame
+    ) -> None:
+        """Publish the partition, whole or not at all. Raises dagster.Failure."""
+        with errors_as_failures():
+            store = self.lake.open().store
+            if isinstance(obj, TableIngest):
+                ingested = obj.write(lambda rows: store.write(obj.table, obj.dump_id, rows))
+                context.add_output_metadata(ingest_metadata(obj, ingested))
+                return
+            if RAW_TABLE in (context.definition_metadata or {}):
+                raise UsageError(f"{context.asset_key.to_user_string()} takes decoded dumps only")
+            if not isinstance(obj, pl.DataFrame | pl.LazyFrame):
+                raise UsageError(
+                    f"{context.asset_key.to_user_string()} is a {type(obj).__name__}",
+                    remedy="Return a Polars DataFrame or LazyFrame, or give the asset another IO manager.",
+                )
+            partition = context.partition_key if context.has_partition_key else None
+            written = store.write_frame(_own_key(context.asset_key, partition), obj.lazy())
+            rows = "dagster/partition_row_count" if partition else "dagster/row_count"
+            context.add_output_metadata(
+                {
+                    rows: written.rows,
+                    "dagster/uri": written.location,
+                    "size_bytes": written.size_bytes,
+                }
+            )
+
+    def load_input(
+        self, context: dg.InputContext
+    ) -> pl.DataFrame | pl.LazyFrame | Mapping[str, pl.DataFrame | pl.LazyFrame]:
+        """The partitions of the input. Raises dagster.Failure where one is missing or unreadable."""
+        with errors_as_failures():
+            frames = self._scan(context)
+        wanted = context.dagster_type.typing_type
+        is_mapping = getattr(wanted, "__origin__", wanted) in (dict, Mapping)
+        is_lazy = pl.LazyFrame in (wanted, *getattr(wanted, "__args__", ()))
+        if is_mapping:
+            return {key: frame if is_lazy else frame.collect() for key, frame in frames.items()}
+        frame = (
+            next(iter(frames.values()))
+            if len(frames) == 1
+            else pl.concat(frames.values(), how="diagonal")
+        )
+        return frame if is_lazy else frame.collect()
+
+    def _scan(self, context: dg.InputContext) -> dict[str, pl.LazyFrame]:
+        upstream = context.upstream_output
+        table = (upstream.definition_metadata or {}).get(RAW_TABLE) if upstream else None
+        columns = (context.definition_metadata or {}).get("columns")
+        store = self.lake.open().store
+        if table is None:
+            keys = context.asset_partition_keys if context.has_asset_partitions else [None]
+            frames = {
+                key or "": store.scan_object(_own_key(context.asset_key, key)) for key in keys
+            }
+        else:
+            frames = {
+                str(dump_id): store.scan(table, dump_id)
+                for dump_id in self._dumps_to_load(context, str(table))
+            }
+        if not columns:
+            return frames
+        return {key: frame.select(columns) for key, frame in frames.items()}
+
+    def _dumps_to_load(self, context: dg.InputContext, table: str) -> list[int]:
+        """Of one partition that one; of several, those whose dump lists the table."""
+        name = context.asset_key.to_user_string()
+        if not context.has_asset_partitions:
+            raise UsageError(
+                f"{name} is partitioned by dump",
+                remedy='Name a partition: load_asset_value(..., partition_key="1234").',
+            )
+        asked = dump_ids(context.asset_partition_keys)
+        if len(asked) == 1:
+            return asked
+        records = self.lake.open().ledger.records()
+        listed = [
+            one for one in asked if one in records and records[one].table(table) is not None
+        ]
+        if not listed:
+            raise CsqError(f"no dump among the partitions of {name} lists the table")
+        return listed
+
+
+def _own_key(key: dg.AssetKey, partition: str | None) -> str:
+    """Where the asset of a user is in the lake."""
+    parts = [*key.path, *([] if partition is None else [f"partition={partition}"])]
+    return "/".join(["assets", *(quote(part, safe=" +@=") for part in parts), "data.parquet"])

@@ -1,0 +1,93 @@
+"""What a materialization records about a partition or a relation, under Dagster's own names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
+from csq_assets.defs.keys import USER_IDENTITY, raw_key
+from csq_assets.pipeline.ingest import Ingested, TableIngest
+from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
+from csq_assets.warehouse.columns import shown_names
+
+
+def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
+    """A partition of a raw table."""
+    types, dump = ingested.avro_types, ingest.table_dump
+    return {
+        "dagster/partition_row_count": ingested.rows,
+        "dagster/uri": ingested.written.location,
+        "files": ingested.files,
+        "bytes_read": ingested.bytes_read,
+        "size_bytes": ingested.written.size_bytes,
+        "incremental": dump is not None and dump.incremental,
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(name, str(dtype), description=_in_avro(types.get(name, ())))
+                for name, dtype in ingested.schema.items()
+            ]
+        ),
+    }
+
+
+def table_metadata(
+    table: str, refreshed: RefreshedTable, types: Mapping[str, str]
+) -> dict[str, Any]:
+    """A current table, after a refresh."""
+    audit = refreshed.audit
+    return {
+        "dagster/row_count": audit.rows_kept,
+        "change": audit.change,
+        "rows_in": audit.rows_in,
+        "rows_new": audit.rows_new,
+        "rows_updated": audit.rows_updated,
+        "rows_reresolved": audit.rows_reresolved,
+        "duplicates_dropped": audit.duplicates_dropped,
+        "users_merged": audit.users_merged,
+        **_relation("csq", table, types),
+        "dagster/column_lineage": _lineage(table, refreshed.columns),
+    }
+
+
+def identity_metadata(refreshed: RefreshedIdentity, types: Mapping[str, str]) -> dict[str, Any]:
+    """The identity map, after a refresh."""
+    audit = refreshed.audit
+    return {
+        "dagster/row_count": audit.users_resolved,
+        "pairs_delivered": audit.pairs,
+        "users_changed": audit.users_changed,
+        **_relation("csq_meta", "user_identity", types),
+    }
+
+
+def events_metadata(rows: int, types: Mapping[str, str]) -> dict[str, Any]:
+    """`csq.all_events`, as it stands."""
+    return {"dagster/row_count": rows, **_relation("csq", ALL_EVENTS, types)}
+
+
+def _relation(schema: str, name: str, types: Mapping[str, str]) -> dict[str, Any]:
+    columns = [dg.TableColumn(column, type_name) for column, type_name in types.items()]
+    return {
+        "dagster/table_name": f"{schema}.{name}",
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+    }
+
+
+def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:
+    """For each column of the current table, the raw columns that it is made of."""
+    raw = raw_key(table)
+    deps = {
+        shown: [dg.TableColumnDep(raw, delivered)]
+        for delivered, shown in shown_names(columns).items()
+    }
+    if "user_id" in columns:
+        deps["user_id"].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
+        if table != USERS:
+            deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
+    deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]
+    return dg.TableColumnLineage(deps_by_column=deps)
+
+
+def _in_avro(types: tuple[str, ...]) -> str | None:
+    return f"Avro: {' or '.join(types)}" if types else None

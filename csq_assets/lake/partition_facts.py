@@ -1,0 +1,80 @@
+"""What a partition keeps in its own file for its checks: columns, types, nulls in keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from csq_assets.dataconnect.checks import Finding, RawFacts, evaluate
+from csq_assets.dataconnect.drift import compare
+from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
+from csq_assets.errors import StorageError
+from csq_assets.lake.store import LakeStore
+
+_SCHEMA, _TOTALS = "csq.schema", "csq.totals"
+_SCHEMAS, _ALL_TOTALS = TypeAdapter(RawSchema), TypeAdapter(DecodeTotals)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """The columns of one table in one dump, and what decoding it counted."""
+
+    schema: RawSchema
+    totals: DecodeTotals
+
+    def footer(self) -> dict[str, str]:
+        """As text, for the footer of the partition's file."""
+        return {
+            _SCHEMA: _SCHEMAS.dump_json(self.schema).decode(),
+            _TOTALS: _ALL_TOTALS.dump_json(self.totals).decode(),
+        }
+
+
+def read_facts(store: LakeStore, table: str, dump_id: int) -> PartitionFacts:
+    """The facts of a partition that is in the lake.
+
+    Raises StorageError where it is missing, damaged, or was not written by csq_assets.
+    """
+    footer = store.footer(table, dump_id)
+    try:
+        return PartitionFacts(
+            _SCHEMAS.validate_json(footer[_SCHEMA]), _ALL_TOTALS.validate_json(footer[_TOTALS])
+        )
+    except (KeyError, ValidationError) as error:
+        raise StorageError(
+            f"{store.location(table, dump_id)} was not written by csq_assets",
+            where={"dump": dump_id, "table": table},
+            remedy="Delete it and run csq sync.",
+        ) from error
+
+
+def evaluate_partition(
+    store: LakeStore, table: str, dump_id: int, known: Mapping[int, PartitionFacts] = {}
+) -> tuple[Finding, ...]:
+    """What the checks find on a partition. Drift is against the numerically previous dump that has
+    one of this table. `known` gives facts by dump, so that they are not read from the lake.
+
+    Raises StorageError where one of the two partitions cannot be read.
+    """
+    previous = max((one for one in store.dumps_of(table) if one < dump_id), default=None)
+    facts = known.get(dump_id) or read_facts(store, table, dump_id)
+    older = facts
+    if previous is not None:
+        older = known.get(previous) or read_facts(store, table, previous)
+    in_files = facts.schema.file_columns
+    columns = None if in_files is None else [column.name for column in in_files]
+    in_manifest = facts.schema.manifest_columns
+    return evaluate(
+        "raw",
+        RawFacts(
+            dump_id=dump_id,
+            previous_dump_id=previous,
+            drift=compare(older.schema, facts.schema),
+            lacking=tuple(
+                name for name in in_manifest if columns is not None and name not in columns
+            ),
+            extra=tuple(name for name in columns or () if name not in in_manifest),
+            nulls={column: count for column, count in facts.totals.key_nulls.items() if count},
+            rows=facts.totals.rows,
+        ),
+    )

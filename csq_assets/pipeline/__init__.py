@@ -1,0 +1,1 @@
+"""One pass, without Dagster: what to decode, what to refresh, and how each is done."""

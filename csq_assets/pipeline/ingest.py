@@ -1,0 +1,197 @@
+"""One table of one dump on its way into the lake: decoded while it is written, then checked."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.dump_records import Content, Failure, Outcome
+from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.dataconnect.property_definitions import read_property_definitions
+from csq_assets.dataconnect.raw_table import RawPartition, write_partition
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.errors import CsqError, StorageError
+from csq_assets.lake.export import Export
+from csq_assets.lake.locations import Lake
+from csq_assets.lake.partition_facts import PartitionFacts, evaluate_partition
+from csq_assets.lake.store import Rows, Written
+
+Publish = Callable[[Rows], Written]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ingested:
+    """A partition that was published, and what the checks found on it."""
+
+    written: Written
+    schema: pl.Schema
+    rows: int
+    files: int
+    bytes_read: int
+    facts: PartitionFacts | None = None  # None for property definitions, which have no checks
+    findings: tuple[Finding, ...] = ()
+    next_dump_id: int | None = None  # the table's next dump, where it was decoded before this one
+    next_findings: tuple[Finding, ...] = ()
+    not_evaluated: StorageError | None = None  # why a check could not be evaluated
+
+    @property
+    def avro_types(self) -> Mapping[str, tuple[str, ...]]:
+        """The Avro types of each column of the files."""
+        columns = self.facts.schema.file_columns if self.facts else None
+        return {column.name: column.types for column in columns or ()}
+
+
+@dataclass(slots=True, eq=False)
+class TableIngest:
+    """The streamed partition of a raw asset: the step yields it, and the IO manager writes it.
+
+    `content` is the SHA-256 of the manifest. `ingested` is set by `write`.
+    """
+
+    manifest: Manifest
+    content: str
+    table: str
+    export: Export
+    lake: Lake
+    now: Callable[[], datetime]
+    ingested: Ingested | None = field(default=None, init=False)
+
+    @property
+    def dump_id(self) -> int:
+        return self.manifest.dump_id
+
+    @property
+    def table_dump(self) -> TableDump | None:
+        """The table as the dump lists it; property definitions have no such entry."""
+        return None if self.table == PROPERTY_DEFINITIONS else self.manifest.table(self.table)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the dump brings this table at all."""
+        if self.table == PROPERTY_DEFINITIONS:
+            return self.manifest.property_definitions is not None
+        return self.table_dump is not None
+
+    def write(self, publish: Publish) -> Ingested:
+        """Decode the dump's files into `publish`, which writes all rows or none; evaluate the checks;
+        add the outcome to the ledger.
+
+        `publish` is called again where a later file brings a column that the first file lacks.
+        Raises CsqError where the delivery or a storage is at fault. Then the partition is unchanged,
+        and the ledger has the failure.
+        """
+        dump = self.table_dump
+        try:
+            ingested = self._decode(dump, publish) if dump else self._keep_definitions(publish)
+        except Exception as error:
+            self._add_failure(error)
+            raise
+        self.ingested = self._evaluate(ingested)
+        content = Content(
+            manifest=self.content,
+            incremental=dump is not None and dump.incremental,
+            files=ingested.files,
+            rows=ingested.rows,
+            digest=ingested.written.digest,
+        )
+        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
+        if self.ingested.next_dump_id is not None:
+            self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
+        return self.ingested
+
+    def _decode(self, dump: TableDump, publish: Publish) -> Ingested:
+        def write(partition: RawPartition) -> Ingested:
+            def facts() -> PartitionFacts:
+                return PartitionFacts(partition.raw_schema, partition.totals)
+
+            rows = Rows(partition.schema, partition.frames(), lambda: facts().footer())
+            written, totals = publish(rows), partition.totals
+            return Ingested(
+                written,
+                partition.schema,
+                rows=totals.rows,
+                files=totals.files,
+                bytes_read=totals.bytes_read,
+                facts=facts(),
+            )
+
+        return write_partition(
+            dump,
+            self.export.open_file,
+            write,
+            workers=os.cpu_count() or 1,
+            ahead=self.export.objects.at_once,
+        )
+
+    def _keep_definitions(self, publish: Publish) -> Ingested:
+        path = self.manifest.property_definitions or ""
+        with self.export.open_file(path) as file:
+            body = file.read()
+        frame = read_property_definitions(self.dump_id, path, body)
+        written = publish(Rows(frame.schema, iter([frame])))
+        return Ingested(written, frame.schema, rows=1, files=1, bytes_read=len(body))
+
+    def _evaluate(self, ingested: Ingested) -> Ingested:
+        """Check the partition; and, if it arrived late, the drift of the dump that follows it."""
+        if ingested.facts is None:
+            return ingested
+        store, known = self.lake.store, {self.dump_id: ingested.facts}
+        try:
+            findings = evaluate_partition(store, self.table, self.dump_id, known)
+            ingested = replace(ingested, findings=findings)
+            later = (one for one in store.dumps_of(self.table) if one > self.dump_id)
+            if (following := min(later, default=None)) is not None:
+                findings = evaluate_partition(store, self.table, following, known)
+                ingested = replace(ingested, next_dump_id=following, next_findings=findings)
+        except StorageError as error:
+            return replace(ingested, not_evaluated=error)
+        return ingested
+
+    def _add_failure(self, error: Exception) -> None:
+        if not isinstance(error, CsqError):  # a fault of ours: the log of the run has its traceback
+            error = CsqError(f"unexpected {type(error).__name__}: {error}")
+        file = error.at(dump=self.dump_id, table=self.table).where.get("file")
+        failure = Failure(
+            manifest=self.content,
+            error=str(error),
+            at=self.now(),
+            file=None if file is None else str(file),
+            file_state=None if file is None else self._file_state(str(file)),
+        )
+        lost = self.dump_id not in self.lake.store.dumps_of(self.table)
+        self._add(self.dump_id, failure=failure, lost=lost)
+
+    def _file_state(self, path: str) -> str | None:
+        try:
+            return self.export.file_state(path)
+        except CsqError:  # a path that is refused, or a place that cannot be reached
+            return None
+
+    def _add(
+        self,
+        dump_id: int,
+        *,
+        content: Content | None = None,
+        failure: Failure | None = None,
+        lost: bool = False,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
+        outcome = Outcome(dump_id, self.table, self.content, content, failure, lost, findings)
+        self.lake.ledger.add(outcome)
+
+
+def reevaluate(lake: Lake, table: str, dump_id: int) -> tuple[Finding, ...]:
+    """What the checks find on a partition that is in the lake; the ledger has it afterwards.
+
+    Raises StorageError where the partition, or the one before it, cannot be read.
+    """
+    findings = evaluate_partition(lake.store, table, dump_id)
+    lake.ledger.add(Outcome(dump_id, table, "", findings=_failed(findings)))
+    return findings
+
+
+def _failed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if not finding.passed)

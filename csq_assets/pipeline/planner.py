@@ -1,0 +1,149 @@
+"""Plans a pass: looks at the export, the lake and the DuckDB file, and says what is to be done.
+
+The sensor and `csq sync` both follow it; they differ only in who executes the runs.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from csq_assets.dataconnect.catalog import SeenManifest
+from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.dump_records import Failure
+from csq_assets.dataconnect.intake import Intake, Rules, Work, decide, takeable_tables
+from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
+from csq_assets.errors import UsageError
+from csq_assets.lake.discovery import Discovery, discover
+from csq_assets.lake.export import Export
+from csq_assets.lake.locations import Lake
+from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.pipeline.refresh import evaluate_gap
+from csq_assets.warehouse.staleness import read_applied_file
+
+_SHOWN = 5  # dumps in a message
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePlan:
+    """What was found, and what to decode: `intake.take`, which is in the ledger by now."""
+
+    discovery: Discovery
+    intake: Intake
+
+    @property
+    def decode(self) -> tuple[Work, ...]:
+        """One run each, lowest dump first."""
+        return tuple(work for work in self.intake.take if work.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshPlan:
+    """What the warehouse lacks. `fingerprint` tells one need of a refresh from another."""
+
+    tables: tuple[str, ...] = ()  # current tables that are behind, in the order first seen
+    is_behind: bool = False  # they are, or only `csq_meta` is, or a table is to be dropped
+    fingerprint: str = ""
+
+    def of_tables(self, tables: Collection[str]) -> "RefreshPlan":
+        """The plan for these tables only: others have no assets yet."""
+        return replace(self, tables=tuple(table for table in self.tables if table in tables))
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """For one lake and one DuckDB file, with a copy of it at `snapshot`."""
+
+    lake: Lake
+    warehouse: Path
+    snapshot: Path | None
+    skips: Callable[[str], bool]
+
+    def plan_decoding(
+        self,
+        export: Export,
+        now: datetime,
+        *,
+        retry: Callable[[Failure], bool] = lambda _failure: True,
+        only_dump: int | None = None,
+    ) -> DecodePlan:
+        """Look at the export, fold the ledger, and decide what to decode; with `only_dump`, that dump
+        alone, even one that waits. What is to be decoded is entered into the ledger.
+
+        Raises UsageError for a dump that is unknown, SettingsError or StorageError where the export
+        or the lake cannot be used.
+        """
+        discovery = discover(export, self.lake.documents)
+        records = self.lake.ledger.fold()
+        partitions = self.lake.store.partitions()
+        rules = Rules(self.skips, retry)
+        intake = decide(discovery.catalog, records, partitions, now, rules)
+        if only_dump is not None:
+            intake = Intake((self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason)
+        self.lake.ledger.take((work.dump_id for work in intake.take), records)
+        return DecodePlan(discovery, intake)
+
+    def state(self) -> PipelineState:
+        """What the lake remembers now."""
+        return PipelineState(self.lake.documents.catalog(), self.lake.ledger.records(), self.skips)
+
+    def plan_refresh(self, state: PipelineState, *, wait_seconds: float) -> RefreshPlan:
+        """Compare the DuckDB file with the lake.
+
+        Raises StorageError where another process keeps the file for longer than `wait_seconds`.
+        """
+        effective = EffectiveDumps(self.lake, state)
+        applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
+        stale = {
+            table
+            for table in applied.stale_tables(effective.contents)
+            if not self.skips(table)
+        }
+        findings = self.lake.documents.findings()
+        stale |= {
+            table
+            for table, plan in effective.plans.items()
+            if _held(findings.get(current_asset(table), ())) != _held(evaluate_gap(plan))
+        }
+        rows = effective.dump_rows
+        lagging = applied.stale_dump_rows([row for some in rows.values() for row in some])
+        is_behind = bool(stale or lagging) or not applied.tells_reports(effective.report_rows())
+        if USER_MIGRATIONS in stale:
+            stale.update(effective.plans)  # ids may resolve otherwise, in every table
+        tables = tuple(table for table in effective.plans if table in stale | lagging)
+        wanted = {table: effective.contents.get(table) for table in sorted(stale)}
+        return RefreshPlan(
+            tables,
+            is_behind=is_behind,
+            fingerprint=f"{wanted} {sorted(lagging)} {effective.report_rows()}",
+        )
+
+    def snapshot_is_behind(self) -> bool:
+        """Whether the copy of the DuckDB file is wanted, and older than the file."""
+        if self.snapshot is None or not self.warehouse.exists():
+            return False
+        return (
+            not self.snapshot.exists()
+            or self.snapshot.stat().st_mtime < self.warehouse.stat().st_mtime
+        )
+
+    def _whole_dump(self, discovery: Discovery, dump_id: int) -> Work:
+        dumps = discovery.catalog.dumps()
+        seen: SeenManifest | None = dumps.get(dump_id)
+        if seen is None:
+            known = ", ".join(map(str, list(dumps)[-_SHOWN:])) or "none"
+            raise UsageError(
+                f"there is no dump {dump_id} in the export",
+                remedy=f"The newest dumps are: {known}.",
+            )
+        names = discovery.catalog.names(self.skips)
+        return Work(dump_id, takeable_tables(names, seen, self.skips))
+
+
+def _held(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    return tuple(
+        finding.description
+        for finding in findings
+        if finding.check == "no_gap" and not finding.passed
+    )
