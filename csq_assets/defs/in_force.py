@@ -10,8 +10,8 @@ from csq_assets.dataconnect.plan import DumpStatus, TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.judging import read_schema
 from csq_assets.lake.locations import Lake
+from csq_assets.warehouse.ingest import DumpContent
 from csq_assets.warehouse.meta import DumpRow, ReportRow
-from csq_assets.warehouse.rows import DumpContent
 
 
 class InForce:
@@ -42,7 +42,7 @@ class InForce:
                 dump_id,
                 self._columns(table, dump_id) if dump_id == newest else (),
                 content,
-                partial(self._lake.store.scan, table, dump_id),
+                partial(self._lake.store.local_file, table, dump_id, digest=content),
             )
             for dump_id, content in contents.items()
         ]
@@ -51,8 +51,8 @@ class InForce:
         """The newest `user_migrations` that was applied; if it is skipped by now, before it was."""
         plan = self._every_plan.get(USER_MIGRATIONS, TablePlan())
         for dump_id, content in self._told_by(USER_MIGRATIONS, plan.apply[-1:]):
-            scan = partial(self._lake.store.scan, USER_MIGRATIONS, dump_id)
-            return DumpContent(dump_id, (), content, scan)
+            parquet = partial(self._lake.store.local_file, USER_MIGRATIONS, dump_id, digest=content)
+            return DumpContent(dump_id, (), content, parquet)
         return None
 
     def dump_rows(
