@@ -1,13 +1,15 @@
 """A year of daily dumps as Parquet, as the lake would give them: page views, users, migrations."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from benchmarks.made_up import column_names, made_rows
-from csq_assets.warehouse.rows import DumpContent
+from csq_assets.warehouse.ingest import DumpContent
 
 PAGE_VIEWS, USERS, MIGRATIONS = 20_000, 1_000, 200
 _SOME = USERS // 2
@@ -51,11 +53,7 @@ class Year:
             day,
             column_names("user_migrations"),
             "first",
-            lambda: (
-                pl.scan_parquet(self._pairs)
-                .head(MIGRATIONS * day)
-                .with_columns(_dump_id=pl.lit(day, pl.Int64))
-            ),
+            lambda: self._pairs_until(day),
         )
 
     def in_force(self, table: str, day: int, *, again: bool) -> Iterator[DumpContent]:
@@ -67,7 +65,7 @@ class Year:
 
     def _dump(self, table: str, day: int, content: str) -> DumpContent:
         path = self._file(table, day, content)
-        return DumpContent(day, column_names(table), content, lambda: pl.scan_parquet(path))
+        return DumpContent(day, column_names(table), content, lambda: nullcontext(path))
 
     def _users(self, day: int) -> pl.DataFrame:
         so_far = _SOME * (day + 1)
@@ -75,6 +73,13 @@ class Year:
             return made_rows("users", 0, so_far, day)
         every_day, new = (0, _SOME), (so_far - _SOME, so_far)
         return pl.concat([made_rows("users", *rows, day) for rows in (every_day, new)])
+
+    @contextmanager
+    def _pairs_until(self, day: int) -> Iterator[Path]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "data.parquet")
+            pl.scan_parquet(self._pairs).head(MIGRATIONS * day).sink_parquet(path)
+            yield path
 
     def _file(self, table: str, day: int, content: str = "first") -> Path:
         return self.folder / f"{table}-{day}-{content}.parquet"

@@ -28,16 +28,16 @@ _FIRST_GUESS_BYTES = _AHEAD_BYTES // 8
 
 @contextmanager
 def open_in_order(
-    paths: Sequence[str], open_one: Callable[[str], F], *, ahead: int
+    items: Sequence[T], open_one: Callable[[T], F], *, ahead: int
 ) -> Iterator[Iterator[F]]:
-    """What `open_one` gives for each of `paths`, in order, while up to `ahead` more are opened, and
+    """What `open_one` gives for each of `items`, in order, while up to `ahead` more are opened, and
     no more than 64 MiB of them, as far as that can be known: one at least, whatever its size.
 
     Each is closed when the next one is asked for, and all are when the context ends. What
     `open_one` raises comes where its result would have come.
     """
     with ThreadPoolExecutor(ahead, thread_name_prefix="csq-open") as pool:
-        opening = _Opening(paths, lambda path: pool.submit(open_one, path), ahead)
+        opening = _Opening(items, lambda item: pool.submit(open_one, item), ahead)
         taken = opening.take()
         try:
             yield taken
@@ -46,15 +46,13 @@ def open_in_order(
             opening.close()
 
 
-class _Opening(Generic[F]):
+class _Opening(Generic[T, F]):
     """Files that are being opened, or wait for their use. One whose size is not known yet counts
     like the largest so far.
     """
 
-    def __init__(
-        self, paths: Iterable[str], open_one: Callable[[str], Future[F]], ahead: int
-    ) -> None:
-        self._left = iter(paths)
+    def __init__(self, items: Iterable[T], open_one: Callable[[T], Future[F]], ahead: int) -> None:
+        self._left = iter(items)
         self._open_one = open_one
         self._ahead = ahead
         self._files: deque[Future[F]] = deque()
@@ -75,10 +73,10 @@ class _Opening(Generic[F]):
 
     def _open_ahead(self) -> None:
         while not self._files or self._has_room():
-            path = next(self._left, None)
-            if path is None:
+            item = next(self._left, None)
+            if item is None:
                 return
-            self._files.append(self._open_one(path))
+            self._files.append(self._open_one(item))
 
     def _has_room(self) -> bool:
         if len(self._files) >= self._ahead:

@@ -145,6 +145,18 @@ class BucketStore:
         with self._reaching(key):
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
 
+    @contextmanager
+    def local_copy(self, key: str) -> Iterator[Path]:
+        with self.staging() as folder:
+            path = folder / "object"
+            with self._reaching(key):
+                if small := self._read_small(key):
+                    path.write_bytes(small.getbuffer())
+                else:
+                    source = self._bucket, self._prefix + key
+                    self._client.download_file(*source, str(path), Config=_IN_PARTS)
+            yield path
+
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
         return pl.read_parquet_metadata(*self._parquet(key))
 

@@ -123,6 +123,17 @@ class DirectoryStore:
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
         return pl.read_parquet_metadata(self._existing(key))
 
+    @contextmanager
+    def local_copy(self, key: str) -> Iterator[Path]:
+        """The file itself."""
+        path = self._existing(key).absolute()
+        before = _version(path)
+        yield path
+        if _version(path) != before:
+            raise StorageError(
+                f"{path} changed while it was read", remedy="Run csq sync again; nothing is lost."
+            )
+
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         return pl.scan_parquet(self._existing(key), glob=False)
 
@@ -170,6 +181,14 @@ def _sweep(staging: Path) -> None:
         with suppress(FileNotFoundError):  # another process was quicker
             if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """What differs once a file was written again or replaced; None where there is none."""
+    with suppress(OSError):
+        stat = path.stat()
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+    return None
 
 
 def _delivered(key: str, stat: os.stat_result) -> Delivered:

@@ -72,6 +72,14 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def local_copy(self, key: str) -> AbstractContextManager[Path]:
+        """The object as a local file, to be read while the context lasts.
+
+        Raises FileNotFoundError where there is none; StorageError at the end where the object was
+        replaced or deleted under its reader.
+        """
+        ...
+
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         """The object as a frame that reads what is asked of it, or holds a small one.
 

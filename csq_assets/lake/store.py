@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -78,19 +78,32 @@ class LakeStore:
             self.objects.publish(staged, key)
         return written
 
+    @contextmanager
+    def local_file(self, table: str, dump_id: int, *, digest: str = "") -> Iterator[Path]:
+        """The partition as a local Parquet file, to be read while the context lasts.
+
+        Raises StorageError where there is no such partition, where it is not the one of that `digest`,
+        if one is given, or where it changed under its reader.
+        """
+        with ExitStack() as stack:
+            with _existing(table, dump_id):
+                path = stack.enter_context(self.objects.local_copy(_key(table, dump_id)))
+            # Parquet as Polars writes it has no checksums: most flipped bits would be other values.
+            if digest and _digest(path) != digest:
+                raise StorageError(
+                    "cannot read the partition in the lake: its bytes are not those that were written",
+                    where={"dump": dump_id, "table": table},
+                    remedy="Try again; if the error persists, materialize that partition again.",
+                )
+            yield path
+
     def scan(self, table: str, dump_id: int) -> pl.LazyFrame:
         """The partition's rows, in manifest order.
 
         Raises StorageError where there is no such partition.
         """
-        try:
+        with _existing(table, dump_id):
             return self.objects.scan_parquet(_key(table, dump_id))
-        except FileNotFoundError:
-            raise StorageError(
-                "there is no such partition in the lake",
-                where={"dump": dump_id, "table": table},
-                remedy="Materialize it, or run csq sync.",
-            ) from None
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
         """What was kept in the partition's file beside its rows.
@@ -118,6 +131,18 @@ class LakeStore:
         """The dump ids of the table's partitions, ascending, by one shallow listing."""
         found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{_folder(table)}/"))
         return sorted(int(match[1]) for match in found if match)
+
+
+@contextmanager
+def _existing(table: str, dump_id: int) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise StorageError(
+            "there is no such partition in the lake",
+            where={"dump": dump_id, "table": table},
+            remedy="Materialize it, or run csq sync.",
+        ) from None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from duckdb import DuckDBPyConnection
 from csq_assets.dataconnect.tables import TableKind, kind_of
 from csq_assets.warehouse.audit import TableAudit
 from csq_assets.warehouse.engine import count, quote, transaction
+from csq_assets.warehouse.ingest import DumpContent, keep_single_open
 from csq_assets.warehouse.keys import NewestOfKey
 from csq_assets.warehouse.ledger import (
     AppliedDump,
@@ -19,7 +20,6 @@ from csq_assets.warehouse.ledger import (
 )
 from csq_assets.warehouse.reduction import KeepAll, Reduction
 from csq_assets.warehouse.rows import (
-    DumpContent,
     create_rows,
     drop_rows,
     find_arriving,
@@ -117,11 +117,12 @@ def _refresh(connection: DuckDBPyConnection, table: str, work: _Work, version: i
     if moved > _MANY_ROWS and moved > before.rows_delivered // 2:
         forget_moved(connection)
         return _refresh(connection, table, work.anew(), version)
-    arrived = find_arriving(connection, work.new)
     reduction = _reduction(connection, table, before.kind, replayed=work.replay)
-    reduction.judge()
-    write_verdict(connection, table)
-    write_arriving(connection, table, arrived)
+    with keep_single_open(work.new) as dumps:
+        arrived = find_arriving(connection, dumps)
+        reduction.judge()
+        write_verdict(connection, table)
+        write_arriving(connection, table, arrived)
     outcome = reduction.finish()
     applied = [AppliedDump(found.dump.dump_id, found.dump.content, found.rows) for found in arrived]
     state = TableState(

@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.warehouse.engine import transaction
-from csq_assets.warehouse.rows import DumpContent, scan_in_order
+from csq_assets.warehouse.ingest import DumpContent, open_partitions
 
 
 def refresh_property_definitions(
@@ -14,7 +14,7 @@ def refresh_property_definitions(
 ) -> None:
     """Make the table what `dumps` say, and the ledger with it. What is applied is not read again.
 
-    `scan` of each gives one row, with a column `document`.
+    The partition of each has one row, with a column `document`.
     """
     applied = dict(
         connection.execute(
@@ -26,7 +26,7 @@ def refresh_property_definitions(
     gone = applied.keys() - {dump.dump_id for dump in dumps}
     if not changed and not gone:
         return
-    with transaction(connection):
+    with transaction(connection), open_partitions(connection, changed) as partitions:
         for dump_id in (*gone, *(dump.dump_id for dump in changed)):
             connection.execute(
                 "DELETE FROM csq_meta.property_definitions WHERE dump_id = ?", [dump_id]
@@ -35,11 +35,14 @@ def refresh_property_definitions(
                 "DELETE FROM csq_ledger.dumps WHERE table_name = ? AND dump_id = ?",
                 [PROPERTY_DEFINITIONS, dump_id],
             )
-        for dump, frame in scan_in_order(changed):
-            document = frame.collect().get_column("document").item()
-            connection.execute(
-                "INSERT INTO csq_meta.property_definitions VALUES (?, ?)", [dump.dump_id, document]
-            )
+        for partition in partitions:
+            dump = partition.dump
+            document = partition.select({"document": "document"})
+            with partition.reading():
+                connection.execute(
+                    "INSERT INTO csq_meta.property_definitions "
+                    f"SELECT CAST({dump.dump_id:d} AS BIGINT), document FROM ({document})"
+                )
             connection.execute(
                 "INSERT INTO csq_ledger.dumps VALUES (?, ?, ?, 1)",
                 [PROPERTY_DEFINITIONS, dump.dump_id, dump.content],

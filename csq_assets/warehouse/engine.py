@@ -1,6 +1,6 @@
 """Transactions and quoting: the ways of DuckDB that every other module uses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -44,6 +44,16 @@ def count(connection: DuckDBPyConnection, statement: str, parameters: Sequence[o
     return (found[0] if found else None) or 0
 
 
+def insert_rows(
+    connection: DuckDBPyConnection, relation: str, rows: Iterable[Sequence[object]]
+) -> None:
+    """Insert Python rows by one statement: column by column, as DuckDB takes lists fastest."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if columns:
+        values = ", ".join(f"unnest(?::{kind}[])" for kind in connection.table(relation).types)
+        connection.execute(f"INSERT INTO {relation} SELECT {values}", columns)
+
+
 def quote(name: str) -> str:
     """The name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -56,6 +66,5 @@ def quote_text(text: str) -> str:
 
 def _roll_back(connection: DuckDBPyConnection) -> None:
     # DuckDB may have rolled back by itself, or the connection may be gone; the first error counts.
-    for statement in ("ROLLBACK", "RESET disabled_optimizers"):  # the latter: frames.registered
-        with suppress(duckdb.Error):
-            connection.execute(statement)
+    with suppress(duckdb.Error):
+        connection.execute("ROLLBACK")

@@ -3,22 +3,19 @@
 import json
 from dataclasses import asdict, replace
 
-import polars as pl
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
-from csq_assets.dataconnect.tables import DUMP_ID
 from csq_assets.warehouse.audit import IdentityAudit
-from csq_assets.warehouse.engine import count, first_row, transaction
-from csq_assets.warehouse.frames import count_batches, reading, registered
+from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
     PAIRS_IN_FORCE,
     PAIRS_TO_FOLLOW,
     RESOLVED_IDS,
 )
+from csq_assets.warehouse.ingest import DumpContent, open_partitions
 from csq_assets.warehouse.ledger import identity_version
-from csq_assets.warehouse.rows import DumpContent
 
 _EXAMPLES = 10
 
@@ -72,14 +69,15 @@ def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
     """Make `pairs` and `hops`, and tell what they are like."""
-    dump_id = migrations.dump_id if migrations else None
-    with reading(dump_id):
-        frame = migrations.scan() if migrations else pl.LazyFrame(schema={DUMP_ID: pl.Int64})
-        connection.execute(
-            "CREATE TEMP TABLE pairs (place BIGINT, from_text VARCHAR, to_text VARCHAR, "
-            "from_user_id BIGINT, to_user_id BIGINT)"
-        )
-        count_batches(connection, _texts(frame), _TEXTS, f"INSERT INTO pairs {CAST_PAIRS}")
+    connection.execute(
+        "CREATE TEMP TABLE pairs (place BIGINT, from_text VARCHAR, to_text VARCHAR, "
+        "from_user_id BIGINT, to_user_id BIGINT)"
+    )
+    with open_partitions(connection, [migrations] if migrations else []) as partitions:
+        for partition in partitions:
+            texts = partition.select({"from_user_id": "from_text", "to_user_id": "to_text"})
+            with partition.reading():
+                connection.execute(f"INSERT INTO pairs WITH delivered AS ({texts}) {CAST_PAIRS}")
     connection.execute(f"CREATE TEMP TABLE hops AS {PAIRS_IN_FORCE}")
     refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
     texts = connection.execute(
@@ -89,7 +87,7 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
         f"SELECT from_user_id FROM hops WHERE contested ORDER BY from_user_id LIMIT {_EXAMPLES}"
     ).fetchall()
     return IdentityAudit(
-        dump_id=dump_id,
+        dump_id=migrations.dump_id if migrations else None,
         pairs=count(connection, "SELECT count(*) FROM pairs"),
         refused=count(connection, f"SELECT count(*) {refused}"),
         refused_examples=tuple(f"{_shown(start)} → {_shown(end)}" for start, end in texts),
@@ -98,28 +96,12 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
     )
 
 
-_TEXTS = {"from_user_id": "from_text", "to_user_id": "to_text"}
-
-
-def _texts(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Both ends of each pair; null where the dump lacks the column."""
-    columns = frame.collect_schema().names()
-    lacking = [pl.lit(None, pl.String).alias(name) for name in _TEXTS if name not in columns]
-    return frame.with_columns(lacking) if lacking else frame
-
-
 def _follow(connection: DuckDBPyConnection) -> IdentityMap:
     """Make `followed`: the pairs that lead on, closed. Most do not, and stay in DuckDB."""
     pairs = connection.execute(PAIRS_TO_FOLLOW).fetchall()
     identity = close_pairs(pairs)
-    starts = [start for start, _ in pairs]
-    ends = [identity.resolve(start) for start in starts]
-    followed = pl.DataFrame(
-        {"from_user_id": starts, "user_id": ends},
-        schema={"from_user_id": pl.Int64, "user_id": pl.Int64},
-    )
-    with registered(connection, "followed_frame", followed):
-        connection.execute("CREATE TEMP TABLE followed AS SELECT * FROM followed_frame")
+    connection.execute("CREATE TEMP TABLE followed (from_user_id BIGINT, user_id BIGINT)")
+    insert_rows(connection, "followed", [(start, identity.resolve(start)) for start, _ in pairs])
     return identity
 
 

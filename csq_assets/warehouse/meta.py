@@ -1,16 +1,14 @@
 """Schema `csq_meta`: what analysts may ask about dumps and reports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.plan import DumpStatus
-from csq_assets.warehouse.engine import transaction
-from csq_assets.warehouse.frames import registered
+from csq_assets.warehouse.engine import insert_rows, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +38,31 @@ class ReportRow:
     error: str | None
 
 
-_DUMP_SCHEMA = {
-    "dump_id": pl.Int64,
-    "table_name": pl.String,
-    "incremental": pl.Boolean,
-    "files": pl.Int64,
-    "rows": pl.Int64,
-    "status": pl.String,
-    "applied_at": pl.Datetime("us"),
-}
-_REPORT_SCHEMA = {
-    "report": pl.String,
-    "start_time": pl.Datetime("us"),
-    "finish_time": pl.Datetime("us"),
-    "status": pl.String,
-    "next_sync_at": pl.Datetime("us"),
-    "error": pl.String,
-}
-
-
 def record_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> None:
     """Make `csq_meta.dumps` say this, and no more."""
-    with transaction(connection), registered(connection, "given", _frame(rows, _DUMP_SCHEMA)):
-        connection.execute("CREATE TEMP TABLE given_dumps AS SELECT * FROM given")
-        connection.execute(
-            "UPDATE given_dumps SET applied_at = known.applied_at FROM csq_meta.dumps AS known "
-            "WHERE given_dumps.applied_at IS NULL AND known.dump_id = given_dumps.dump_id "
-            "AND known.table_name = given_dumps.table_name"
-        )
-        connection.execute("DELETE FROM csq_meta.dumps")
-        connection.execute("INSERT INTO csq_meta.dumps SELECT * FROM given_dumps")
-        connection.execute("DROP TABLE given_dumps")
+    known = {
+        (row[0], row[1]): row[2]
+        for row in connection.execute(
+            "SELECT dump_id, table_name, applied_at FROM csq_meta.dumps"
+        ).fetchall()
+    }
+    values = [
+        [*astuple(row)[:-1], row.applied_at or known.get((row.dump_id, row.table_name))]
+        for row in rows
+    ]
+    _replace(connection, "dumps", values)
 
 
 def record_reports(connection: DuckDBPyConnection, rows: Iterable[ReportRow]) -> None:
     """Make `csq_meta.sync_reports` say this, and no more."""
-    with transaction(connection), registered(connection, "given", _frame(rows, _REPORT_SCHEMA)):
-        connection.execute("DELETE FROM csq_meta.sync_reports")
-        connection.execute("INSERT INTO csq_meta.sync_reports SELECT * FROM given")
+    _replace(connection, "sync_reports", map(astuple, rows))
 
 
-def _frame(rows: Iterable[Any], schema: Mapping[str, Any]) -> pl.DataFrame:
-    given = [[_plain(value) for value in astuple(row)] for row in rows]
-    return pl.DataFrame(given, schema=dict(schema), orient="row")
+def _replace(connection: DuckDBPyConnection, table: str, rows: Iterable[Iterable[Any]]) -> None:
+    given = [[_plain(value) for value in row] for row in rows]
+    with transaction(connection):
+        connection.execute(f"DELETE FROM csq_meta.{table}")
+        insert_rows(connection, f"csq_meta.{table}", given)
 
 
 def _plain(value: Any) -> Any:

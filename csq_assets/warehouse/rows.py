@@ -7,40 +7,23 @@ A refresh decides over ids alone, and writes each row once: what a transaction i
 deletes or updates again, DuckDB would write twice.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import polars as pl
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.opening import map_in_order
-from csq_assets.dataconnect.tables import ID_COLUMNS, OWN_COLUMNS
+from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.columns import store_columns
 from csq_assets.warehouse.engine import count, quote
-from csq_assets.warehouse.frames import count_batches, reading
+from csq_assets.warehouse.ingest import DumpContent, open_partitions
 from csq_assets.warehouse.rows_sql import arriving_ids, arriving_rows
 
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
-_SCANNED_AT_ONCE = 8
+_DELIVERED_IDS = {name: name for name in ID_COLUMNS}
 _SCRATCH_VIEWS = ("companions", "touched")
 _SCRATCH_TABLES = ("arriving", "changed", "moved", "touched_keys", "touched_rows", "verdict")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DumpContent:
-    """One dump of one table, as it is in force.
-
-    `columns` are its manifest's. `content` is a fingerprint that changes when the dump is delivered
-    again. `scan` gives its rows in manifest order, with the columns of contract.md, section 4; it
-    is called only if the rows are needed.
-    """
-
-    dump_id: int
-    columns: tuple[str, ...]
-    content: str
-    scan: Callable[[], pl.LazyFrame]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,22 +33,6 @@ class Arrived:
     dump: DumpContent
     columns: tuple[str, ...]
     rows: int
-
-
-def scan_in_order(
-    dumps: Sequence[DumpContent],
-) -> Iterator[tuple[DumpContent, pl.LazyFrame]]:
-    """Each dump with its rows, while some that come next are looked up: that may take a while each.
-
-    Raises StorageError where a partition cannot be read.
-    """
-
-    def scan(dump: DumpContent) -> pl.LazyFrame:
-        with reading(dump.dump_id):
-            return dump.scan()
-
-    with closing(map_in_order(scan, dumps, workers=_SCANNED_AT_ONCE)) as frames:
-        yield from zip(dumps, frames, strict=True)
 
 
 @contextmanager
@@ -126,18 +93,16 @@ def find_arriving(
         "session_id BIGINT, dump_id BIGINT, ordinal BIGINT)"
     )
     arrived = []
-    for dump, frame in scan_in_order(dumps):
-        with reading(dump.dump_id):
-            delivered = frame.collect_schema().names()
-            columns = tuple(name for name in delivered if name not in OWN_COLUMNS)
-            ids = {name: name for name in columns if name in ID_COLUMNS}
-            rows = count_batches(
-                connection,
-                frame,
-                ids,
-                f"INSERT INTO arriving {arriving_ids(ids, dump.dump_id)}",
-            )
-        arrived.append(Arrived(dump, columns, rows))
+    with open_partitions(connection, dumps) as partitions:
+        for partition in partitions:
+            dump_id = partition.dump.dump_id
+            ids = partition.select(_DELIVERED_IDS)
+            with partition.reading():
+                rows = count(
+                    connection,
+                    f"INSERT INTO arriving WITH delivered AS ({ids}) {arriving_ids(dump_id)}",
+                )
+            arrived.append(Arrived(partition.dump, partition.columns, rows))
     return tuple(arrived)
 
 
@@ -170,26 +135,25 @@ def write_arriving(connection: DuckDBPyConnection, table: str, arrived: Sequence
     # All columns before the first row: to alter a table that has rows of its own takes longer.
     every = dict.fromkeys(name for dump in arrived for name in dump.columns)
     stored = store_columns(connection, table, every)
-    scanned = scan_in_order([found.dump for found in arrived])
-    for found, (dump, frame) in zip(arrived, scanned, strict=True):
-        dump_id = dump.dump_id
-        names = {column: stored[column] for column in found.columns}
-        texts = [name for name in names.values() if name not in ID_COLUMNS]
-        into = ", ".join((*_OWN, *texts))
-        with reading(dump_id):
-            written = count_batches(
+    with open_partitions(connection, [found.dump for found in arrived]) as partitions:
+        for found, partition in zip(arrived, partitions, strict=True):
+            dump_id = partition.dump.dump_id
+            texts = {name: stored[name] for name in found.columns if name not in ID_COLUMNS}
+            rows = partition.select({**_DELIVERED_IDS, **texts})
+            with partition.reading():
+                written = count(
+                    connection,
+                    f"INSERT INTO csq_rows.{quote(table)} ({', '.join((*_OWN, *texts.values()))}) "
+                    f"WITH delivered AS ({rows}) {arriving_rows(texts.values(), dump_id)}",
+                )
+            lost = count(
                 connection,
-                frame,
-                names,
-                f"INSERT INTO csq_rows.{quote(table)} ({into}) "
-                f"{arriving_rows(tuple(names.values()), dump_id)}",
+                "SELECT count(*) FROM verdict WHERE dump_id = ? AND NOT stays",
+                [dump_id],
             )
-        lost = count(
-            connection, "SELECT count(*) FROM verdict WHERE dump_id = ? AND NOT stays", [dump_id]
-        )
-        if written + lost != found.rows:
-            raise StorageError(
-                "the partition was written anew while it was read",
-                where={"dump": dump_id},
-                remedy="Run csq sync again.",
-            )
+            if written + lost != found.rows:
+                raise StorageError(
+                    "the partition was replaced while it was read",
+                    where={"dump": dump_id},
+                    remedy="Run csq sync again.",
+                )

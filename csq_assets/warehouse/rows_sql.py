@@ -4,45 +4,37 @@ They read relations that their callers make, and say nothing of how DuckDB keeps
 `ordinal`, the row's place in its dump, are together the order key: no two rows of a table share it.
 """
 
-from collections.abc import Collection
-
-_IDS = ("user_id", "event_id", "session_id")
+from collections.abc import Iterable
 
 
-def arriving_ids(columns: Collection[str], dump_id: int) -> str:
-    """The ids of a dump's rows, users resolved. `delivered` holds `columns` and `ordinal`."""
-    return f"SELECT {_resolved(columns, dump_id)} {_from_delivered(columns)}"
+def arriving_ids(dump_id: int) -> str:
+    """The ids of a dump's rows, users resolved. `delivered` holds them as delivered, and `ordinal`."""
+    return f"SELECT {_resolved(dump_id)} {_FROM_DELIVERED}"
 
 
-def arriving_rows(columns: Collection[str], dump_id: int) -> str:
-    """The rows of a dump that stay, as `verdict` says, with their texts in the order of `columns`."""
-    texts = "".join(f", delivered.{name}" for name in columns if name not in _IDS)
+def arriving_rows(texts: Iterable[str], dump_id: int) -> str:
+    """The rows of a dump that stay, as `verdict` says. `delivered` also holds `texts`."""
     return (
-        f"SELECT {_resolved(columns, dump_id)}, coalesce(judged.wins, TRUE) AS shown{texts} "
-        f"{_from_delivered(columns)} "
+        f"SELECT {', '.join([_resolved(dump_id), _SHOWN, *(f'delivered.{name}' for name in texts)])} "
+        f"{_FROM_DELIVERED} "
         f"LEFT JOIN (SELECT ordinal, stays, wins FROM verdict WHERE dump_id = {dump_id:d}) AS judged "
         "ON judged.ordinal = delivered.ordinal WHERE coalesce(judged.stays, TRUE)"
     )
 
 
-def _resolved(columns: Collection[str], dump_id: int) -> str:
-    user_id, event_id, session_id = (_delivered(name, columns) for name in _IDS)
+def _resolved(dump_id: int) -> str:
     return (
-        f"coalesce(identity.user_id, {user_id}) AS user_id, {user_id} AS raw_user_id, "
-        f"{event_id} AS event_id, {session_id} AS session_id, "
-        f"CAST({dump_id:d} AS BIGINT) AS dump_id, delivered.ordinal AS ordinal"
+        "coalesce(identity.user_id, delivered.user_id) AS user_id, "
+        "delivered.user_id AS raw_user_id, delivered.event_id, delivered.session_id, "
+        f"CAST({dump_id:d} AS BIGINT) AS dump_id, delivered.ordinal"
     )
 
 
-def _from_delivered(columns: Collection[str]) -> str:
-    return (
-        "FROM delivered LEFT JOIN csq_meta.user_identity AS identity "
-        f"ON identity.from_user_id = {_delivered('user_id', columns)}"
-    )
-
-
-def _delivered(name: str, columns: Collection[str]) -> str:
-    return f"delivered.{name}" if name in columns else "CAST(NULL AS BIGINT)"
+_SHOWN = "coalesce(judged.wins, TRUE) AS shown"
+_FROM_DELIVERED = (
+    "FROM delivered LEFT JOIN csq_meta.user_identity AS identity "
+    "ON identity.from_user_id = delivered.user_id"
+)
 
 
 _NEWEST_FIRST = "ORDER BY touched.dump_id DESC, touched.ordinal DESC"

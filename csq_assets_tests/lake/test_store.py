@@ -57,6 +57,51 @@ def test_a_partition_is_its_frames_in_their_order(store: LakeStore) -> None:
     assert all_keys(store) == ["raw/users/dump_id=12/data.parquet"]
 
 
+def test_a_partition_is_a_local_file_while_it_is_read(store: LakeStore) -> None:
+    written = store.write("users", 12, FIRST.schema, iter([FIRST]), dict)
+    with store.local_file("users", 12, digest=written.digest) as path:
+        assert pl.read_parquet(path).equals(FIRST)
+    assert store.scan("users", 12).collect().equals(FIRST)  # also where it was the file itself
+
+
+def test_a_large_partition_is_a_local_file_too(store: LakeStore) -> None:
+    texts = pl.DataFrame({"text": [f"{number * 7919**5}" for number in range(1_000_000)]})
+    written = store.write("users", 12, texts.schema, iter([texts]), dict)
+    assert written.size_bytes > 8 * 1024 * 1024
+    with store.local_file("users", 12, digest=written.digest) as path:
+        assert pl.read_parquet(path).equals(texts)
+
+
+def test_a_partition_of_other_bytes_than_were_written_is_refused(store: LakeStore) -> None:
+    written = store.write("users", 12, FIRST.schema, iter([FIRST]), dict)
+    key = "raw/users/dump_id=12/data.parquet"
+    body = bytearray(store.objects.read(key))
+    body[40] ^= 1
+    store.objects.put(key, bytes(body))
+    with (
+        pytest.raises(StorageError) as refused,
+        store.local_file("users", 12, digest=written.digest),
+    ):
+        pass
+    assert str(refused.value) == (
+        "dump 12, table users: cannot read the partition in the lake: its bytes are not those that "
+        "were written. Try again; if the error persists, materialize that partition again."
+    )
+
+
+def test_a_local_file_that_changes_under_its_reader_is_refused(
+    directory_objects: DirectoryStore,
+) -> None:
+    store = LakeStore(directory_objects)
+    for change in (lambda: write(store, "users", 12, SECOND), lambda: store.delete("users", 12)):
+        write(store, "users", 12, FIRST)
+        with (
+            pytest.raises(StorageError, match="changed while it was read"),
+            store.local_file("users", 12),
+        ):
+            change()
+
+
 def test_the_footer_is_asked_when_all_frames_were_taken(store: LakeStore) -> None:
     rows = 0
 
@@ -158,12 +203,13 @@ def test_a_deleted_partition_is_gone_alone(store: LakeStore) -> None:
     store.delete("users", 12)
     store.delete("users", 14)
     assert store.partitions() == {("users", 13)}
-    with pytest.raises(StorageError) as refused:
-        store.scan("users", 12)
-    assert str(refused.value) == (
-        "dump 12, table users: there is no such partition in the lake. "
-        "Materialize it, or run csq sync."
-    )
+    for reach in (store.scan, lambda *partition: store.local_file(*partition).__enter__()):
+        with pytest.raises(StorageError) as refused:
+            reach("users", 12)
+        assert str(refused.value) == (
+            "dump 12, table users: there is no such partition in the lake. "
+            "Materialize it, or run csq sync."
+        )
 
 
 @pytest.mark.edge(64)

@@ -2,7 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -13,7 +16,7 @@ from csq_assets.warehouse.audit import IdentityAudit, TableAudit
 from csq_assets.warehouse.current import refresh_table
 from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.identity import refresh_identity
-from csq_assets.warehouse.rows import DumpContent
+from csq_assets.warehouse.ingest import DumpContent
 from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
 
 
@@ -38,7 +41,16 @@ def content(dump_id: int, table: Delivered) -> DumpContent:
     """The partition, as the lake gives it."""
     frame = partition(dump_id, table.columns, table.rows or ())
     fingerprint = hashlib.sha256(repr(table).encode()).hexdigest()
-    return DumpContent(dump_id, table.columns, fingerprint, frame.lazy)
+    return DumpContent(dump_id, table.columns, fingerprint, lambda: as_file(frame))
+
+
+@contextmanager
+def as_file(frame: pl.DataFrame) -> Iterator[Path]:
+    """The frame as Parquet, written as the lake writes partitions."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "data.parquet")
+        frame.write_parquet(path, compression="zstd", compression_level=1)
+        yield path
 
 
 def partition(dump_id: int, columns: Iterable[str], rows: Sequence[Row]) -> pl.DataFrame:

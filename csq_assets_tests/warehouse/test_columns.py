@@ -47,6 +47,27 @@ def test_columns_that_differ_only_in_case_keep_their_values(platform: Platform) 
     ]
 
 
+@pytest.mark.edge(66)
+def test_columns_that_differ_only_in_case_are_told_apart_in_the_partition(
+    platform: Platform,
+) -> None:
+    columns = ["text", "User_id", "TEXT", "event_id", "user_id", "Text", "File_Row_Number"]
+    platform.deliver(12, notes=delivered(columns, ("a", "b", "c", 4, 5, "d", "e"))).sync()
+    assert platform.rows("notes") == [
+        {
+            "text": "a",
+            "User_id": "b",
+            "TEXT_2": "c",
+            "event_id": 4,
+            "user_id_2": 5,
+            "Text_3": "d",
+            "File_Row_Number": "e",
+            "_raw_user_id": 5,
+            "_dump_id": 12,
+        }
+    ]
+
+
 @pytest.mark.edge(64, 67)
 @pytest.mark.parametrize(
     "table",
@@ -54,7 +75,18 @@ def test_columns_that_differ_only_in_case_keep_their_values(platform: Platform) 
 )
 def test_any_name_works_as_it_is(platform: Platform, table: str) -> None:
     odd = ["order", "group", "_email", "with space", 'with "quote"', "it's", "^a.*$", "c" * 90]
-    odd += ["ordinal", "shown", "dump_id", "raw_user_id", "address", "c1", "place", "rowid"]
+    odd += [
+        "file_row_number",
+        "filename",
+        "ordinal",
+        "shown",
+        "dump_id",
+        "raw_user_id",
+        "address",
+        "c1",
+        "place",
+        "rowid",
+    ]
     values = [f"value of {name}" for name in odd]
     columns = ["user_id", "event_id", *odd]
     for dump_id in (12, 13):

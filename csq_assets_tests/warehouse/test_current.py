@@ -1,19 +1,25 @@
 """Current tables, delivery by delivery: which dumps count, which rows, which columns."""
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.audit import TableAudit
 from csq_assets.warehouse.current import drop_table, refresh_table
+from csq_assets.warehouse.ingest import DumpContent
 from csq_assets.warehouse.keys import NewestOfKey
-from csq_assets.warehouse.rows import DumpContent
 from csq_assets.warehouse.rows_sql import KEY_VERDICT
 from csq_assets_tests import model
 from csq_assets_tests.warehouse.deliveries import (
     Platform,
+    as_file,
     content,
     delivered,
     failed,
@@ -377,17 +383,41 @@ def test_only_dumps_that_are_new_are_read(platform: Platform) -> None:
     assert paths(platform) == [(1, 900, "/12", 1, 12), (1, 901, "/13", 1, 13)]
 
 
+def damage(path: Path) -> None:
+    """Overwrite the middle of each page, which DuckDB notices as it unpacks it."""
+    body = bytearray(path.read_bytes())
+    body[200:-2000:50] = b"\xff" * len(body[200:-2000:50])
+    path.write_bytes(body)
+
+
+LOST = {
+    "deleted": (Path.unlink, "No such file|No files found"),
+    "cut": (lambda path: os.truncate(path, path.stat().st_size // 2), "No magic bytes"),
+    "of another kind": (lambda path: path.write_bytes(b"PAR1" * 99), "Footer length error"),
+    "damaged": (damage, "cannot read the partition in the lake: .+"),
+    "with text for ids": (
+        lambda path: pl.read_parquet(path).cast(pl.String).write_parquet(path),
+        "its columns have other types than csq_assets writes",
+    ),
+}
+
+
 @pytest.mark.edge(53)
-def test_a_refresh_that_breaks_off_leaves_everything_as_it_was(platform: Platform) -> None:
+@pytest.mark.parametrize("readable", [0, 1])
+@pytest.mark.parametrize("harm", LOST)
+def test_a_partition_that_is_lost_leaves_everything_as_it_was(
+    platform: Platform, harm: str, readable: int
+) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/12"))).sync()
     before = paths(platform)
     good = content(13, delivered("user_id event_id path title", (1, 900, "/13", "new")))
-    frame = scan_lost(reads=1)
-    lost = DumpContent(14, good.columns, "lost", lambda: frame)
-    with pytest.raises(StorageError, match="dump 14: cannot read the partition in the lake"):
+    lost = breaking(LOST[harm][0], readable=readable)
+    with pytest.raises(StorageError, match=LOST[harm][1]) as raised:
         refresh_table(
             platform.connection, "pageviews", [*platform.in_force("pageviews"), good, lost]
         )
+    assert raised.value.where == {"dump": 14}
+    assert raised.value.message.startswith("cannot read the partition in the lake: ")
     assert paths(platform) == before
     assert platform.sync()["pageviews"].change == "unchanged"
     temporary = platform.connection.execute("FROM duckdb_tables() WHERE temporary").fetchall()
@@ -410,19 +440,19 @@ def test_a_bug_leaves_everything_as_it_was(platform: Platform) -> None:
     assert paths(platform) == [*before, (2, 901, "/14", 2, 14)]
 
 
-def test_a_partition_that_changes_while_it_is_read_is_refused(platform: Platform) -> None:
-    table = delivered(PATHS, (1, 900, "/a"), (2, 901, "/b"))
-    sizes = iter((2, 1))
-
-    def scan() -> Any:
-        whole = partition(12, table.columns, table.rows or ())
-        return whole.lazy().map_batches(
-            lambda frame: frame.head(next(sizes)), schema=whole.schema, streamable=False
-        )
-
-    with pytest.raises(StorageError, match="written anew while it was read"):
-        refresh_table(platform.connection, "pageviews", [DumpContent(12, table.columns, "x", scan)])
+def test_a_partition_that_changes_between_the_passes_is_refused(platform: Platform) -> None:
+    rows = [(number, number, "/") for number in range(3)]
+    dumps = [content(12, delivered(PATHS, *rows)), breaking(keep_one_row, readable=1)]
+    with pytest.raises(StorageError) as raised:
+        refresh_table(platform.connection, "pageviews", dumps)
+    assert str(raised.value) == (
+        "dump 14: the partition was replaced while it was read. Run csq sync again."
+    )
     assert relations(platform.connection) == {}
+
+
+def keep_one_row(path: Path) -> None:
+    pl.read_parquet(path).head(1).write_parquet(path)
 
 
 @pytest.mark.edge(53)
@@ -430,17 +460,19 @@ def test_a_reader_sees_the_table_before_or_after(platform: Platform) -> None:
     reader = platform.connection.cursor()
     seen = []
 
-    def scan() -> Any:
-        seen.append(sorted(reader.execute("SELECT path FROM csq.pageviews").fetchall()))
-        return content(13, delivered(PATHS, (1, 900, "/13"))).scan()
+    @contextmanager
+    def parquet() -> Iterator[Path]:
+        with content(13, delivered(PATHS, (1, 900, "/13"))).parquet() as path:
+            yield path
+            seen.append(sorted(reader.execute("SELECT path FROM csq.pageviews").fetchall()))
 
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/12"))).sync()
-    while_refreshing = DumpContent(13, tuple(PATHS.split()), "x", scan)
+    while_refreshing = DumpContent(13, tuple(PATHS.split()), "x", parquet)
     refresh_table(
         platform.connection, "pageviews", [*platform.in_force("pageviews"), while_refreshing]
     )
     seen.append(reader.execute("SELECT path FROM csq.pageviews").fetchall())
-    assert seen == [[("/12",)], [("/12",)], [("/13",)]]
+    assert seen == [[("/12",)], [("/13",)]]
 
 
 def test_a_table_can_be_taken_away(platform: Platform) -> None:
@@ -453,15 +485,17 @@ def test_a_table_can_be_taken_away(platform: Platform) -> None:
     assert paths(platform) == [(1, 900, "/", 1, 12)]
 
 
-def scan_lost(*, reads: int) -> Any:
-    """A partition that can be read `reads` times, and is lost then."""
-    table = delivered(PATHS, (5, 900, "/lost"))
+def breaking(harm: Callable[[Path], Any], *, readable: int) -> DumpContent:
+    """A dump whose partition can be read so many times, and is harmed then."""
+    table = delivered(PATHS, *[(5, event, f"/{event * 7919 % 1009}") for event in range(2000)])
     whole = partition(14, table.columns, table.rows or ())
-    left = iter(range(reads))
+    left = iter(range(readable))
 
-    def take(frame: Any) -> Any:
-        if next(left, None) is None:
-            raise OSError("the disk is gone")
-        return frame
+    @contextmanager
+    def parquet() -> Iterator[Path]:
+        with as_file(whole) as path:
+            if next(left, None) is None:
+                harm(path)
+            yield path
 
-    return whole.lazy().map_batches(take, schema=whole.schema, streamable=False)
+    return DumpContent(14, table.columns, "lost", parquet)

@@ -5,9 +5,15 @@ import pytest
 
 from csq_assets.warehouse.audit import IdentityAudit
 from csq_assets.warehouse.current import refresh_table
-from csq_assets.warehouse.rows import DumpContent
+from csq_assets.warehouse.ingest import DumpContent
 from csq_assets_tests.model import Delivered
-from csq_assets_tests.warehouse.deliveries import Platform, delivered, failed, relation
+from csq_assets_tests.warehouse.deliveries import (
+    Platform,
+    as_file,
+    delivered,
+    failed,
+    relation,
+)
 
 
 def pairs(*given: tuple[str | None, str | None]) -> Delivered:
@@ -166,7 +172,7 @@ def test_where_most_of_a_large_table_moves_it_is_replayed(platform: Platform) ->
         pl.int_range(150_000).alias("event_id"),
         pl.lit(12, dtype=pl.Int64).alias("_dump_id"),
     )
-    dump = DumpContent(12, ("user_id", "event_id"), "large", frame.lazy)
+    dump = DumpContent(12, ("user_id", "event_id"), "large", lambda: as_file(frame))
     refresh_table(platform.connection, "pageviews", [dump])
     few = pairs(*[(str(user), "77") for user in range(5)])
     most = pairs(*[(str(user), "78") for user in range(9)])

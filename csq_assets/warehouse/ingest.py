@@ -1,0 +1,146 @@
+"""Dumps on their way into DuckDB, which reads each partition as a local Parquet file."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from csq_assets.dataconnect.opening import open_in_order
+from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, OWN_COLUMNS, SOURCE_ROW
+from csq_assets.errors import StorageError
+from csq_assets.warehouse.engine import quote_text
+
+_FETCHED_AHEAD = 8
+_INTEGERS = (*ID_COLUMNS, DUMP_ID, SOURCE_ROW)  # every other column is text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DumpContent:
+    """One dump of one table that counts.
+
+    `columns` are its manifest's. `content` is a fingerprint that changes when the dump is redelivered.
+    `parquet` gives its rows in manifest order, with the columns of contract.md, section 4, as a
+    local file for as long as the context lasts. It is called only if the rows are needed.
+    """
+
+    dump_id: int
+    columns: tuple[str, ...]
+    content: str
+    parquet: Callable[[], AbstractContextManager[Path]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartitionFile:
+    """A dump's partition on the local disk. `names` are all columns, in the file's order."""
+
+    dump: DumpContent
+    path: Path
+    names: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The delivered columns."""
+        return tuple(name for name in self.names if name not in OWN_COLUMNS)
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Raises StorageError where what is executed inside finds the partition lost or damaged."""
+        return _reading(self.dump, self.path)
+
+    def select(self, columns: Mapping[str, str]) -> str:
+        """A SELECT of delivered columns under the names that `columns` gives them, null where the
+        file lacks one, and of `ordinal`, the row's number in the partition.
+        """
+        # By position: DuckDB cannot tell apart names that differ only in case. The aliases also keep
+        # its own file_row_number clear of a delivered column of that name.
+        place = {name: f"p{number}" for number, name in enumerate(self.names)}
+        chosen = [f"{place.get(name, _null(name))} AS {alias}" for name, alias in columns.items()]
+        return (
+            f"SELECT {', '.join([*chosen, 'file_row_number AS ordinal'])} "
+            f"FROM read_parquet({quote_text(str(self.path))}, hive_partitioning = false) "
+            f"AS file({', '.join(place.values())})"
+        )
+
+
+@contextmanager
+def keep_single_open(dumps: Sequence[DumpContent]) -> Iterator[Sequence[DumpContent]]:
+    """The same dumps; a single one stays open, so that both passes over it fetch it once.
+
+    Several are fetched for each pass: the local disk may not have room for all of them.
+    """
+    if len(dumps) != 1:
+        yield dumps
+        return
+    with ExitStack() as stack:
+        with _reading(dumps[0]):
+            path = stack.enter_context(dumps[0].parquet())
+        yield [replace(dumps[0], parquet=lambda: nullcontext(path))]
+
+
+@contextmanager
+def open_partitions(
+    connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
+) -> Iterator[Iterator[PartitionFile]]:
+    """The partition of each dump, in order, while the next ones are fetched.
+
+    A file is there until the next one is asked for. Raises StorageError where one cannot be read.
+    """
+    with open_in_order(dumps, _LocalFile, ahead=_FETCHED_AHEAD) as files:
+        yield (
+            PartitionFile(dump, file.path, _read_names(connection, dump, file.path))
+            for dump, file in zip(dumps, files, strict=True)
+        )
+
+
+class _LocalFile:
+    def __init__(self, dump: DumpContent) -> None:
+        with _reading(dump), ExitStack() as opened:
+            self.path = opened.enter_context(dump.parquet())
+            self.size_bytes = self.path.stat().st_size
+            self.close = opened.pop_all().close
+
+
+def _read_names(connection: DuckDBPyConnection, dump: DumpContent, path: Path) -> tuple[str, ...]:
+    with _reading(dump, path):
+        _, *columns = connection.execute(
+            "SELECT name, duckdb_type FROM parquet_schema(?)", [str(path)]
+        ).fetchall()
+    if columns != [(name, _type_of(name)) for name, _ in columns]:
+        raise _unreadable(dump, "its columns have other types than csq_assets writes")
+    return tuple(name for name, _ in columns)
+
+
+@contextmanager
+def _reading(dump: DumpContent, path: Path | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        if isinstance(error, duckdb.Error) and not _is_damage(error, path):
+            raise
+        raise _unreadable(dump, error) from error
+
+
+def _is_damage(error: duckdb.Error, path: Path | None) -> bool:
+    """Whether DuckDB speaks of the partition, not of its own file, nor of a mistake of ours."""
+    if isinstance(error, duckdb.IOException):
+        return str(path) in str(error)
+    # Most of what DuckDB says of damaged Parquet has no class of its own.
+    return type(error) is duckdb.Error or isinstance(error, duckdb.InvalidInputException)
+
+
+def _unreadable(dump: DumpContent, problem: object) -> StorageError:
+    return StorageError(
+        f"cannot read the partition in the lake: {str(problem).splitlines()[0]}",
+        where={"dump": dump.dump_id},
+        remedy="Try again; if the error persists, materialize that partition again.",
+    )
+
+
+def _null(column: str) -> str:
+    return f"CAST(NULL AS {_type_of(column)})"
+
+
+def _type_of(column: str) -> str:
+    return "BIGINT" if column in _INTEGERS else "VARCHAR"
