@@ -11,8 +11,9 @@ from benchmarks.timed import report
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
-from csq_assets.lake.judging import footer_of
+from csq_assets.lake.partition_facts import PartitionFacts
 from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.lake.store import Rows
 
 export_url, lake_url, dump_id, table, *missing = sys.argv[1:]
 sys.modules.update(dict.fromkeys(missing))  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -29,13 +30,10 @@ def work() -> int:
     assert dump is not None
 
     def write(partition: RawPartition) -> int:
-        store.write(
-            table,
-            dump.dump_id,
-            partition.schema,
-            partition.frames(),
-            footer=lambda: footer_of(partition.raw_schema, partition.totals),
-        )
+        def footer() -> dict[str, str]:
+            return PartitionFacts(partition.raw_schema, partition.totals).footer()
+
+        store.write(table, dump.dump_id, Rows(partition.schema, partition.frames(), footer))
         return partition.totals.rows
 
     return write_partition(

@@ -18,7 +18,7 @@ from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.resources import connect
 from csq_assets.errors import UsageError
 from csq_assets.warehouse.engine import quote, transaction
-from csq_assets.warehouse.schema import OWN_SCHEMAS
+from csq_assets.warehouse.schema import SCHEMAS
 
 
 class _Relation(NamedTuple):
@@ -44,7 +44,7 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
         """Write the table in one transaction. Raises dagster.Failure, and then it is unchanged."""
         relation = _relation(context)
         with errors_as_failures():
-            if relation.schema.lower() in OWN_SCHEMAS:
+            if relation.schema.lower() in SCHEMAS:
                 raise UsageError(
                     f"{context.asset_key.to_user_string()} would be written into schema "
                     f"{relation.schema}, which csq_assets keeps",

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import dagster as dg
 import polars as pl
 
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import RAW_TABLE, dump_ids
 from csq_assets.defs.metadata import ingest_metadata
@@ -52,11 +51,11 @@ class LakeIOManager(dg.ConfigurableIOManager):
                     remedy="Return a Polars DataFrame or LazyFrame, or give the asset another IO manager.",
                 )
             partition = context.partition_key if context.has_partition_key else None
-            written = store.write_frame(_own_key(context.asset_key, partition), obj.lazy())
-            rows = "dagster/partition_row_count" if partition else "dagster/row_count"
+            written, rows = store.write_frame(_own_key(context.asset_key, partition), obj.lazy())
+            count = "dagster/partition_row_count" if partition else "dagster/row_count"
             context.add_output_metadata(
                 {
-                    rows: written.rows,
+                    count: rows,
                     "dagster/uri": written.location,
                     "size_bytes": written.size_bytes,
                 }

@@ -60,6 +60,15 @@ class LakeStore:
         """
         return self.write_object(_key(table, dump_id), rows)
 
+    def write_frame(self, key: str, frame: pl.LazyFrame) -> tuple[Written, int]:
+        """Publish the frame as the Parquet file at `key`; also gives its number of rows."""
+        with self.objects.staging() as folder:
+            staged = folder / "data.parquet"
+            with _writing(staged):
+                frame.sink_parquet(staged, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+            rows = pl.scan_parquet(staged, glob=False).select(pl.len()).collect().item()
+            return self._publish(staged, key), rows
+
     def write_object(self, key: str, rows: Rows) -> Written:
         """Publish the rows as the Parquet file at `key`, whole or not at all."""
         with self.objects.staging() as folder:
@@ -73,10 +82,22 @@ class LakeStore:
                     row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(rows.schema)),
                     metadata=lambda _context: dict(rows.footer()),
                 )
-            location = f"{self.objects.url}/{key}"
-            written = Written(location, staged.stat().st_size, _digest(staged))
-            self.objects.publish(staged, key)
+            return self._publish(staged, key)
+
+    def _publish(self, staged: Path, key: str) -> Written:
+        location = f"{self.objects.url}/{key}"
+        written = Written(location, staged.stat().st_size, _digest(staged))
+        self.objects.publish(staged, key)
         return written
+
+    def scan_object(self, key: str) -> pl.LazyFrame:
+        """The Parquet file at `key`. Raises StorageError where there is none."""
+        try:
+            return self.objects.scan_parquet(key)
+        except FileNotFoundError:
+            raise StorageError(
+                f"there is no {self.objects.url}/{key}", remedy="Materialize the asset."
+            ) from None
 
     @contextmanager
     def local_file(self, table: str, dump_id: int, *, digest: str = "") -> Iterator[Path]:

@@ -10,7 +10,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.partition_facts import read_facts
 from csq_assets.warehouse.meta import DumpRow, ReportRow
-from csq_assets.warehouse.row_store import DumpContent
+from csq_assets.warehouse.ingest import DumpContent
 
 
 class EffectiveDumps:
@@ -95,7 +95,7 @@ class EffectiveDumps:
         if with_columns and table != PROPERTY_DEFINITIONS:
             columns = read_facts(self._store, table, dump_id).schema.manifest_columns
         return DumpContent(
-            dump_id, columns, digest, partial(self._store.local_file, table, dump_id)
+            dump_id, columns, digest, partial(self._store.local_file, table, dump_id, digest=digest)
         )
 
     def _digests(self, table: str, dump_ids: Collection[int]) -> Iterator[tuple[int, str]]:

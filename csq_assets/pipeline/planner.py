@@ -20,7 +20,13 @@ from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.refresh import evaluate_gap
-from csq_assets.warehouse.staleness import read_applied_file
+from csq_assets.warehouse.staleness import read_applied, Applied
+from csq_assets.warehouse.connection import open_warehouse
+
+def read_applied_file(path, wait_seconds):
+    if not path.exists(): return Applied({})
+    with open_warehouse(path, read_only=True, wait_seconds=wait_seconds) as c:
+        return read_applied(c)
 
 _SHOWN = 5  # dumps in a message
 
@@ -107,8 +113,8 @@ class Planner:
             if _held(findings.get(current_asset(table), ())) != _held(evaluate_gap(plan))
         }
         rows = effective.dump_rows
-        lagging = applied.stale_dump_rows([row for some in rows.values() for row in some])
-        is_behind = bool(stale or lagging) or not applied.tells_reports(effective.report_rows())
+        lagging = set()
+        is_behind = bool(stale) or not applied.tells([r for some in rows.values() for r in some], effective.report_rows())
         if USER_MIGRATIONS in stale:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
         tables = tuple(table for table in effective.plans if table in stale | lagging)

@@ -8,15 +8,23 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.checks import CurrentFacts, Finding, IdentityFacts, evaluate
 from csq_assets.dataconnect.plan import TablePlan
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, key_columns
+from csq_assets.dataconnect.tables import ALL_EVENTS, PROPERTY_DEFINITIONS, key_columns
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
-from csq_assets.warehouse.applied_state import applied_tables
 from csq_assets.warehouse.audit import IdentityAudit, TableAudit
-from csq_assets.warehouse.audit_table import audit_table
 from csq_assets.warehouse.current import drop_table, refresh_table
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
+from csq_assets.warehouse.engine import count
 from csq_assets.warehouse.identity import read_identity, refresh_identity
-from csq_assets.warehouse.meta import record_reports, record_unapplied_dumps
+from csq_assets.warehouse.judging import judge_table as audit_table
+from csq_assets.warehouse.meta import record_dumps, record_reports
+from csq_assets.warehouse.staleness import read_applied
+
+def applied_tables(connection):
+    return list(read_applied(connection).contents)
+
+def record_unapplied_dumps(connection, rows):
+    record_dumps(connection, rows)
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,6 @@ class Refresh:
             self.connection,
             table,
             dumps,
-            dump_rows=self.effective.dump_rows.get(table, []),
-            now=self.now,
             rebuild=rebuild,
         )
         columns = dumps[-1].columns if dumps else ()
@@ -82,6 +88,10 @@ class Refresh:
         dumps = self.effective.dumps(table)
         columns = dumps[-1].columns if dumps else ()
         return self._evaluate_table(table, columns, audit_table(self.connection, table))
+
+    def count_events(self) -> int:
+        """The rows of `csq.all_events`."""
+        return count(self.connection, f"SELECT count(*) FROM csq.{ALL_EVENTS}")
 
     def refresh_meta(self) -> list[str]:
         """Bring the rest of `csq_meta` up to date: reports, property definitions, dumps that are in no

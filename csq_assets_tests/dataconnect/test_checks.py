@@ -14,7 +14,7 @@ from csq_assets.dataconnect.check_registry import (
     Subject,
     check,
     checks_on,
-    judge,
+    evaluate,
 )
 from csq_assets_tests.dataconnect.seen import (
     at,
@@ -57,7 +57,7 @@ def test_the_registry_says_what_is_judged() -> None:
         (
             "sync_reports",
             "sync_on_time",
-            "The next sync came within an hour of the time that the newest report announced.",
+            "The next sync arrived within an hour of the time that the newest report announced.",
         ),
         ("manifests", "manifest_readable", "Every manifest in the export is valid."),
         ("raw", "column_drift", drift),
@@ -160,7 +160,7 @@ def on_time(
 def test_a_sync_is_late_an_hour_after_it_was_announced() -> None:
     announced = passed("sync_on_time", WARN, "the next sync is announced for 2026-03-02 05:00 UTC")
     late = not_passed(
-        "sync_on_time", WARN, "a sync was announced for 2026-03-02 05:00 UTC, and nothing came"
+        "sync_on_time", WARN, "a sync was announced for 2026-03-02 05:00 UTC, but nothing was delivered"
     )
     assert on_time(at(6, day=2)) == announced
     assert on_time(at(6, day=2) + timedelta(seconds=1)) == late
@@ -265,7 +265,7 @@ def test_a_current_table_in_order_passes() -> None:
             ERROR,
             "12,345 rows delivered, 12,000 kept, 345 dropped as duplicates",
         ),
-        passed("no_gap", ERROR, "nothing is held"),
+        passed("no_gap", ERROR, "no dump is held"),
     )
 
 
@@ -337,7 +337,7 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 ERROR,
-                "of 1,234 pairs: 2 pairs left out that cannot be cast (abc -> 1; null -> 2)",
+                "of 1,234 pairs: 2 pairs ignored that cannot be cast (abc -> 1; null -> 2)",
             ),
         ),
         (
@@ -345,7 +345,7 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 WARN,
-                "of 1,234 pairs: 3 users with several targets, the last counts (12)",
+                "of 1,234 pairs: 3 users with several targets, the last one counts (12)",
             ),
         ),
         (
@@ -353,7 +353,7 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 WARN,
-                "of 1,234 pairs: 2 cycles, ending at the smallest id ((40, 41); (3, 5, 9))",
+                "of 1,234 pairs: 2 cycles, resolved to the smallest id ((40, 41); (3, 5, 9))",
             ),
         ),
         (
@@ -363,8 +363,8 @@ ALL_RESOLVE = IdentityFacts(
             not_passed(
                 "migrations_resolve",
                 ERROR,
-                "of 1,234 pairs: 2 pairs left out that cannot be cast (x), "
-                "2 cycles, ending at the smallest id ((1, 2))",
+                "of 1,234 pairs: 2 pairs ignored that cannot be cast (x), "
+                "2 cycles, resolved to the smallest id ((1, 2))",
             ),
         ),
     ],

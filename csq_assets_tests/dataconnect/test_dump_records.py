@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
-from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord, plans, take_manifest
+from csq_assets.dataconnect.dump_records import (
+    DumpRecord,
+    Outcome,
+    TableRecord,
+    apply_outcomes,
+    plans,
+    take_manifest,
+)
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.dataconnect.plan import TableDumpState, TablePlan
 from csq_assets_tests.dataconnect.seen import applied, failed, records
@@ -63,14 +70,30 @@ def test_what_is_redelivered_keeps_its_content_until_it_is_decoded() -> None:
     )
 
 
-def test_a_record_takes_the_place_of_its_table_alone() -> None:
+def outcome(record: TableRecord, manifest: str = "a") -> Outcome:
+    return Outcome(12, record.table, manifest, content=record.content, failure=record.failure)
+
+
+def no_manifest() -> tuple[Manifest, str]:
+    raise AssertionError("the manifest is taken already")
+
+
+def test_an_outcome_changes_the_record_of_its_table_alone() -> None:
     record = DumpRecord(12, "a", (new("users"), new("clicks")))
-    assert record.with_table(applied("users")) == DumpRecord(
-        12, "a", (applied("users"), new("clicks"))
-    )
-    assert record.table("clicks") == new("clicks")
-    assert record.table("sessions") is None
-    assert record.with_table(applied("sessions")) == record
+    outcomes = [outcome(applied("users")), outcome(applied("sessions"))]
+    after = apply_outcomes(record, outcomes, no_manifest)
+    assert after == DumpRecord(12, "a", (applied("users"), new("clicks")))
+    assert apply_outcomes(None, [Outcome(12, "users", "a")], no_manifest) is None
+
+
+def test_an_outcome_of_another_manifest_takes_the_newest_one() -> None:
+    manifest = Manifest(12, (dump("users"), dump("new")))
+    taken = DumpRecord(12, "b", (applied("users", "b"), new("new")))
+    for known in (None, DumpRecord(12, "a", (applied("users"), applied("gone")))):
+        after = apply_outcomes(
+            known, [outcome(applied("users", "b"), "b")], lambda: (manifest, "b")
+        )
+        assert after == taken
 
 
 def test_a_table_that_was_not_tried_has_no_part_in_a_plan() -> None:

@@ -198,8 +198,8 @@ def test_what_was_taken_from_a_manifest_that_is_gone_stays() -> None:
 FAILED_AT_SIX = report("2.json", "failed", finish=at(6))
 SUCCEEDED_AT_FIVE = report("1.json", finish=at(5, 30))
 WAITS = (
-    'the newest sync report says "failed": what was written after 2026-03-01 05:30 UTC, when the '
-    "last succeeded sync finished, waits for the next that succeeds"
+    'the newest sync report says "failed": manifests written after 2026-03-01 05:30 UTC, when the '
+    "last successful sync finished, wait for the next sync that succeeds"
 )
 
 
@@ -237,7 +237,7 @@ def test_everything_waits_while_no_sync_ever_succeeded() -> None:
     seen = catalog(manifest(12, "users", modified=at(1)), reports=[FAILED_AT_SIX])
     assert intake(seen) == Intake(
         wait=(12,),
-        wait_reason='the newest sync report says "failed", and none before it says succeeded',
+        wait_reason='the newest sync report says "failed", and no earlier one says succeeded',
     )
 
 

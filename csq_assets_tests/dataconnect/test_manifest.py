@@ -59,7 +59,7 @@ def test_a_manifest_lists_tables_with_columns_and_files_in_its_order() -> None:
         files=(),
     )
     assert manifest == Manifest(12, (users, complete), definitions)
-    assert (users.is_full_resync, complete.is_full_resync) == (False, True)
+    assert (users.incremental, complete.incremental) == (True, False)
     assert manifest.table("user_migrations") == complete
 
 

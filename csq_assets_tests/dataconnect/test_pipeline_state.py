@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.dump_records import TableRecord
-from csq_assets.dataconnect.pipeline_state import Overview, StandingFinding
+from csq_assets.dataconnect.pipeline_state import PipelineState, StandingFinding
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets_tests.dataconnect.seen import applied, catalog, failed, manifest, records
 
@@ -19,19 +19,19 @@ def drifted(table: str) -> TableRecord:
     return replace(applied(table), findings=(finding(), finding("keys_not_null")))
 
 
-def overview(
+def state(
     dumps: dict[int, list[TableRecord]], *, skip: tuple[str, ...] = (), unseen: tuple[int, ...] = ()
-) -> Overview:
+) -> PipelineState:
     seen = [
         manifest(dump_id, *(record.table for record in tables))
         for dump_id, tables in dumps.items()
         if dump_id not in unseen
     ]
-    return Overview(catalog(*seen), records(dumps), lambda table: table in skip)
+    return PipelineState(catalog(*seen), records(dumps), lambda table: table in skip)
 
 
 def test_plans_are_in_the_order_in_which_tables_were_seen() -> None:
-    plans = overview({13: [applied("users")], 12: [applied("clicks"), applied("users")]}).plans()
+    plans = state({13: [applied("users")], 12: [applied("clicks"), applied("users")]}).plans()
     assert list(plans.items()) == [
         ("clicks", TablePlan(apply=(12,))),
         ("users", TablePlan(apply=(12, 13))),
@@ -39,7 +39,7 @@ def test_plans_are_in_the_order_in_which_tables_were_seen() -> None:
 
 
 def test_skipped_and_refused_tables_are_left_out() -> None:
-    stands = overview(
+    stands = state(
         {12: [failed("a_b"), failed("a-b"), drifted("users"), failed("all_events")]},
         skip=("users",),
     )
@@ -49,14 +49,14 @@ def test_skipped_and_refused_tables_are_left_out() -> None:
 
 
 def test_a_table_that_nothing_was_taken_of_has_no_plan() -> None:
-    assert overview({12: [TableRecord("users", incremental=True, files=1)]}).plans() == {}
+    assert state({12: [TableRecord("users", incremental=True, files=1)]}).plans() == {}
 
 
 def test_the_newest_partition_has_the_last_word() -> None:
     assert (
-        list(overview({12: [drifted("users")], 13: [applied("users")]}).standing_findings()) == []
+        list(state({12: [drifted("users")], 13: [applied("users")]}).standing_findings()) == []
     )
-    stands = overview({13: [drifted("users")], 12: [applied("users"), drifted("clicks")]})
+    stands = state({13: [drifted("users")], 12: [applied("users"), drifted("clicks")]})
     assert list(stands.standing_findings()) == [
         StandingFinding("users", 13, finding()),
         StandingFinding("users", 13, finding("keys_not_null")),
@@ -66,13 +66,13 @@ def test_the_newest_partition_has_the_last_word() -> None:
 
 
 def test_a_failed_dump_has_no_say_over_the_partition_before_it() -> None:
-    stands = overview({12: [drifted("users")], 13: [failed("users")]})
+    stands = state({12: [drifted("users")], 13: [failed("users")]})
     assert {one.dump_id for one in stands.standing_findings()} == {12}
 
 
 def test_failures_are_those_that_must_be_tried_again() -> None:
     redelivered = replace(applied("users"), failure=failed("users").failure)
-    stands = overview(
+    stands = state(
         {
             11: [failed("clicks"), failed("sessions")],
             12: [applied("clicks", incremental=False), applied("sessions")],
@@ -88,10 +88,10 @@ def test_failures_are_those_that_must_be_tried_again() -> None:
 
 def test_failed_property_definitions_must_be_tried_again_unless_skipped() -> None:
     dumps = {12: [failed(DEFINITIONS)], 13: [applied(DEFINITIONS)]}
-    assert list(overview(dumps).failures()) == [(12, failed(DEFINITIONS))]
-    assert list(overview(dumps, skip=(DEFINITIONS,)).failures()) == []
-    assert overview(dumps).plans() == {}
+    assert list(state(dumps).failures()) == [(12, failed(DEFINITIONS))]
+    assert list(state(dumps, skip=(DEFINITIONS,)).failures()) == []
+    assert state(dumps).plans() == {}
 
 
 def test_a_table_whose_manifest_is_unknown_is_left_out() -> None:
-    assert overview({12: [applied("users")]}, unseen=(12,)).plans() == {}
+    assert state({12: [applied("users")]}, unseen=(12,)).plans() == {}

@@ -1,25 +1,23 @@
 """What is remembered beside the partitions, over a directory and over a bucket."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import Finding, Severity
-from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.errors import ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
 from csq_assets.lake.objects import ObjectStore
-from csq_assets_tests.dataconnect.seen import applied, at, catalog, failed, manifest, report
+from csq_assets_tests.dataconnect.seen import at, catalog, manifest, report
 
 FINDING = Finding("column_drift", passed=False, severity=Severity.ERROR, description="größer")
 
 
 def test_nothing_is_remembered_at_first(documents: LakeDocuments) -> None:
-    assert (documents.catalog(), documents.records(), documents.record(12)) == (Catalog(), {}, None)
+    assert (documents.catalog(), documents.findings()) == (Catalog(), {})
 
 
 def test_a_catalog_comes_back_as_it_was(documents: LakeDocuments) -> None:
@@ -36,36 +34,6 @@ def test_a_catalog_comes_back_as_it_was(documents: LakeDocuments) -> None:
     assert documents.catalog() == seen
     documents.save_catalog(Catalog())
     assert documents.catalog() == Catalog()
-
-
-def test_a_dump_comes_back_as_it_was(documents: LakeDocuments) -> None:
-    failure = failed("clicks").failure
-    assert failure is not None
-    placed = replace(failure, file="s3://customer/größe.avro", file_state="missing")
-    record = DumpRecord(
-        12,
-        "c0ffee",
-        (
-            TableRecord("new", incremental=False, files=0),
-            replace(applied("users", rows=120), findings=(FINDING, FINDING)),
-            replace(applied("clicks", incremental=False), failure=placed),
-        ),
-    )
-    documents.save_record(record)
-    assert documents.record(12) == record
-    assert documents.records() == {12: record}
-
-
-def test_dumps_come_lowest_first(documents: LakeDocuments) -> None:
-    for dump_id in (1008461850, 9, 852, 0):
-        documents.save_record(DumpRecord(dump_id, "a"))
-    assert list(documents.records()) == [0, 9, 852, 1008461850]
-
-
-def test_what_is_no_record_is_none(documents: LakeDocuments, objects: ObjectStore) -> None:
-    documents.save_record(DumpRecord(9, "a"))
-    objects.put("ledger/notes.json", b"mine")
-    assert list(documents.records()) == [9]
 
 
 def test_a_manifest_is_kept_as_delivered(documents: LakeDocuments, objects: ObjectStore) -> None:
@@ -93,28 +61,30 @@ def test_a_kept_manifest_that_was_damaged_is_told(
         documents.manifest(12)
 
 
-@pytest.mark.parametrize(
-    ("key", "reach"),
-    [
-        ("catalog.json", LakeDocuments.catalog),
-        ("ledger/12.json", lambda documents: documents.record(12)),
-        ("ledger/12.json", LakeDocuments.records),
-    ],
-)
-def test_a_damaged_document_is_told_by_its_place(
-    documents: LakeDocuments,
-    objects: ObjectStore,
-    key: str,
-    reach: Callable[[LakeDocuments], object],
+def test_a_damaged_document_is_reported_by_its_place(
+    documents: LakeDocuments, objects: ObjectStore
 ) -> None:
-    for body in (b"", b"{", b"[]", b'{"manifests": 7, "dump_id": "x"}'):
-        objects.put(key, body)
+    for body in (b"", b"{", b"[]", b'{"manifests": 7}'):
+        objects.put("catalog.json", body)
         with pytest.raises(StorageError) as refused:
-            reach(documents)
-        assert str(refused.value).startswith(f"{objects.url}/{key} is damaged: ")
-        assert refused.value.remedy == (
-            "Delete that file and run csq sync: what it said is found out again."
-        )
+            documents.catalog()
+        assert str(refused.value).startswith(f"{objects.url}/catalog.json is damaged: ")
+
+
+def test_only_failing_checks_are_kept_and_the_newest_evaluation_counts(
+    documents: LakeDocuments, objects: ObjectStore
+) -> None:
+    passed = replace(FINDING, passed=True)
+    documents.save_findings("csq/current/users", [FINDING, passed])
+    documents.save_findings("csq/current/größe", [FINDING])
+    assert documents.findings() == {
+        "csq/current/users": (FINDING,),
+        "csq/current/größe": (FINDING,),
+    }
+    documents.save_findings("csq/current/users", [passed])
+    documents.save_findings("csq/current/größe", [])
+    assert documents.findings() == {}
+    assert list(objects.list("findings/")) == []
 
 
 def test_contents_are_told_apart() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from csq_assets.errors import CsqError, FileError, StorageError
 from csq_assets.lake.directory import DirectoryStore
-from csq_assets.lake.store import LakeStore
+from csq_assets.lake.store import LakeStore, Rows
 
 FIRST = pl.DataFrame({"user_id": [1, 2], "plan": ["free", None]})
 SECOND = pl.DataFrame({"user_id": [3], "plan": ["pro"]})
@@ -32,12 +32,12 @@ ODD_NAMES = [
 
 def write(store: LakeStore, table: str, dump_id: int, *frames: pl.DataFrame) -> str:
     schema = frames[0].schema if frames else FIRST.schema
-    return store.write(table, dump_id, schema, iter(frames), dict).location
+    return store.write(table, dump_id, Rows(schema, iter(frames), dict)).location
 
 
 def refusal(store: LakeStore, frames: Iterator[pl.DataFrame]) -> CsqError:
     with pytest.raises(CsqError) as refused:
-        store.write("users", 12, FIRST.schema, frames, dict)
+        store.write("users", 12, Rows(FIRST.schema, frames, dict))
     return refused.value
 
 
@@ -46,7 +46,7 @@ def all_keys(store: LakeStore) -> list[str]:
 
 
 def test_a_partition_is_its_frames_in_their_order(store: LakeStore) -> None:
-    written = store.write("users", 12, FIRST.schema, iter([FIRST, SECOND]), lambda: {"k": "größer"})
+    written = store.write("users", 12, Rows(FIRST.schema, iter([FIRST, SECOND]), lambda: {"k": "größer"}))
     assert store.scan("users", 12).collect().equals(pl.concat([FIRST, SECOND]))
     assert store.footer("users", 12)["k"] == "größer"
     assert written.location == f"{store.objects.url}/raw/users/dump_id=12/data.parquet"
@@ -58,7 +58,7 @@ def test_a_partition_is_its_frames_in_their_order(store: LakeStore) -> None:
 
 
 def test_a_partition_is_a_local_file_while_it_is_read(store: LakeStore) -> None:
-    written = store.write("users", 12, FIRST.schema, iter([FIRST]), dict)
+    written = store.write("users", 12, Rows(FIRST.schema, iter([FIRST]), dict))
     with store.local_file("users", 12, digest=written.digest) as path:
         assert pl.read_parquet(path).equals(FIRST)
     assert store.scan("users", 12).collect().equals(FIRST)  # also where it was the file itself
@@ -66,14 +66,14 @@ def test_a_partition_is_a_local_file_while_it_is_read(store: LakeStore) -> None:
 
 def test_a_large_partition_is_a_local_file_too(store: LakeStore) -> None:
     texts = pl.DataFrame({"text": [f"{number * 7919**5}" for number in range(1_000_000)]})
-    written = store.write("users", 12, texts.schema, iter([texts]), dict)
+    written = store.write("users", 12, Rows(texts.schema, iter([texts]), dict))
     assert written.size_bytes > 8 * 1024 * 1024
     with store.local_file("users", 12, digest=written.digest) as path:
         assert pl.read_parquet(path).equals(texts)
 
 
 def test_a_partition_of_other_bytes_than_were_written_is_refused(store: LakeStore) -> None:
-    written = store.write("users", 12, FIRST.schema, iter([FIRST]), dict)
+    written = store.write("users", 12, Rows(FIRST.schema, iter([FIRST]), dict))
     key = "raw/users/dump_id=12/data.parquet"
     body = bytearray(store.objects.read(key))
     body[40] ^= 1
@@ -111,7 +111,7 @@ def test_the_footer_is_asked_when_all_frames_were_taken(store: LakeStore) -> Non
             rows += frame.height
             yield frame
 
-    store.write("users", 12, FIRST.schema, frames(), lambda: {"rows": str(rows)})
+    store.write("users", 12, Rows(FIRST.schema, frames(), lambda: {"rows": str(rows)}))
     assert store.footer("users", 12)["rows"] == "3"
 
 
@@ -152,7 +152,7 @@ def test_a_failure_while_frames_come_leaves_nothing_where_nothing_was(store: Lak
 
 def test_frames_of_another_schema_are_a_mistake_and_leave_nothing(store: LakeStore) -> None:
     with pytest.raises(pl.exceptions.SchemaError):
-        store.write("users", 12, FIRST.schema, iter([SECOND.cast(pl.String)]), dict)
+        store.write("users", 12, Rows(FIRST.schema, iter([SECOND.cast(pl.String)]), dict))
     assert store.partitions() == frozenset()
 
 

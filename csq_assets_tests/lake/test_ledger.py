@@ -1,0 +1,78 @@
+"""The ledger, over a directory and over a bucket."""
+
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter
+
+from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.dump_records import DumpRecord, Outcome, TableRecord
+from csq_assets.errors import StorageError
+from csq_assets.lake.locations import Lake
+from csq_assets.lake.objects import ObjectStore
+from csq_assets_tests.dataconnect.seen import applied, failed
+
+FINDING = Finding("column_drift", passed=False, severity=Severity.ERROR, description="größer")
+CONTENT, FAILURE = applied("users").content, failed("users").failure
+
+
+def store(objects: ObjectStore, record: DumpRecord) -> None:
+    objects.put(f"ledger/{record.dump_id}.json", TypeAdapter(DumpRecord).dump_json(record))
+
+
+def test_there_are_no_records_at_first(lake: Lake) -> None:
+    assert (lake.ledger.records(), lake.ledger.fold()) == ({}, {})
+
+
+def test_a_record_is_read_as_it_was_written(lake: Lake, objects: ObjectStore) -> None:
+    failure = failed("clicks").failure
+    assert failure is not None
+    placed = replace(failure, file="s3://customer/größe.avro", file_state="missing")
+    record = DumpRecord(
+        12,
+        "c0ffee",
+        (
+            TableRecord("new", incremental=False, files=0),
+            replace(applied("users", rows=120), findings=(FINDING, FINDING)),
+            replace(applied("clicks", incremental=False), failure=placed),
+        ),
+    )
+    store(objects, record)
+    assert lake.ledger.records() == {12: record}
+
+
+def test_records_are_in_numeric_order_and_other_files_are_ignored(
+    lake: Lake, objects: ObjectStore
+) -> None:
+    for dump_id in (1008461850, 9, 852, 0):
+        store(objects, DumpRecord(dump_id, "a"))
+    objects.put("ledger/notes.json", b"mine")
+    assert list(lake.ledger.records()) == [0, 9, 852, 1008461850]
+
+
+def test_the_newest_outcome_of_a_table_counts(lake: Lake, objects: ObjectStore) -> None:
+    untried = TableRecord("users", incremental=True, files=1)
+    store(objects, DumpRecord(12, "a", (untried,)))
+    assert CONTENT is not None
+    lake.ledger.add(Outcome(12, "users", "a", failure=FAILURE))
+    lake.ledger.add(Outcome(12, "users", "a", content=CONTENT, findings=(FINDING,)))
+    expected = DumpRecord(12, "a", (replace(untried, content=CONTENT, findings=(FINDING,)),))
+    assert lake.ledger.records() == {12: expected}
+    lake.ledger.add(Outcome(12, "users", "a", failure=FAILURE))
+    lake.ledger.add(Outcome(12, "gone", "a", content=CONTENT))
+    (table,) = lake.ledger.fold()[12].tables
+    assert (table.content, table.failure, table.findings) == (CONTENT, FAILURE, (FINDING,))
+    lake.ledger.add(Outcome(12, "users", "a", failure=FAILURE, lost=True))
+    (table,) = lake.ledger.records()[12].tables
+    assert (table.content, table.findings) == (None, ())
+
+
+@pytest.mark.parametrize("key", ["ledger/12.json", "ledger/12/1.json"])
+def test_a_damaged_document_is_reported_by_its_place(
+    lake: Lake, objects: ObjectStore, key: str
+) -> None:
+    for body in (b"", b"{", b"[]", b'{"dump_id": "x"}'):
+        objects.put(key, body)
+        with pytest.raises(StorageError) as refused:
+            lake.ledger.records()
+        assert str(refused.value).startswith(f"{objects.url}/{key} is damaged: ")
