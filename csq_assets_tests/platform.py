@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import polars as pl
+from dagster_duckdb import DuckDBResource
 
 from csq_assets.aws import s3_client
 from csq_assets.defs.build import build_definitions, tables_in
@@ -92,10 +93,11 @@ class Platform:
     def lake(self) -> Lake:
         return open_lake(self.settings.lake_url, s3_client)
 
-    def definitions(self) -> dg.Definitions:
-        """As the code location would build them now."""
+    def definitions(self, *, plain_duckdb: bool = False) -> dg.Definitions:
+        """As the code location would build them now, with a DuckDBResource of a user's if asked."""
         tables = tables_in(self.lake.documents.catalog(), self.settings)
-        return build_definitions(self.settings, tables)
+        duckdb = DuckDBResource(database=str(self.settings.duckdb_path)) if plain_duckdb else None
+        return build_definitions(self.settings, tables, duckdb=duckdb)
 
     def raw(self, table: str, dump_id: int) -> pl.DataFrame:
         """A partition, as a user loads it."""

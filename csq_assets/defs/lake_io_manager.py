@@ -15,7 +15,7 @@ from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import RAW_TABLE, dump_ids
 from csq_assets.defs.metadata import ingest_metadata
 from csq_assets.defs.resources import LakeResource
-from csq_assets.errors import CsqError, UsageError
+from csq_assets.errors import UsageError
 from csq_assets.pipeline.ingest import TableIngest
 
 
@@ -28,6 +28,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     An input is a `pl.DataFrame`, or what its type says: `pl.LazyFrame`; or, for several partitions,
     a dictionary of either by partition key. Several partitions as one frame are concatenated, lowest
     dump first; columns that one of them lacks are null. Dumps that do not list the table are left out.
+    Outside of runs, as in `load_asset_value`, no partition key means all of them.
     The metadata entry `columns` of an input names the columns to read.
     """
 
@@ -99,22 +100,21 @@ class LakeIOManager(dg.ConfigurableIOManager):
         return {key: frame.select(columns) for key, frame in frames.items()}
 
     def _dumps_to_load(self, context: dg.InputContext, table: str) -> list[int]:
-        """Of one partition that one; of several, those whose dump lists the table."""
-        name = context.asset_key.to_user_string()
-        if not context.has_asset_partitions:
-            raise UsageError(
-                f"{name} is partitioned by dump",
-                remedy='Name a partition: load_asset_value(..., partition_key="1234").',
-            )
-        asked = dump_ids(context.asset_partition_keys)
-        if len(asked) == 1:
+        """The partition that is asked for; of several, or of all, those whose dump lists the table."""
+        asked = dump_ids(context.asset_partition_keys) if context.has_asset_partitions else None
+        if asked is not None and len(asked) == 1:
             return asked
         records = self.lake.open().ledger.records()
         listed = [
-            one for one in asked if one in records and records[one].table(table) is not None
+            dump_id
+            for dump_id in (records if asked is None else asked)
+            if dump_id in records and records[dump_id].table(table) is not None
         ]
         if not listed:
-            raise CsqError(f"no dump among the partitions of {name} lists the table")
+            raise UsageError(
+                f"no dump of {context.asset_key.to_user_string()} lists the table",
+                remedy="Run csq sync, or choose other partitions.",
+            )
         return listed
 
 
