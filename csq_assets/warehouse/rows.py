@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import polars as pl
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.opening import map_in_order
 from csq_assets.dataconnect.tables import ID_COLUMNS, OWN_COLUMNS
 from csq_assets.errors import StorageError
+from csq_assets.prefetch import map_in_order
 from csq_assets.warehouse.columns import store_columns
 from csq_assets.warehouse.engine import count, quote
 from csq_assets.warehouse.frames import count_batches, reading
