@@ -119,7 +119,7 @@ def dagster_home(environment: Mapping[str, str] | None = None) -> Path:
     Raises SettingsError where there is no such file.
     """
     given = os.environ if environment is None else environment
-    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).absolute()
+    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).expanduser().absolute()
     if not (home / "dagster.yaml").is_file():
         raise _wrong(
             "DAGSTER_HOME",
