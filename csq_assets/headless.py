@@ -23,7 +23,7 @@ from csq_assets.summary import CheckSummary, summarize_check
 
 _HEADLESS = {"csq/headless": "true"}
 # The code location of workspace.yaml, so that its pages in the UI list these runs as well.
-_TAGS = {**_HEADLESS, ".dagster/repository": "__repository__@csq_assets.definitions"}
+_TAGS = {**_HEADLESS, ".dagster/repository": "__repository__@csq_assets"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _LOCK_WAIT_SECONDS = 60
 

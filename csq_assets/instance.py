@@ -34,12 +34,14 @@ def open_instance() -> "Iterator[dg.DagsterInstance]":
     except CsqError:
         raise
     except Exception as error:  # dagster.yaml may name any class, and each raises its own
-        kind = StorageError if _is_from_database(error) else SettingsError
-        raise kind(
-            f"the Dagster instance of {home} cannot be opened: {_reason(error)}",
+        message = f"the Dagster instance of {home} cannot be opened: {_reason(error)}"
+        if _is_from_database(error):
+            raise _unusable(message) from error
+        raise SettingsError(
+            message,
             where={"setting": "DAGSTER_HOME"},
-            remedy=f"Correct {home / 'dagster.yaml'}, or check the folder, the database or the "
-            "environment variables that it names. Is the disk full?",
+            remedy=f"Correct {home / 'dagster.yaml'}, or check the folder or the environment "
+            "variables that it names.",
         ) from error
     with instance:
         yield instance
@@ -54,12 +56,16 @@ def recording() -> Iterator[None]:
     except Exception as error:
         if not _is_from_database(error):
             raise
-        raise StorageError(
-            f"Dagster cannot record what is done: {_reason(error)}",
-            where={"setting": "DAGSTER_HOME"},
-            remedy="Check the folder or database that its dagster.yaml names, then run csq again. "
-            "Is the disk full?",
-        ) from error
+        raise _unusable(f"Dagster cannot record what is done: {_reason(error)}") from error
+
+
+def _unusable(message: str) -> StorageError:
+    return StorageError(
+        message,
+        where={"setting": "DAGSTER_HOME"},
+        remedy="Check the folder or database that its dagster.yaml names, then run csq again. "
+        "Is the disk full?",
+    )
 
 
 def try_recording() -> None:

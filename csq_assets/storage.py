@@ -33,7 +33,7 @@ class _UnderHome:
         if not base_dir.is_absolute():
             set_default_dagster_home()  # processes that this one starts count from there, too
             base_dir = dagster_home() / base_dir
-        return cls(**{**config_value, "base_dir": str(base_dir)}, inst_data=inst_data)
+        return cls(**{**config_value, "base_dir": str(base_dir), "inst_data": inst_data})
 
 
 class ArtifactStorage(_UnderHome, LocalArtifactStorage):

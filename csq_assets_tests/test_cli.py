@@ -10,7 +10,7 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
 from csq_assets.sqlite_events import SqliteEvents
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import REPOSITORY, Platform
 
 
 @pytest.fixture
@@ -63,6 +63,48 @@ def test_a_wrong_dagster_yaml_is_a_wrong_setting(
     assert (ran.code, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"csq: setting DAGSTER_HOME: the Dagster instance of {home} ")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.fixture
+def postgres_home(tmp_path: Path) -> Path:
+    """What production uses: a database whose address is in variables."""
+    home = tmp_path / "postgres"
+    home.mkdir()
+    text = (REPOSITORY / "deploy" / "dagster-postgres.yaml").read_text()
+    (home / "dagster.yaml").write_text(text.replace("port: 5432", "port: 1"))  # nobody is there
+    return home
+
+
+def test_variables_of_postgres_that_are_not_set_are_named(
+    platform: Platform, postgres_home: Path
+) -> None:
+    ran = platform.csq("sync", DAGSTER_HOME=str(postgres_home), DAGSTER_PG_HOST="localhost")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"csq: setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: not "
+        "set in the environment: DAGSTER_PG_DB, DAGSTER_PG_PASSWORD, DAGSTER_PG_USERNAME. Correct "
+        f"{postgres_home / 'dagster.yaml'}, or check the folder or the environment variables that "
+        "it names.\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_postgres_that_is_away_is_a_sentence(platform: Platform, postgres_home: Path) -> None:
+    variables = dict.fromkeys(("DAGSTER_PG_DB", "DAGSTER_PG_USERNAME"), "x")
+    ran = platform.csq(
+        "sync",
+        DAGSTER_HOME=str(postgres_home),
+        DAGSTER_PG_HOST="127.0.0.1",
+        DAGSTER_PG_PASSWORD="secret",
+        **variables,
+    )
+    (sentence,) = ran.stderr.splitlines()
+    assert (ran.code, ran.stdout) == (1, "")
+    assert sentence.startswith(
+        f"csq: setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: "
+        'connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    )
+    assert "secret" not in sentence
 
 
 def index_of_runs(platform: Platform) -> Path:
