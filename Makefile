@@ -3,9 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The demo and the UI that follows it look at this folder's own data, whatever the shell has set.
-OWN := env -u CSQ_EXPORT_URL -u CSQ_MANIFEST_PREFIX -u CSQ_SKIP_TABLES -u CSQ_LAKE_URL \
-	-u CSQ_DUCKDB_PATH -u CSQ_DUCKDB_SNAPSHOT_PATH -u CSQ_OWNERS -u DAGSTER_HOME
+# The demo looks at this folder's own data, whatever the shell or a file .env sets: empty is not set.
+OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_DUCKDB_PATH= \
+	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_OWNERS= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install install-dev ui test check format bench golden lock clean
@@ -48,11 +48,12 @@ bench: install-dev ## Measure beside others; BENCH="decode --rows 100000" for on
 golden: install-dev ## Rewrite what tests compare with; read the diff
 	@$(BIN)/pytest -q --golden
 
-lock: install-dev ## Pin the newest packages that pyproject.toml allows
-	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.lock
-	@$(BIN)/uv pip compile pyproject.toml --group build -c requirements-dev.lock $(LOCK) -o requirements.lock
+lock: install-dev ## Pin the newest allowed packages, or one: PACKAGE=name
+	@$(LOCK) --group dev --extra ui -o requirements-dev.lock
+	@$(LOCK) --group build --extra ui -c requirements-dev.lock -o requirements.lock
 
-LOCK := --universal --python-version 3.11 --generate-hashes --no-header --upgrade --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --quiet $(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade)
 
 clean: ## Remove .venv, caches, and all data of the demo
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache data

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.contents import parquet_contents, require_same, write_made_rows
@@ -14,7 +13,6 @@ from benchmarks.peers.environments import LeftOutError, interpreter_for
 REPOSITORY = Path(__file__).parent.parent
 DUMP_ID = 1
 OURS = "csq_assets"
-FAST = "csq_assets with Numba"  # the extra `fast`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +49,12 @@ class Reader:
     files: int
 
 
-def ours(
-    dump: Decoded, name: str = OURS, *, numba: bool | None = None, cores: int | None = None
-) -> Reader:
-    """csq_assets, into a lake of its own; `numba` None: with it where it is installed.
-
-    Raises LeftOutError where Numba is wanted and not installed.
-    """
-    if numba and not find_spec("numba"):
-        raise LeftOutError(f"{name}, as Numba is not installed")
-    lake = dump.folder / f"lake-{cores}-{numba}"
+def ours(dump: Decoded, name: str = OURS, *, cores: int | None = None) -> Reader:
+    """csq_assets, into a lake of its own."""
+    lake = dump.folder / f"lake-{cores}"
     command = (
         *(sys.executable, "-m", "benchmarks.contestants.ours"),
         *(dump.folder / "export", lake, str(DUMP_ID), dump.table),
-        *(("numba",) if numba is False else ()),
     )
     out = lake / "raw" / dump.table / f"dump_id={DUMP_ID}" / "data.parquet"
     return Reader(_contestant(name, command, cores), out, dump.files)

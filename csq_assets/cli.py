@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from csq_assets.errors import CsqError, SettingsError, UsageError
-from csq_assets.settings import Settings
+from csq_assets.settings import Settings, load_env_files
 
 # Each command imports what it needs: Dagster alone takes longer than most of them.
 # ruff: noqa: PLC0415
@@ -26,6 +26,7 @@ def cli() -> None:
 
     Settings are environment variables: csq doctor shows and tests them.
     """
+    load_env_files()
 
 
 @cli.command()
@@ -109,6 +110,16 @@ def doctor() -> None:
         show_probe(probe)
         codes.append(probe.exit_code)
     sys.exit(max(codes))
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def init(*, directory: Path) -> None:
+    """Write dagster.yaml, workspace.yaml and .env, the settings, into DIRECTORY."""
+    from csq_assets.console import show_init
+    from csq_assets.home import write_home
+
+    show_init(write_home(directory), directory)
 
 
 @cli.command()

@@ -131,6 +131,11 @@ def show_probe(probe: "Probe") -> None:
     _say(Text.assemble((f"{word:5}", style), f"{probe.name}: {probe.said}"))
 
 
+def show_init(names: Sequence[str], directory: Path) -> None:
+    """What was written, and what comes next."""
+    _say(f"Wrote {', '.join(names)} into {directory}. Next: edit .env there, then run csq doctor.")
+
+
 def show_sample(summary: "SampleSummary", directory: Path) -> None:
     """What was written."""
     _say(

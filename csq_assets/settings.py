@@ -105,6 +105,14 @@ class Settings:
         """Whether `table` is to be left alone."""
         return any(fnmatchcase(table, pattern) for pattern in self.skip_tables)
 
+    @classmethod
+    def documented(cls) -> tuple[tuple[str, str | None, str], ...]:
+        """Each variable with its default and its meaning."""
+        return tuple(
+            (setting.metadata["variable"], setting.metadata["default"], setting.metadata["meaning"])
+            for setting in fields(cls)
+        )
+
     def described(self) -> tuple[tuple[str, str], ...]:
         """Each variable with its value in force, for people."""
         return tuple(
@@ -119,14 +127,38 @@ def dagster_home(environment: Mapping[str, str] | None = None) -> Path:
     Raises SettingsError where there is no such file.
     """
     given = os.environ if environment is None else environment
-    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).absolute()
+    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).expanduser().absolute()
     if not (home / "dagster.yaml").is_file():
         raise _wrong(
             "DAGSTER_HOME",
             f"there is no dagster.yaml in {home}",
-            "Run csq in the folder that has one, or set DAGSTER_HOME to it.",
+            "Create one with csq init, run csq in the folder that has one, or set DAGSTER_HOME to it.",
         )
     return home
+
+
+def load_env_files() -> None:
+    """Take variables that are not set from `.env` in the current directory, then in DAGSTER_HOME.
+
+    Raises SettingsError where such a file cannot be read.
+    """
+    _load_env_file(Path.cwd())
+    if home := os.environ.get("DAGSTER_HOME", "").strip():
+        _load_env_file(Path(home).expanduser())
+
+
+def _load_env_file(folder: Path) -> None:
+    file = folder / ".env"
+    if not file.is_file():
+        return
+    from dotenv import load_dotenv  # noqa: PLC0415  # most folders have none
+
+    try:
+        load_dotenv(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"cannot be read: {error}", where={"file": str(file)}, remedy="Correct or delete it."
+        ) from error
 
 
 def set_default_dagster_home() -> None:

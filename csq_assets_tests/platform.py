@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import polars as pl
+import pytest
 from dagster_duckdb import DuckDBResource
 
 from csq_assets.aws import s3_client
@@ -143,10 +144,15 @@ def csq(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def copy_dagster_yaml(folder: Path) -> None:
+    """The repository's dagster.yaml, in `folder`."""
+    shutil.copy(REPOSITORY / "dagster.yaml", folder)
+
+
 def make_home(folder: Path) -> None:
     """Make `folder` what DAGSTER_HOME may be, with the repository's dagster.yaml."""
-    shutil.copy(REPOSITORY / "dagster.yaml", folder)
-    with _in_folder(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    copy_dagster_yaml(folder)
+    with _dagster_home(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         instance.get_dynamic_partitions("csq_dumps")
 
 
@@ -158,16 +164,13 @@ def open_platform(folder: Path, export: ExportBuilder, lake_url: str) -> Iterato
         "CSQ_LAKE_URL": lake_url,
         "CSQ_DUCKDB_PATH": str(folder / "data" / "warehouse.duckdb"),
     }
-    with _in_folder(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    with _dagster_home(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
         yield Platform(folder, export, Settings.from_environment(environment), instance)
 
 
 @contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
-    """A relative base_dir in dagster.yaml counts from the current directory."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+def _dagster_home(folder: Path) -> Iterator[None]:
+    """A relative base_dir in dagster.yaml counts from DAGSTER_HOME."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(folder))
         yield
-    finally:
-        os.chdir(before)

@@ -1,14 +1,16 @@
 """What `csq` makes of folders that cannot be used, and of where it is called."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 
-from csq_assets.history import SqliteEvents
-from csq_assets_tests.platform import Platform, csq
+from csq_assets.sqlite_events import SqliteEvents
+from csq_assets_tests.platform import REPOSITORY, Platform
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def test_what_cannot_be_a_bucket_is_a_wrong_setting(
     [
         "storage: [",
         "storage:\n  sqlite:\n    base_dir: {file}/storage\n",
-        "storage:\n  custom:\n    module: csq_assets.histroy\n    class: SqliteHistory\n",
-        "storage:\n  custom:\n    module: csq_assets.history\n    class: SqliteHistroy\n",
+        "storage:\n  custom:\n    module: csq_assets.strage\n    class: SqliteStorage\n",
+        "storage:\n  custom:\n    module: csq_assets.storage\n    class: SqliteStrage\n",
     ],
 )
 def test_a_wrong_dagster_yaml_is_a_wrong_setting(
@@ -61,6 +63,48 @@ def test_a_wrong_dagster_yaml_is_a_wrong_setting(
     assert (ran.code, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"csq: setting DAGSTER_HOME: the Dagster instance of {home} ")
     assert "Traceback" not in ran.stderr
+
+
+@pytest.fixture
+def postgres_home(tmp_path: Path) -> Path:
+    """What production uses: a database whose address is in variables."""
+    home = tmp_path / "postgres"
+    home.mkdir()
+    text = (REPOSITORY / "deploy" / "dagster-postgres.yaml").read_text()
+    (home / "dagster.yaml").write_text(text.replace("port: 5432", "port: 1"))  # nobody is there
+    return home
+
+
+def test_variables_of_postgres_that_are_not_set_are_named(
+    platform: Platform, postgres_home: Path
+) -> None:
+    ran = platform.csq("sync", DAGSTER_HOME=str(postgres_home), DAGSTER_PG_HOST="localhost")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        f"csq: setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: not "
+        "set in the environment: DAGSTER_PG_DB, DAGSTER_PG_PASSWORD, DAGSTER_PG_USERNAME. Correct "
+        f"{postgres_home / 'dagster.yaml'}, or check the folder or the environment variables that "
+        "it names.\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_postgres_that_is_away_is_a_sentence(platform: Platform, postgres_home: Path) -> None:
+    variables = dict.fromkeys(("DAGSTER_PG_DB", "DAGSTER_PG_USERNAME"), "x")
+    ran = platform.csq(
+        "sync",
+        DAGSTER_HOME=str(postgres_home),
+        DAGSTER_PG_HOST="127.0.0.1",
+        DAGSTER_PG_PASSWORD="secret",
+        **variables,
+    )
+    (sentence,) = ran.stderr.splitlines()
+    assert (ran.code, ran.stdout) == (1, "")
+    assert sentence.startswith(
+        f"csq: setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: "
+        'connection to server at "127.0.0.1", port 1 failed: Connection refused'
+    )
+    assert "secret" not in sentence
 
 
 def index_of_runs(platform: Platform) -> Path:
@@ -98,15 +142,21 @@ def test_a_database_of_dagster_that_cannot_be_written_is_told(
         assert said in platform.csq("doctor").stderr
 
 
-def test_run_state_lies_under_dagster_home_wherever_csq_is_called(
-    platform: Platform, tmp_path: Path
-) -> None:
-    platform.deliver(12, users=[{"user_id": 1}])
-    elsewhere = tmp_path / "else where"
-    elsewhere.mkdir()
-    assert csq(elsewhere, "sync", environment=platform.environment()).code == 0
-    assert list(elsewhere.iterdir()) == []
-    assert platform.instance.get_runs_count() == 2
+def test_a_full_disk_under_dagster_is_reported(platform: Platform) -> None:
+    script = Path(sys.executable).with_name("csq")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 16; exec "$0" sync', script],  # no file grows beyond that
+        cwd=platform.folder,
+        env=platform.environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    (sentence,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence.startswith("csq: setting DAGSTER_HOME: ")
+    assert sentence.endswith("Is the disk full?")
 
 
 def test_status_tells_checks_though_no_manifest_is_valid(platform: Platform) -> None:

@@ -213,7 +213,7 @@ def test_a_home_without_dagster_yaml_is_refused(tmp_path: Path) -> None:
         dagster_home({"DAGSTER_HOME": str(tmp_path)})
     assert str(refused.value) == (
         f"setting DAGSTER_HOME: there is no dagster.yaml in {tmp_path}. "
-        "Run csq in the folder that has one, or set DAGSTER_HOME to it."
+        "Create one with csq init, run csq in the folder that has one, or set DAGSTER_HOME to it."
     )
 
 

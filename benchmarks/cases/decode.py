@@ -6,16 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import Measured, ratio
-from benchmarks.readers import FAST, OURS, Decoded, available, compete, limit, ours, peer
+from benchmarks.readers import OURS, Decoded, available, compete, limit, ours, peer
 from benchmarks.results import Goal, Result, Sizes
 
 _FILES = 10
 _DICTIONARIES = "fastavro's dictionaries to a frame, a tenth of the rows, scaled"
 _ONE, _TWO = f"{OURS}, one core", f"{OURS}, two cores"
-_MANY = 10  # times the rows, where Numba is measured: loading it must pay first
-_FAST_ONE = f"{FAST}, {_MANY} times the rows, one core"
-_FAST_TWO = f"{FAST}, {_MANY} times the rows, two cores"
-_MANY_LIMIT = f"the limit, {_MANY} times the rows, one core"
 _LIMIT_ONE, _LIMIT_TWO = "the limit, one core", "the limit, two cores"
 
 
@@ -34,32 +30,23 @@ class Decode:
             lambda: other(_DICTIONARIES, "fastavro_dictionaries", files=1),
             lambda: other("pl.read_avro, one core", "polars_read_avro", files=_FILES),
             lambda: other("polars-avro, one core", "polars_avro_scan", files=_FILES),
-            lambda: ours(dump, _ONE, numba=False, cores=1),
-            lambda: ours(dump, _TWO, numba=False, cores=2),
+            lambda: ours(dump, _ONE, cores=1),
+            lambda: ours(dump, _TWO, cores=2),
             lambda: limit(dump, _LIMIT_ONE, cores=1),
             lambda: limit(dump, _LIMIT_TWO, cores=2),
         )
         runs = compete(dump, readers, rounds=sizes.rounds)
-        many = Decoded.deliver(folder / "many", "pageviews", sizes.rows * _MANY, _FILES)
-        readers, without_numba = available(
-            lambda: ours(many, _FAST_ONE, numba=True, cores=1),
-            lambda: ours(many, _FAST_TWO, numba=True, cores=2),
-        )
-        if readers:
-            readers.append(limit(many, _MANY_LIMIT, cores=1))
-            runs |= compete(many, readers, rounds=1)
         return Result(
             case=self.name,
             title=self.title,
             setting=(
                 f"{sizes.rows:,} page views of 24 columns in ten files, packed with snappy, into "
                 "one Parquet file with zstd; seconds without imports. The limit decompresses the "
-                "blocks and writes a frame of these rows that is there already. Numba is measured "
-                f"once, on {_MANY} times the rows, with the time that loading it takes."
+                "blocks and writes a frame of these rows that is there already."
             ),
             goals=tuple(_goals(runs)),
             runs=tuple(runs.values()),
-            left_out=(*left_out, *without_numba),
+            left_out=left_out,
         )
 
 
@@ -73,18 +60,10 @@ def _goals(runs: Mapping[str, Measured]) -> Iterator[Goal]:
     yield Goal(f"decoding, {by_dictionaries}", ratio(dictionaries, one.cpu), "×", "≥ 8")
     yield Goal(f"decoding, {by_limit}", ratio(one.cpu, limit_one), "×", "≤ 3")
     yield Goal("decoding, two cores beside one", ratio(one.wall, two.wall), "×", "≥ 1.8", _CORES)
-    if _FAST_ONE in runs:
-        one, two, fast = runs[_FAST_ONE], runs[_FAST_TWO], "decoding with Numba"
-        times = _MANY * ratio(dictionaries, one.cpu)
-        yield Goal(f"{fast}, {by_dictionaries}", times, "×", "≥ 15", _REST)
-        times = ratio(one.cpu, runs[_MANY_LIMIT].cpu)
-        yield Goal(f"{fast}, {by_limit}", times, "×", "≤ 2", _REST)
-        yield Goal(f"{fast}, two cores beside one", ratio(one.wall, two.wall), "×", "≥ 1.8", _CORES)
     on_two_cores = ratio(runs[_LIMIT_ONE].wall, runs[_LIMIT_TWO].wall)
     yield Goal("the limit itself, two cores beside one", on_two_cores, "×")
 
 
-_REST = "to read the rows is a third of what is left; unpacking, CRCs and writing are the rest"
 _CORES = (
     "one core writes the Parquet while both decode, and each decodes slower beside the other: they "
     "share caches and memory"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.made_up import WIDE_COLUMNS
 from benchmarks.measure import FailedError, Measured, run_once, summed_up
-from benchmarks.readers import Decoded, Reader, available, ours
+from benchmarks.readers import Decoded, Reader, ours
 from benchmarks.results import Goal, Result, Sizes
 
 _MEGABYTES = 600
@@ -38,15 +38,9 @@ class Memory:
             (f"{wide:,} rows of {WIDE_COLUMNS:,} columns", "wide", wide, 10),
         )
         runs = list[Measured]()
-        left_out = set[str]()
         for name, table, rows, files in dumps:
             dump = Decoded.deliver(folder / "dump", table, rows, files)
-            readers, missing = available(
-                lambda dump=dump, name=name: ours(dump, name, numba=False),
-                lambda dump=dump, name=name: ours(dump, f"{name}, with Numba", numba=True),
-            )
-            runs += (_measured(reader, rows) for reader in readers)
-            left_out.update(missing)
+            runs.append(_measured(ours(dump, name), rows))
             shutil.rmtree(dump.folder)
         return Result(
             case=self.name,
@@ -60,7 +54,6 @@ class Memory:
                 for run in runs
             ),
             runs=tuple(runs),
-            left_out=tuple(sorted(left_out)),
         )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import ratio
-from benchmarks.readers import FAST, OURS, Decoded, available, compete, ours, peer
+from benchmarks.readers import OURS, Decoded, available, compete, ours, peer
 from benchmarks.results import Goal, Result, Sizes
 
 _ROWS_OF_FILE = 500
@@ -25,13 +25,12 @@ class SmallFiles:
         dump = Decoded.deliver(folder, "pageviews", files * _ROWS_OF_FILE, files)
         other = partial(peer, dump, cores=_CORES, files=files, install=sizes.peers)
         readers, left_out = available(
-            lambda: ours(dump, OURS, numba=False, cores=_CORES),
-            lambda: ours(dump, FAST, numba=True, cores=_CORES),
+            lambda: ours(dump, cores=_CORES),
             lambda: other("pl.read_avro", "polars_read_avro"),
             lambda: other("polars-avro", "polars_avro_scan"),
         )
         runs = compete(dump, readers, rounds=sizes.rounds)
-        ours_of_them = [runs[name] for name in (OURS, FAST) if name in runs]
+        each_ms = runs[OURS].wall.median * 1_000 / files
         return Result(
             case=self.name,
             title=self.title,
@@ -40,14 +39,11 @@ class SmallFiles:
                 "two cores; seconds without imports."
             ),
             goals=(
-                *(
-                    Goal(f"a small file, {run.name}", run.wall.median * 1_000 / files, "ms", "≤ 1")
-                    for run in ours_of_them
-                ),
+                Goal(f"a small file, {OURS}", each_ms, "ms", "≤ 1"),
                 *(
                     Goal(f"small files beside {name}", ratio(run.wall, runs[OURS].wall), "×")
                     for name, run in runs.items()
-                    if run not in ours_of_them
+                    if name != OURS
                 ),
             ),
             runs=tuple(runs.values()),

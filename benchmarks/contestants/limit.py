@@ -12,7 +12,7 @@ import cramjam
 import polars as pl
 
 from benchmarks.timed import report
-from csq_assets.dataconnect.container import Container
+from csq_assets.avro.container import Container
 
 folder, out, rows = map(Path, sys.argv[1:])
 ready = pl.read_parquet(rows / "*.parquet")

@@ -15,8 +15,7 @@ from csq_assets.lake.partition_facts import PartitionFacts
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.lake.store import Rows
 
-export_url, lake_url, dump_id, table, *missing = sys.argv[1:]
-sys.modules.update(dict.fromkeys(missing))  # pyright: ignore[reportArgumentType, reportCallIssue]
+export_url, lake_url, dump_id, table = sys.argv[1:]
 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 

@@ -8,14 +8,15 @@ from collections.abc import Generator, Iterable, Iterator
 
 import polars as pl
 
+from csq_assets.avro.batch import Batch
+from csq_assets.avro.decode import decode
+from csq_assets.avro.file import AvroFile
+from csq_assets.avro.schema import RecordSchema
 from csq_assets.dataconnect import tables
-from csq_assets.dataconnect.avro import Batch, column_type, decode
-from csq_assets.dataconnect.avro_file import AvroFile
-from csq_assets.dataconnect.avro_schema import RecordSchema
 from csq_assets.dataconnect.manifest import TableDump
-from csq_assets.dataconnect.opening import map_in_order
 from csq_assets.dataconnect.raw_schema import DecodeTotals, FileColumn, RawSchema
 from csq_assets.errors import CsqError
+from csq_assets.prefetch import map_in_order
 
 BATCH_BYTES = 4 * 1024 * 1024  # plain
 BATCH_CELLS = 1_000_000  # a null takes one byte in Avro, and sixteen in a frame
@@ -52,7 +53,7 @@ class RawPartition:
     @property
     def schema(self) -> pl.Schema:
         """The columns of every frame, with their types."""
-        delivered = {name: column_type(name) for name in self._columns}
+        delivered = {name: _column_type(name) for name in self._columns}
         own = {tables.DUMP_ID: pl.Int64(), tables.SOURCE_FILE: pl.String()}
         return pl.Schema({**delivered, **own, tables.SOURCE_ROW: pl.Int64()})
 
@@ -120,11 +121,11 @@ class RawPartition:
 
     def _frame(self, batch: Batch) -> pl.DataFrame:
         """A batch in the partition's columns."""
-        decoded = {column.name: column for column in decode(batch).get_columns()}
+        decoded = {column.name: column for column in decode(batch, tables.ID_COLUMNS).get_columns()}
         columns = [
             decoded[name]
             if name in decoded
-            else _repeated(name, None, batch.rows, column_type(name))
+            else _repeated(name, None, batch.rows, _column_type(name))
             for name in self._columns
         ]
         columns.append(_repeated(tables.DUMP_ID, self.dump.dump_id, batch.rows, pl.Int64()))
@@ -149,3 +150,7 @@ def _origin(batch: Batch) -> tuple[pl.Series, pl.Series]:
 
 def _repeated(name: str, value: str | int | None, rows: int, dtype: pl.DataType) -> pl.Series:
     return pl.Series(name, [value], dtype=dtype).new_from_index(0, rows)
+
+
+def _column_type(name: str) -> pl.DataType:
+    return pl.Int64() if name in tables.ID_COLUMNS else pl.String()

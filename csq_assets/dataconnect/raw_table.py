@@ -8,16 +8,17 @@ from contextlib import closing, contextmanager
 from itertools import chain, islice
 from typing import TypeVar
 
+from csq_assets.avro.file import AvroFile, OpenFile
+from csq_assets.avro.schema import RecordSchema
 from csq_assets.dataconnect import tables
-from csq_assets.dataconnect.avro import REMEDY
-from csq_assets.dataconnect.avro_file import AvroFile, OpenFile
-from csq_assets.dataconnect.avro_schema import RecordSchema
 from csq_assets.dataconnect.manifest import TableDump
-from csq_assets.dataconnect.opening import open_in_order
 from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError
-from csq_assets.errors import CsqError, FileError, IdentifierError
+from csq_assets.errors import CsqError, DeliveryError, FileError, IdentifierError
+from csq_assets.prefetch import open_in_order
 
 T = TypeVar("T")
+
+_REMEDY = "Ask Contentsquare to redeliver the dump, or replace the file in place."
 
 
 def write_partition(
@@ -53,6 +54,8 @@ def write_partition(
             where={"dump": dump.dump_id, "table": dump.table},
         ) from None
     except CsqError as error:
+        if isinstance(error, DeliveryError) and not error.remedy:
+            error.remedy = _REMEDY
         error.at(dump=dump.dump_id, table=dump.table)
         raise
 
@@ -101,7 +104,6 @@ def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
             raise IdentifierError(
                 "the file has no such column, and the table's key needs it",
                 where={"file": file.path, "column": key},
-                remedy=REMEDY,
             )
     try:
         tables.refuse_unusable_columns(dump, file.schema.columns)

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.opening import open_in_order
+from csq_assets.prefetch import open_in_order
 from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, OWN_COLUMNS, SOURCE_ROW
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.engine import quote_text

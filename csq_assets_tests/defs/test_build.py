@@ -1,7 +1,6 @@
 """The public names, as a snapshot that is read when it changes."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -65,8 +64,3 @@ def test_definitions_resolve_with_odd_names() -> None:
         "x" * 90,
         "property_definitions",
     }
-
-
-def test_the_repository_says_where_the_code_location_is() -> None:
-    repository = Path(__file__).parents[2]
-    assert "csq_assets.definitions" in (repository / "workspace.yaml").read_text()

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import yaml
 
 from csq_assets_tests.platform import REPOSITORY, Platform, csq
 
@@ -24,6 +27,21 @@ def load(platform: Platform, **variables: str) -> subprocess.CompletedProcess[st
         timeout=300,
         check=False,
     )
+
+
+def test_it_has_one_name_however_it_is_served(platform: Platform) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    served = [
+        next(iter(origin.values()))["location_name"]
+        for file in ("workspace.yaml", "deploy/workspace.yaml")
+        for origin in yaml.safe_load((REPOSITORY / file).read_text())["load_from"]
+    ]
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    headless = {
+        run.tags[".dagster/repository"].rpartition("@")[2] for run in platform.instance.get_runs()
+    }
+    assert {project["code_location_name"], *served, *headless} == {"csq_assets"}
 
 
 def test_it_loads_from_the_workspace(platform: Platform) -> None:

@@ -69,7 +69,7 @@ def test_checks_of_a_current_table_are_executed_by_clicking(page: Page) -> None:
 
 
 def test_the_sensor_takes_a_new_dump_and_refreshes(page: Page, new_dump: int) -> None:
-    page.goto("/locations/csq_assets.definitions/sensors/csq_sync_reports")
+    page.goto("/locations/csq_assets/sensors/csq_sync_reports")
     requested = page.get_by_text("1 run requested", exact=True).first
     expect(requested).to_be_visible(timeout=TAKEN_WITHIN_MS)
     page.goto(f"/assets/csq/raw/sessions?view=partitions&partition={new_dump}")

@@ -10,9 +10,11 @@ import fastavro
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from csq_assets.dataconnect.avro import Batch, decode_complete, unpack
-from csq_assets.dataconnect.avro_schema import parse_schema
-from csq_assets.dataconnect.container import Container
+from csq_assets.avro.batch import Batch
+from csq_assets.avro.complete import read_complete
+from csq_assets.avro.container import Container
+from csq_assets.avro.decode import unpack
+from csq_assets.avro.schema import parse_schema
 from csq_assets_tests.avro_files import encode_avro
 
 PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
@@ -99,4 +101,4 @@ def test_every_value_is_what_fastavro_reads(
         for row in fastavro.reader(io.BytesIO(body))
         if isinstance(row, dict)
     ]
-    assert decode_complete(batch, unpack(batch)).to_dicts() == expected
+    assert read_complete(batch, unpack(batch), ()).to_dicts() == expected

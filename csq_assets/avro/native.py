@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from csq_assets.dataconnect.avro_schema import NativeType
+from csq_assets.avro.schema import NativeType
 
 _SYNC = b"csq_assets blocks"[:16]
 _SENTINEL_BITS = 64

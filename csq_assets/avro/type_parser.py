@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from csq_assets.dataconnect.avro_types import (
+from csq_assets.avro.type_readers import (
     PRIMITIVES,
     AvroType,
     CorruptValueError,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from csq_assets.dataconnect.avro_type_parser import TypeParser
-from csq_assets.dataconnect.avro_types import AvroType, Reader
+from csq_assets.avro.type_parser import TypeParser
+from csq_assets.avro.type_readers import AvroType, Reader
 from csq_assets.errors import FileError
 
 NATIVE_TYPES = ("long", "int", "float", "double", "boolean", "string")

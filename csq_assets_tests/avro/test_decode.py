@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from csq_assets.dataconnect.avro import Batch, decode, decode_complete, decode_native, unpack
-from csq_assets.dataconnect.avro_schema import parse_schema
-from csq_assets.dataconnect.container import Container
+from csq_assets.avro.batch import Batch
+from csq_assets.avro.complete import read_complete
+from csq_assets.avro.container import Container
+from csq_assets.avro.decode import decode, decode_native, unpack
+from csq_assets.avro.schema import parse_schema
 from csq_assets.errors import FileError, IdentifierError
-from csq_assets_tests.avro_files import encode_avro
-from csq_assets_tests.dataconnect.avro_bytes import (
+from csq_assets_tests.avro.avro_bytes import (
     block,
     header,
     long,
@@ -25,6 +26,9 @@ from csq_assets_tests.dataconnect.avro_bytes import (
     record,
     text,
 )
+from csq_assets_tests.avro_files import encode_avro
+
+IDS = ("user_id", "event_id", "session_id")
 
 
 def batch_of(*bodies: bytes) -> Batch:
@@ -38,7 +42,7 @@ def batch_of(*bodies: bytes) -> Batch:
 
 
 def decoded(*bodies: bytes) -> list[dict[str, Any]]:
-    return decode(batch_of(*bodies)).to_dicts()
+    return decode(batch_of(*bodies), IDS).to_dicts()
 
 
 def one_value(declared: Any, value: Any, column: str = "a") -> str | int | None:
@@ -89,9 +93,9 @@ def test_both_paths_give_the_same_frame_and_the_right_one(
     schema, parts = files
     batch = batch_of(*(encode_avro(rows, schema, block_rows=3 if rows else 0) for rows in parts))
     plains = unpack(batch)
-    native = decode_native(batch, plains)
+    native = decode_native(batch, plains, IDS)
     assert native is not None
-    assert_frame_equal(native, decode_complete(batch, plains))
+    assert_frame_equal(native, read_complete(batch, plains, IDS))
     types = {entry["name"]: entry["type"] for entry in schema["fields"]}
     assert native.to_dicts() == [
         {name: expected_text(value, types[name]) for name, value in row.items()}
@@ -288,6 +292,7 @@ def test_a_block_with_more_or_fewer_rows_than_it_claims_is_told(
         ("string", long(-2) + b"hi", "a value of -2 bytes"),
         ("string", long(5) + b"hi", "a value of 5 bytes where 2 are left"),
         ("long", b"\xff" * 11, "an integer of more than 64 bits"),
+        ("long", b"\x80" * 10 + b"\x00", "an integer of more than 64 bits"),
         (["long"], long(0) + b"\xff" * 9 + b"\x7f", "an integer of more than 64 bits"),
         ("long", b"\xff\xff", "a value is cut"),
         (["long", "string"], long(2) + long(1), "branch 2 of a union of 2"),
@@ -397,9 +402,9 @@ def test_a_field_named_twice_is_told() -> None:
 
 def test_rows_without_columns_are_counted_but_not_by_the_billion() -> None:
     assert batch_of(header(record()) + block(3, b"")).rows == 3
-    decode(batch_of(header(record()) + block(3, b"")))
+    decode(batch_of(header(record()) + block(3, b"")), IDS)
     with pytest.raises(FileError, match="values where there can be"):
-        decode(batch_of(header(record()) + block(2**50, b"")))
+        decode(batch_of(header(record()) + block(2**50, b"")), IDS)
 
 
 @pytest.mark.parametrize(

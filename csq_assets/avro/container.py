@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import SEEK_END
 from typing import BinaryIO
 
-from csq_assets.dataconnect import codecs
+from csq_assets.avro import codecs
 from csq_assets.errors import FileError, StorageError
 
 _MAGIC = b"Obj\x01"

@@ -1,4 +1,4 @@
-"""Work done ahead of its use, in threads, its results in order."""
+"""Opens files and does work ahead of their use, in threads, with results in order."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -30,11 +30,11 @@ _FIRST_GUESS_BYTES = _AHEAD_BYTES // 8
 def open_in_order(
     items: Sequence[T], open_one: Callable[[T], F], *, ahead: int
 ) -> Iterator[Iterator[F]]:
-    """What `open_one` gives for each of `items`, in order, while up to `ahead` more are opened, and
-    no more than 64 MiB of them, as far as that can be known: one at least, whatever its size.
+    """The result of `open_one` for each of `items`, in order, while up to `ahead` more are opened,
+    and about 64 MiB of them at most: at least one, whatever its size.
 
-    Each is closed when the next one is asked for, and all are when the context ends. What
-    `open_one` raises comes where its result would have come.
+    Each is closed when the next one is requested, and all are closed when the context ends. An
+    error of `open_one` is raised in place of its result.
     """
     with ThreadPoolExecutor(ahead, thread_name_prefix="csq-open") as pool:
         opening = _Opening(items, lambda item: pool.submit(open_one, item), ahead)
@@ -47,8 +47,8 @@ def open_in_order(
 
 
 class _Opening(Generic[T, F]):
-    """Files that are being opened, or wait for their use. One whose size is not known yet counts
-    like the largest so far.
+    """Files that are being opened or wait to be used. A file of unknown size counts as the largest
+    so far.
     """
 
     def __init__(self, items: Iterable[T], open_one: Callable[[T], Future[F]], ahead: int) -> None:
@@ -89,10 +89,10 @@ class _Opening(Generic[T, F]):
 
 
 def map_in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Generator[R]:
-    """`work` done on each of `items` by `workers` threads, results in order.
+    """The result of `work` for each of `items`, in order, done by `workers` threads.
 
-    At most `workers + 2` items are in the works. The first error in order is the one that is
-    raised, whether `items` or `work` raises it. Closing it waits for what has begun.
+    At most `workers + 2` items are in progress. The first error in order is raised, whether `items`
+    or `work` raises it. Closing the generator waits for the items in progress.
     """
     running: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="csq-work") as pool:

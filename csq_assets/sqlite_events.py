@@ -1,11 +1,12 @@
-"""Dagster's events in SQLite, in the very files of `storage: sqlite`, for a fraction of the time.
+"""Dagster's SQLite event log with connections that stay open: the same files, a fraction of the time.
 
-For each event Dagster opens and closes a file several times, and at each of these SQLite waits for the
-disk: recording a small table takes longer than decoding it. Here connections stay open, and a commit
-does not wait. A power failure may take the newest events, never a whole file; what csq_assets knows of
-its dumps stands in the lake.
+For each event, Dagster opens and closes a file several times, and SQLite waits for the disk each time:
+recording a small table takes longer than decoding it. Here connections stay open, and a commit does not
+wait for the disk. A power failure may lose the newest events, never a whole file; what csq_assets
+knows of its dumps is in the lake.
 
-`dagster.yaml` names it as `storage: custom`. Without that all works as well, only slower.
+The only module that subclasses private classes of Dagster. `storage.py` falls back to Dagster's own
+event log where the installed Dagster does not fit.
 """
 
 import os
@@ -13,19 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
+import dagster as dg
 import sqlalchemy
-from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from dagster._serdes import ConfigurableClassData
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+_BUSY_TIMEOUT_SECONDS = 30  # as Dagster's own connections
 _FileIdentity: TypeAlias = tuple[int, int]
 
 
@@ -37,19 +38,6 @@ class _Kept:
     file: _FileIdentity | None
 
 
-class SqliteHistory(DagsterSqliteStorage):
-    """Dagster's own storage, but for the events."""
-
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
-        index = Path(self._event_log_storage.path_for_shard(INDEX_SHARD_NAME))
-        self._event_log_storage = SqliteEvents(str(index.parent))
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> Self:
-        return cls.from_local(inst_data=inst_data, **config_value)
-
-
 class SqliteEvents(SqliteEventLogStorage):
     """Stays connected to the index of all runs, and to the run that was last asked for."""
 
@@ -57,6 +45,23 @@ class SqliteEvents(SqliteEventLogStorage):
         self._kept: dict[str, _Kept] = {}
         self._tables: set[str] = set()
         super().__init__(base_dir)
+
+    @classmethod
+    def replacing(cls, dagsters: EventLogStorage) -> Self:
+        """The events in the files of Dagster's own storage.
+
+        Raises AttributeError or TypeError where the installed Dagster is made differently.
+        """
+        if not isinstance(dagsters, SqliteEventLogStorage):
+            raise TypeError(f"events are in {type(dagsters).__name__}")
+        events = cls(str(Path(dagsters.path_for_shard(INDEX_SHARD_NAME)).parent))
+        with suppress(SQLAlchemyError):  # a damaged database is reported where it is used
+            for _ in range(2):  # the first connection is Dagster's, the second one stays open
+                with events.index_connection():
+                    pass
+            if INDEX_SHARD_NAME not in events._kept:
+                raise AttributeError("SqliteEventLogStorage does not call _connect")
+        return events
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
@@ -76,14 +81,14 @@ class SqliteEvents(SqliteEventLogStorage):
                 self._disconnect()
                 raise
 
-    def store_event(self, event: EventLogEntry) -> None:
+    def store_event(self, event: dg.EventLogEntry) -> None:
         super().store_event(event)
         # A page that follows a run watches its file, and SQLite has written beside it.
         with suppress(FileNotFoundError):
             os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
-        """Asked anew for each evaluation of a check; a table that is there stays."""
+        """Dagster asks for each check evaluation; a table that is there stays."""
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
@@ -108,12 +113,12 @@ class SqliteEvents(SqliteEventLogStorage):
         return self._kept[shard].connection
 
     def _disconnect(self, *, but: str | None = None) -> None:
-        for shard in [one for one in self._kept if one != but]:
+        for shard in [kept for kept in self._kept if kept != but]:
             self._kept.pop(shard).connection.close()
 
 
 def _identity(path: str) -> _FileIdentity | None:
-    """What tells a file from another in its place; None where there is none."""
+    """Tells a file from another in its place; None where there is none."""
     try:
         found = Path(path).stat()
     except FileNotFoundError:
@@ -124,12 +129,12 @@ def _identity(path: str) -> _FileIdentity | None:
 def _open(url: str) -> sqlalchemy.Connection:
     """A connection for all threads, which take turns.
 
-    The file is in the mode of a write-ahead log: there it stays whole with `synchronous = NORMAL`.
+    The file is in write-ahead log mode, so it stays whole with `synchronous = NORMAL`.
     """
     engine = sqlalchemy.create_engine(
         url,
         poolclass=NullPool,  # so that closing closes
-        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_SECONDS},
     )
     connection = engine.connect()
     with connection.begin():

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from csq_assets.dataconnect.container import Container
+from csq_assets.avro.container import Container
 from csq_assets.errors import FileError, StorageError
-from csq_assets_tests.avro_files import encode_avro
-from csq_assets_tests.dataconnect.avro_bytes import (
+from csq_assets_tests.avro.avro_bytes import (
     SYNC,
     block,
     header,
@@ -21,6 +20,7 @@ from csq_assets_tests.dataconnect.avro_bytes import (
     record,
     text,
 )
+from csq_assets_tests.avro_files import encode_avro
 
 SCHEMA = record(user_id="long", plan="string")
 ROWS = [{"user_id": number, "plan": f"plan {number % 3}"} for number in range(100)]
@@ -181,6 +181,7 @@ def test_metadata_with_sizes_to_skip_is_read() -> None:
         (b"Obj\x01" + long(1) + long(2**62), "truncated"),
         (b"Obj\x01" + long(1) + long(-3), "damaged: a length of -3 bytes"),
         (b"Obj\x01" + b"\xff" * 12, "damaged: an integer of more than 64 bits"),
+        (header(SCHEMA) + b"\x80" * 10 + bytes(20), "damaged: an integer of more than 64 bits"),
     ],
 )
 def test_what_is_no_whole_container_is_refused_in_words(body: bytes, says: str) -> None:

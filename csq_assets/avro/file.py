@@ -1,20 +1,19 @@
-"""One Avro file of a table: open, its header read, its blocks still to come."""
+"""An open Avro file: its header is read, its blocks are read on demand."""
 
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from csq_assets.dataconnect.avro import REMEDY
-from csq_assets.dataconnect.avro_schema import parse_schema
-from csq_assets.dataconnect.container import Block, Container
-from csq_assets.errors import CsqError, FileError
+from csq_assets.avro.container import Block, Container
+from csq_assets.avro.schema import parse_schema
+from csq_assets.errors import CsqError
 
 OpenFile = Callable[[str], BinaryIO]
 
 
 class AvroFile:
-    """A file by its path in the manifest, opened by `open_file`.
+    """The file that `open_file` opens by its path.
 
-    Raises what `open_file` does, FileError and StorageError, all naming the file.
+    Raises what `open_file` raises, FileError and StorageError, each naming the file.
     """
 
     def __init__(self, path: str, open_file: OpenFile) -> None:
@@ -28,7 +27,7 @@ class AvroFile:
                 self._file.close()
                 raise
         except CsqError as error:
-            self._place(error)
+            error.at(file=self.path)
             raise
 
     @property
@@ -44,13 +43,8 @@ class AvroFile:
         try:
             yield from self._container.blocks()
         except CsqError as error:
-            self._place(error)
+            error.at(file=self.path)
             raise
 
     def close(self) -> None:
         self._file.close()
-
-    def _place(self, error: CsqError) -> None:
-        if isinstance(error, FileError) and not error.remedy:
-            error.remedy = REMEDY
-        error.at(file=self.path)

@@ -5,8 +5,8 @@ from threading import Barrier
 
 import pytest
 
-from csq_assets.dataconnect.opening import open_in_order
 from csq_assets.errors import FileError
+from csq_assets.prefetch import open_in_order
 
 MEBIBYTE = 1024 * 1024
 

@@ -1,4 +1,4 @@
-"""Dagster's history: what ours and Dagster's own storage write, each reads of the other."""
+"""Dagster's event log: ours and Dagster's own storage read what the other one writes."""
 
 import logging
 import shutil
@@ -16,7 +16,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 )
 
 from csq_assets.defs.keys import raw_key
-from csq_assets.history import SqliteEvents
+from csq_assets.sqlite_events import SqliteEvents
 from csq_assets_tests.platform import Platform
 
 A_MINUTE = 60

@@ -1,0 +1,92 @@
+"""The storages that `dagster.yaml` names: Dagster's own, made safe for one machine.
+
+A relative `base_dir` counts from DAGSTER_HOME for every tool of Dagster, whatever the working
+directory; one process at a time creates the databases; and `SqliteEvents` writes the events.
+"""
+
+import logging
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic.util import CommandError
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
+
+from csq_assets.errors import SettingsError
+from csq_assets.settings import dagster_home, set_default_dagster_home
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from dagster._core.storage.event_log.base import EventLogStorage
+
+
+class _UnderHome:
+    """Resolves `base_dir` against DAGSTER_HOME. Raises SettingsError where there is none."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
+        base_dir = Path(config_value["base_dir"]).expanduser()
+        if not base_dir.is_absolute():
+            set_default_dagster_home()  # processes that this one starts count from there, too
+            base_dir = dagster_home() / base_dir
+        return cls(**{**config_value, "base_dir": str(base_dir), "inst_data": inst_data})
+
+
+class ArtifactStorage(_UnderHome, LocalArtifactStorage):
+    """Where IO managers without a folder of their own write."""
+
+
+class ComputeLogs(_UnderHome, LocalComputeLogManager):
+    """What steps print."""
+
+
+class SqliteStorage(_UnderHome, DagsterSqliteStorage):
+    """Runs, schedules and events, in the files of `storage: sqlite`."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        folder = Path(base_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".first_start.lock"):  # else two processes create one database
+            try:
+                super().__init__(base_dir, inst_data)
+                self._events = _fast_events(super().event_log_storage)
+            except CommandError as error:
+                raise SettingsError(
+                    f"Dagster's databases in {folder} are damaged: {error}",
+                    where={"setting": "DAGSTER_HOME"},
+                    remedy="Move this folder away. It holds the history of runs only; the next sync "
+                    "creates it again.",
+                ) from error
+
+    @property
+    def event_log_storage(self) -> "EventLogStorage":
+        return self._events
+
+    def register_instance(self, instance: "dg.DagsterInstance") -> None:
+        super().register_instance(instance)
+        if not self._events.has_instance:
+            self._events.register_instance(instance)
+
+
+def _fast_events(dagsters: "EventLogStorage") -> "EventLogStorage":
+    try:
+        from csq_assets.sqlite_events import SqliteEvents  # noqa: PLC0415  # its imports may fail
+
+        return SqliteEvents.replacing(dagsters)
+    except (ImportError, AttributeError, TypeError) as error:
+        _warn(str(error))
+        return dagsters
+
+
+@cache
+def _warn(reason: str) -> None:
+    """Once in a process."""
+    logging.getLogger("csq_assets").warning(
+        "csq_assets records events through Dagster's own SQLite storage, which is slower: "
+        "the installed Dagster does not fit the faster one (%s).",
+        reason,
+    )
