@@ -1,13 +1,14 @@
-"""What a person does in the UI: materialize a partition or a range, execute checks, load."""
+"""What a person does in the UI: materialize a partition, retry a failure, execute checks alone."""
 
 import dagster as dg
 import polars as pl
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from csq_assets.defs.keys import CSQ_DUMPS, raw_key
-from csq_assets.defs.raw_assets import RAW_JOB
-from csq_assets.errors import StorageError
+from csq_assets.defs.build import build_definitions
+from csq_assets.defs.keys import CSQ_DUMPS, RAW_JOB, raw_key
+from csq_assets.settings import Settings
+from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
 
@@ -18,25 +19,28 @@ def run(
     platform: Platform,
     *tables: str,
     partition: str | None = None,
-    span: tuple[str, str] | None = None,
     checks: list[dg.AssetCheckKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    tags = (
-        {}
-        if span is None
-        else {
-            "dagster/asset_partition_range_start": span[0],
-            "dagster/asset_partition_range_end": span[1],
-        }
-    )
     assets = dg.AssetSelection.assets(*map(raw_key, tables))
     job = dg.define_asset_job(
         "asked", selection=dg.AssetSelection.checks(*checks) if checks else assets
     )
     defs = dg.Definitions.merge(platform.definitions(), dg.Definitions(jobs=[job]))
     return defs.resolve_job_def("asked").execute_in_process(
-        instance=platform.instance, partition_key=partition, tags=tags, raise_on_error=False
+        instance=platform.instance, partition_key=partition, raise_on_error=False
     )
+
+
+def raw_job_of_environment() -> dg.JobDefinition:
+    """The job of raw tables with a process for each step, as a run worker finds it."""
+    defs = build_definitions(Settings.from_environment(), ("users", "sessions", "pageviews"))
+    keys = [raw_key(table) for table in ("users", "sessions", "pageviews")]
+    job = dg.define_asset_job(
+        "by_processes",
+        selection=dg.AssetSelection.assets(*keys),
+        executor_def=dg.multiprocess_executor,
+    )
+    return dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("by_processes")
 
 
 def failed_partitions(platform: Platform, table: str) -> set[str]:
@@ -53,7 +57,7 @@ def test_a_partition_is_materialized_again_with_the_same_rows(platform: Platform
     result = run(platform, "users", partition="12")
     assert result.success
     assert platform.raw("users", 12).equals(before)
-    (materialization,) = result.asset_materializations_for_node("csq_decode")
+    (materialization,) = result.asset_materializations_for_node("csq__raw__users")
     assert materialization.partition == "12"
 
 
@@ -65,17 +69,81 @@ def test_a_waiting_dump_is_taken_by_materializing_it(platform: Platform) -> None
     assert platform.partitions() == {("users", 12)}
 
 
-def test_a_range_decodes_each_of_its_dumps(platform: Platform) -> None:
-    for dump_id in (9, 10, 11):
-        platform.deliver(dump_id, users=[{"user_id": dump_id}])
+def test_a_backfill_has_a_run_for_each_partition(platform: Platform) -> None:
+    graph = platform.definitions().resolve_asset_graph()
+    assert graph.get(USERS).backfill_policy is None
+
+
+def test_each_table_is_a_step_of_the_run_of_its_dump(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 1}])
+    platform.deliver(13, users=[{"user_id": 2}])
     platform.sync()
-    for dump_id in (9, 10, 11):
-        platform.lake.store.delete("users", dump_id)
-    result = run(platform, "users", span=("9", "10"))
-    assert result.success
-    assert platform.partitions() == {("users", 9), ("users", 10)}
-    evaluations = {(one.check_name, one.partition) for one in result.get_asset_check_evaluations()}
-    assert ("column_drift", "9") in evaluations
+    steps = {}
+    for run in platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB)):
+        events = platform.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
+        steps[run.tags["dagster/partition"]] = {event.step_key for event in events}
+    assert steps == {"12": {"csq__raw__users", "csq__raw__sessions"}, "13": {"csq__raw__users"}}
+
+
+def test_steps_can_be_processes_of_their_own(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.export.report("2026-03-01", status="failed")
+    platform.export.deliver(
+        12,
+        users=[{"user_id": 1}],
+        sessions=[{"user_id": 1, "session_id": 1}],
+        pageviews=[AvroFile(body=b"")],
+        columns={"pageviews": ["user_id", "event_id"]},
+    )
+    platform.sync()  # it waits, and its partition is there
+    for name, value in platform.environment().items():
+        monkeypatch.setenv(name, value)
+    with dg.execute_job(
+        dg.reconstructable(raw_job_of_environment),
+        instance=platform.instance,
+        tags={"dagster/partition": "12"},
+        raise_on_error=False,
+    ) as result:
+        assert not result.success
+        failed = result.get_failed_step_keys()
+    assert failed == {"csq__raw__pageviews"}
+    assert platform.partitions() == {("users", 12), ("sessions", 12)}
+    (record,) = platform.lake.ledger.fold().values()
+    assert {table.table: table.failure is None for table in record.tables} == {
+        "users": True,
+        "sessions": True,
+        "pageviews": False,
+    }
+
+
+def test_a_failed_table_is_executed_again_from_the_failure(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = platform.deliver(
+        12,
+        users=[AvroFile(body=b"")],
+        sessions=[{"user_id": 1, "session_id": 1}],
+        columns={"users": ["user_id"]},
+    )
+    platform.sync(skip=("*",))
+    for name, value in platform.environment().items():
+        monkeypatch.setenv(name, value)
+    job = dg.reconstructable(raw_job_of_environment)
+    partition = {"dagster/partition": "12"}
+    keys = [raw_key("users"), raw_key("sessions")]
+    with dg.execute_job(
+        job, instance=platform.instance, tags=partition, asset_selection=keys, raise_on_error=False
+    ) as first:
+        assert not first.success
+    platform.export.put(
+        platform.export.key_of(delivery.paths["users"][0]), encode_avro([{"user_id": 1}])
+    )
+    options = dg.ReexecutionOptions.from_failure(first.run_id, platform.instance)
+    with dg.execute_job(job, instance=platform.instance, reexecution_options=options) as again:
+        steps = {event.step_key for event in again.filter_events(lambda one: one.is_step_success)}
+    assert steps == {"csq__raw__users"}
+    assert platform.partitions() == {("users", 12), ("sessions", 12)}
 
 
 def test_a_table_that_the_dump_does_not_list_is_skipped_with_a_word(platform: Platform) -> None:
@@ -88,7 +156,7 @@ def test_a_table_that_the_dump_does_not_list_is_skipped_with_a_word(platform: Pl
     assert platform.partitions() == {("users", 12)}
 
 
-def test_the_metadata_tell_rows_files_bytes_and_columns(platform: Platform) -> None:
+def test_the_metadata_have_rows_files_bytes_and_columns(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1, "plan": "x"}, {"user_id": 2, "plan": "y"}])
     platform.sync()
     event = platform.instance.get_latest_materialization_event(USERS)
@@ -96,17 +164,17 @@ def test_the_metadata_tell_rows_files_bytes_and_columns(platform: Platform) -> N
     assert event.asset_materialization is not None
     metadata = event.asset_materialization.metadata
     assert set(metadata) == {
-        "dagster/row_count",
+        "dagster/partition_row_count",
         "dagster/column_schema",
+        "dagster/uri",
         "files",
         "bytes_read",
-        "bytes_written",
-        "seconds",
+        "size_bytes",
         "incremental",
-        "location",
     }
-    location = metadata["location"].value
-    assert (metadata["dagster/row_count"].value, metadata["files"].value) == (2, 1)
+    location = metadata["dagster/uri"].value
+    counts = (metadata["dagster/partition_row_count"].value, metadata["files"].value)
+    assert counts == (2, 1)
     assert isinstance(location, str)
     assert pl.read_parquet(location)["user_id"].to_list() == [1, 2]
     schema = metadata["dagster/column_schema"].value
@@ -120,6 +188,20 @@ def test_the_metadata_tell_rows_files_bytes_and_columns(platform: Platform) -> N
     ]
 
 
+def test_the_data_version_is_the_digest_of_the_partition(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    (record,) = platform.lake.ledger.records().values()
+    content = record.tables[0].content
+    assert content is not None
+    event = platform.instance.get_latest_materialization_event(USERS)
+    assert event is not None
+    assert event.asset_materialization is not None
+    tags = event.asset_materialization.tags or {}
+    assert tags["dagster/data_version"] == content.digest
+    assert tags["dagster/code_version"] == "1"
+
+
 @pytest.mark.edge(24)
 def test_a_partition_that_fails_shows_as_failed_and_the_others_do_not(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1}], sessions=[{"user_id": 1, "session_id": 1}])
@@ -127,8 +209,11 @@ def test_a_partition_that_fails_shows_as_failed_and_the_others_do_not(platform: 
     platform.sync()
     assert failed_partitions(platform, "users") == {"13"}
     assert failed_partitions(platform, "sessions") == set()
-    (run,) = platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB))
-    assert run.status == dg.DagsterRunStatus.FAILURE
+    runs = platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB))
+    assert {run.tags["dagster/partition"]: run.status for run in runs} == {
+        "12": dg.DagsterRunStatus.SUCCESS,
+        "13": dg.DagsterRunStatus.FAILURE,
+    }
 
 
 def test_checks_alone_can_be_executed(platform: Platform) -> None:
@@ -159,15 +244,8 @@ def test_a_partition_that_is_not_there_says_so(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1}])
     platform.sync()
     platform.lake.store.delete("users", 12)
-    with pytest.raises(StorageError, match="dump 12, table users: there is no such partition"):
+    with pytest.raises(dg.Failure, match="dump 12, table users: there is no such partition"):
         platform.raw("users", 12)
-
-
-def test_loading_without_a_partition_says_what_is_missing(platform: Platform) -> None:
-    platform.deliver(12, users=[{"user_id": 1}])
-    platform.sync()
-    with pytest.raises(ValueError, match="is partitioned by dump"):
-        platform.definitions().load_asset_value(USERS, instance=platform.instance)
 
 
 def test_a_partition_that_a_person_added_and_is_no_dump_is_told(platform: Platform) -> None:
@@ -179,7 +257,7 @@ def test_a_partition_that_a_person_added_and_is_no_dump_is_told(platform: Platfo
     (failure,) = [event.step_failure_data for event in result.filter_events(is_step_failure)]
     assert failure.user_failure_data is not None
     assert failure.user_failure_data.description == (
-        'the partition "latest" is no dump. Delete it: partitions are added as dumps arrive.'
+        'the partition "latest" is not a dump. Delete it: partitions are added when dumps arrive.'
     )
 
 

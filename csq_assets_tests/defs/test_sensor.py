@@ -1,43 +1,36 @@
-"""The sensor, tick by tick: what it asks for is applied as the daemon would."""
+"""The sensor, tick by tick: what it requests is executed as the daemon would."""
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
 from csq_assets.defs import sensor as module
-from csq_assets.defs.current_assets import CURRENT_JOB
-from csq_assets.defs.keys import SYNC_REPORTS
-from csq_assets.defs.raw_assets import RAW_JOB
-from csq_assets.defs.sensor import SENSOR
+from csq_assets.defs.keys import CURRENT_JOB, MANIFESTS, RAW_JOB, SENSOR, SYNC_REPORTS
+from csq_assets.errors import SettingsError
+from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
 
-RESOURCES = ("export", "lake", "warehouse")
+RESOURCES = ("csq_export", "csq_lake", "csq_duckdb")
+REFRESH = {"csq/meta", "csq/user_identity", "csq/current/users"}
 
 
 @dataclass(slots=True)
 class Daemon:
-    """Ticks, and does what a tick asks for. Run keys that were used are not run again."""
+    """Ticks, and executes what a tick requests. A run key is never run twice."""
 
     platform: Platform
-    cursor: str | None = None
     used: set[str] = field(default_factory=set)
 
     def tick(self) -> dg.SensorResult:
         result = self.evaluate()
         assert isinstance(result, dg.SensorResult), result
-        for request in result.dynamic_partitions_requests or []:
-            self.platform.instance.add_dynamic_partitions(
-                request.partitions_def_name, list(request.partition_keys)
-            )
-        for event in result.asset_events or []:
-            self.platform.instance.report_runless_asset_event(event)
-        self.cursor = result.cursor
         return result
 
     def evaluate(self) -> object:
@@ -45,7 +38,6 @@ class Daemon:
         repository = defs.get_repository_def()
         context = dg.build_sensor_context(
             instance=self.platform.instance,
-            cursor=self.cursor,
             repository_def=repository,
             resources={key: (defs.resources or {})[key] for key in RESOURCES},
         )
@@ -59,13 +51,24 @@ class Daemon:
                 self.run(request)
         return result
 
+    def job(self, request: dg.RunRequest) -> dg.JobDefinition:
+        return self.platform.definitions().resolve_job_def(str(request.job_name))
+
     def run(self, request: dg.RunRequest) -> None:
-        self.platform.definitions().resolve_job_def(str(request.job_name)).execute_in_process(
+        self.job(request).execute_in_process(
             instance=self.platform.instance,
+            partition_key=request.partition_key,
             asset_selection=list(request.asset_selection or []),
             run_config=request.run_config,
             tags={**request.tags, "dagster/sensor_name": SENSOR},
             raise_on_error=False,
+        )
+
+    def queue(self, request: dg.RunRequest) -> dg.DagsterRun:
+        """The run of the request, before anything executes it."""
+        tags = {"dagster/partition": str(request.partition_key)} if request.partition_key else {}
+        return self.platform.instance.create_run_for_job(
+            self.job(request), tags={**tags, **request.tags, "dagster/sensor_name": SENSOR}
         )
 
 
@@ -76,17 +79,17 @@ def daemon(platform: Platform) -> Daemon:
     return Daemon(platform)
 
 
-def asked(result: dg.SensorResult) -> list[dict[str, list[str]]]:
-    """The work of each decoding run that a tick asks for."""
+def asked(result: dg.SensorResult) -> list[tuple[str | None, list[str]]]:
+    """The dump and the tables of each decoding run that a tick requests."""
     return [
-        request.run_config["ops"]["csq_decode"]["config"]["dumps"]
+        (request.partition_key, [key.path[-1] for key in request.asset_selection or []])
         for request in result.run_requests or []
         if request.job_name == RAW_JOB
     ]
 
 
 def refreshed(result: dg.SensorResult) -> list[set[str]]:
-    """The assets of each refreshing run that a tick asks for."""
+    """The assets of each refreshing run that a tick requests."""
     return [
         {key.to_user_string() for key in request.asset_selection or []}
         for request in result.run_requests or []
@@ -94,55 +97,88 @@ def refreshed(result: dg.SensorResult) -> list[set[str]]:
     ]
 
 
-def test_waiting_dumps_go_into_one_run(daemon: Daemon) -> None:
+def test_each_waiting_dump_is_a_run_then_one_refreshes(daemon: Daemon) -> None:
     for dump_id in (10, 9):
         daemon.platform.deliver(dump_id, users=[{"user_id": dump_id}])
     result = daemon.tick_and_run()
-    assert asked(result) == [{"9": ["users"], "10": ["users"]}]
+    assert asked(result) == [("9", ["users"]), ("10", ["users"])]
     assert daemon.platform.partitions() == {("users", 9), ("users", 10)}
     after = daemon.tick_and_run()
-    assert (asked(after), refreshed(after)) == (
-        [],
-        [{"csq/user_identity", "csq/current/users"}],
-    )
+    assert (asked(after), refreshed(after)) == ([], [REFRESH])
     assert [row["user_id"] for row in daemon.platform.rows("users")] == [9, 10]
     quiet = daemon.tick()
-    assert (quiet.run_requests, quiet.cursor) == ([], "{}")
-    assert quiet.skip_reason == dg.SkipReason("nothing new")
+    assert (quiet.run_requests, quiet.skip_reason) == ([], dg.SkipReason("nothing new"))
 
 
-def test_nothing_is_asked_for_twice_while_a_run_is_under_way(daemon: Daemon) -> None:
-    daemon.platform.deliver(9, users=[{"user_id": 9}])
+def test_a_tick_requests_a_bounded_number_of_runs(daemon: Daemon) -> None:
+    for dump_id in range(100, 125):
+        daemon.platform.deliver(dump_id, users=[])
     first = daemon.tick()
-    assert asked(first) == [{"9": ["users"]}]
-    (request,) = first.run_requests or []
-    run = daemon.platform.instance.create_run_for_job(
-        daemon.platform.definitions().resolve_job_def(RAW_JOB),
-        run_config=request.run_config,
-        tags={"dagster/sensor_name": SENSOR},
-    )
+    assert [dump for dump, _ in asked(first)] == [str(number) for number in range(100, 120)]
+    for request in (first.run_requests or [])[:18]:
+        daemon.run(request)
+    for request in (first.run_requests or [])[18:]:
+        daemon.queue(request)
+    second = daemon.tick()
+    assert [dump for dump, _ in asked(second)] == [str(number) for number in range(120, 125)]
+
+
+def test_nothing_is_requested_twice_while_its_run_is_in_progress(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    (request,) = daemon.tick().run_requests or []
+    run = daemon.queue(request)
     again = daemon.tick()
-    assert (again.run_requests, again.cursor) == ([], first.cursor)
-    assert "a run is under way" in str(again.skip_reason)
+    assert again.run_requests == []
+    assert "1 decoding runs are in progress" in str(again.skip_reason)
     daemon.platform.instance.report_run_canceled(run)
-    assert asked(daemon.tick()) == []  # within the hour, for it died without a word
+    (repeated,) = daemon.tick().run_requests or []  # at once, under another key
+    assert (repeated.partition_key, repeated.run_key) != ("9", request.run_key)
+    assert repeated.partition_key == "9"
+
+
+def test_runs_that_never_finish_are_not_repeated_without_end(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    for _ in range(5):
+        (request,) = daemon.tick().run_requests or []
+        daemon.platform.instance.report_run_canceled(daemon.queue(request))
+    stopped = daemon.tick()
+    assert stopped.run_requests == []
+    assert "dump 9 had 5 runs within an hour; it waits" in str(stopped.skip_reason)
+
+
+def test_a_run_that_a_sync_left_behind_is_marked_as_failed(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    (request,) = daemon.tick().run_requests or []
+    run = daemon.queue(dg.RunRequest(job_name=request.job_name, tags={"csq/headless": "true"}))
+    daemon.tick()
+    left = daemon.platform.instance.get_run_by_id(run.run_id)
+    assert left is not None
+    assert left.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_tick_beside_a_sync_does_nothing(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    with pass_lock(daemon.platform.settings.duckdb_path, wait_seconds=0):
+        assert daemon.evaluate() == dg.SkipReason("another sync is running")
+    assert asked(daemon.tick()) == [("9", ["users"])]
 
 
 def test_a_report_is_recorded_once_and_the_checks_when_they_change(daemon: Daemon) -> None:
+    instance = daemon.platform.instance
+
+    def recorded() -> tuple[int, list[bool]]:
+        history = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(SYNC_REPORTS, "sync_succeeded"), limit=9
+        )
+        evaluations = [record.evaluation for record in history]
+        observed = instance.fetch_observations(SYNC_REPORTS, limit=9).records
+        return len(observed), [one.passed for one in evaluations if one is not None]
+
+    assert recorded() == (1, [True])
     daemon.platform.export.report("2026-03-02", status="failed")
-    result = daemon.tick()
-    events = [
-        (type(event).__name__, event.asset_key.to_user_string())
-        for event in result.asset_events or []
-    ]
-    assert events == [
-        ("AssetObservation", "csq/sync_reports"),
-        ("AssetCheckEvaluation", "csq/sync_reports"),
-        ("AssetCheckEvaluation", "csq/sync_reports"),
-    ]
-    assert list(daemon.tick().asset_events or []) == []
-    observed = daemon.platform.instance.fetch_observations(SYNC_REPORTS, limit=5).records
-    assert len(observed) == 2
+    daemon.tick()
+    daemon.tick()
+    assert recorded() == (2, [False, True])
 
 
 @pytest.mark.edge(72)
@@ -155,15 +191,15 @@ def test_dumps_behind_a_failed_report_wait(daemon: Daemon) -> None:
     assert 'the newest sync report says "failed"' in str(result.skip_reason)
     assert daemon.platform.instance.get_dynamic_partitions("csq_dumps") == ["9"]
     daemon.platform.export.report("2026-03-03")
-    assert asked(daemon.tick()) == [{"9": ["users"]}]
+    assert asked(daemon.tick()) == [("9", ["users"])]
 
 
 def test_a_table_nobody_knew_waits_for_a_reload_and_the_others_do_not(daemon: Daemon) -> None:
     daemon.platform.deliver(9, tables={"users": [{"user_id": 9}], "sign_up": [{"x": 1}]})
     result = daemon.tick_and_run()
-    assert asked(result) == [{"9": ["users"]}]
+    assert asked(result) == [("9", ["users"])]
     after = daemon.tick_and_run()  # definitions are built anew, as by a reload
-    assert asked(after) == [{"9": ["sign_up"]}]
+    assert asked(after) == [("9", ["sign_up"])]
     assert daemon.platform.partitions() == {("users", 9), ("sign_up", 9)}
 
 
@@ -182,7 +218,7 @@ def test_a_failed_table_is_tried_again_when_its_file_changes(daemon: Daemon) -> 
         export.key_of(broken.paths["users"][0]),
         export.get(export.key_of(good.paths["users"][0])),
     )
-    assert asked(daemon.tick_and_run()) == [{"9": ["users"]}]
+    assert asked(daemon.tick_and_run()) == [("9", ["users"])]
     assert ("users", 9) in daemon.platform.partitions()
 
 
@@ -192,21 +228,43 @@ def test_a_failed_table_is_tried_again_hourly(
     daemon.platform.deliver(9, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
     daemon.tick_and_run()
     monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=61))
-    assert asked(daemon.tick()) == [{"9": ["users"]}]
+    assert asked(daemon.tick()) == [("9", ["users"])]
 
 
-def test_a_run_that_died_without_a_word_is_asked_for_again_after_an_hour(
+def test_a_refresh_that_failed_is_repeated_after_ten_minutes(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon.platform.deliver(9, users=[{"user_id": 9}])
-    first = daemon.tick()  # and nobody runs it
-    monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=59))
-    assert asked(daemon.tick()) == []
-    monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=61))
-    second = daemon.tick_and_run()
-    keys = [request.run_key for one in (first, second) for request in one.run_requests or []]
-    assert len(set(keys)) == 2
-    assert daemon.platform.partitions() == {("users", 9)}
+    daemon.tick_and_run()
+    partition = Path(daemon.platform.lake.store.location("users", 9))
+    body = partition.read_bytes()
+    partition.write_bytes(b"PAR1")
+    assert refreshed(daemon.tick_and_run()) == [REFRESH]
+    waiting = daemon.tick()
+    assert waiting.run_requests == []
+    assert "the last refresh failed; it is repeated after 10 minutes" in str(waiting.skip_reason)
+    partition.write_bytes(body)
+    monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    assert refreshed(daemon.tick_and_run()) == [REFRESH]
+    assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
+
+
+def test_a_snapshot_that_is_behind_is_published(platform: Platform, tmp_path: Path) -> None:
+    platform.export.report("2026-03-01")
+    snapshot = tmp_path / "missing" / "snapshot.duckdb"
+    settings = replace(platform.settings, duckdb_snapshot_path=snapshot)
+    daemon = Daemon(replace(platform, settings=settings))
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    daemon.tick_and_run()
+    snapshot.parent.write_text("in the way")
+    daemon.tick_and_run()  # refreshes
+    assert refreshed(daemon.tick_and_run()) == [{"csq/snapshot"}]
+    assert not snapshot.exists()
+    snapshot.parent.unlink()
+    assert refreshed(daemon.tick_and_run()) == [{"csq/snapshot"}]
+    with duckdb.connect(str(snapshot), read_only=True) as connection:
+        assert connection.execute("SELECT user_id FROM csq.users").fetchall() == [(9,)]
+    assert daemon.tick().run_requests == []
 
 
 def test_a_refresh_waits_while_another_process_holds_the_file(daemon: Daemon) -> None:
@@ -219,7 +277,7 @@ def test_a_refresh_waits_while_another_process_holds_the_file(daemon: Daemon) ->
         assert "holds the DuckDB file" in str(held.skip_reason)
     finally:
         holder.communicate(b"let go")
-    assert refreshed(daemon.tick()) == [{"csq/user_identity", "csq/current/users"}]
+    assert refreshed(daemon.tick()) == [REFRESH]
 
 
 def hold_file(path: Path) -> "subprocess.Popen[bytes]":
@@ -246,20 +304,29 @@ def test_bad_files_stop_nothing_else(daemon: Daemon) -> None:
     daemon.platform.export.put_manifest(8, {"dump_id": 8, "tables": []})
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     result = daemon.tick_and_run()
-    assert asked(result) == [{"9": ["users"]}]
-    assert list(daemon.platform.lake.documents.records()) == [8, 9]
-    failed = [
-        event.description
-        for event in result.asset_events or []
-        if isinstance(event, dg.AssetCheckEvaluation) and not event.passed
-    ]
-    assert len(failed) == 1
-    assert str(failed[0]).startswith("manifest manifests/sync_7.json: not JSON")
+    assert asked(result) == [("9", ["users"])]
+    assert list(daemon.platform.lake.ledger.records()) == [8, 9]
+    (record,) = daemon.platform.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(MANIFESTS, "manifest_readable"), limit=1
+    )
+    assert record.evaluation is not None
+    assert not record.evaluation.passed
+    assert str(record.evaluation.description).startswith("manifest manifests/sync_7.json: not JSON")
 
 
-def test_an_export_that_is_not_there_is_told_and_comes_to_no_harm(daemon: Daemon) -> None:
+def test_a_tick_without_an_export_fails_and_still_tells_what_is_overdue(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = daemon.platform.settings.export_url
     Path(folder).rename(f"{folder}.away")
-    result = daemon.evaluate()
-    assert isinstance(result, dg.SkipReason)
-    assert f"there is no directory {folder}" in str(result.skip_message)
+    monkeypatch.setattr(module, "_now", lambda: datetime(2026, 3, 2, 7, tzinfo=UTC))
+    with pytest.raises(SettingsError, match=f"there is no directory {folder}"):
+        daemon.evaluate()
+    newest, *_ = daemon.platform.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(SYNC_REPORTS, "sync_on_time"), limit=1
+    )
+    assert newest.evaluation is not None
+    assert (newest.evaluation.passed, newest.evaluation.description) == (
+        False,
+        "a sync was announced for 2026-03-02 05:00 UTC, but nothing was delivered",
+    )
