@@ -14,10 +14,10 @@ from csq_assets.dataconnect.tables import (
     DUMP_ID,
     IDENTITY_ASSET,
     RAW_USER_ID,
-    SESSIONS,
     USER_MIGRATIONS,
     USERS,
     current_asset,
+    may_hold_events,
 )
 from csq_assets.defs import descriptions
 from csq_assets.defs.checks import check_specs, evaluations
@@ -27,12 +27,10 @@ from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key, raw
 from csq_assets.defs.refreshing import IdentityRefreshed, Refreshed, Refreshing
 from csq_assets.defs.resources import LakeResource, WarehouseResource
 from csq_assets.errors import CsqError
-from csq_assets.warehouse.columns import shown_names
 from csq_assets.warehouse.snapshot import publish_snapshot
 
 CURRENT_JOB = "csq_current"
 _OP = "csq_refresh"
-_NO_EVENTS = (USERS, SESSIONS, USER_MIGRATIONS)
 
 
 class RefreshConfig(dg.Config):
@@ -48,7 +46,7 @@ def refresh_config(*, rebuild: bool) -> dict[str, Any]:
 
 def current_selection(tables: Sequence[str]) -> list[dg.AssetKey]:
     """What a run that refreshes these tables selects: identity goes before them, events after."""
-    events = any(table not in _NO_EVENTS for table in tables)
+    events = any(map(may_hold_events, tables))
     keys = [USER_IDENTITY, *map(current_key, tables)]
     return [*keys, ALL_EVENTS_KEY] if events else keys
 
@@ -88,7 +86,7 @@ def build_current_assets(
             _spec(
                 ALL_EVENTS_KEY,
                 descriptions.ALL_EVENTS,
-                [key for key, table in table_of.items() if table not in _NO_EVENTS],
+                [key for key, table in table_of.items() if may_hold_events(table)],
                 owners,
             ),
         ],
@@ -120,7 +118,7 @@ def build_current_assets(
                         on_findings(asset, findings)
                     yield materialization
                     yield from evaluations(findings, materialization.asset_key)
-                refreshing.finish(datetime.now(UTC))
+                refreshing.finish()
             if warehouse.snapshot_path:
                 publish_snapshot(warehouse.database, warehouse.snapshot_path)
         except CsqError as error:
@@ -170,7 +168,7 @@ def _refresh(
         if key not in selected:
             continue
         try:
-            refreshed = refreshing.refresh_table(table, rebuild=rebuild)
+            refreshed = refreshing.refresh_table(table, now=datetime.now(UTC), rebuild=rebuild)
         except CsqError as error:
             errors.append(str(error.at(table=table)))
             context.log.error(errors[-1])  # noqa: TRY400 - the error says it all
@@ -252,15 +250,12 @@ def _relation(schema: str, relation: str, types: Mapping[str, str]) -> dict[str,
     }
 
 
-def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:
+def _lineage(table: str, columns: Mapping[str, str]) -> dg.TableColumnLineage:
     """Each column of the current table, by the raw columns that it comes from."""
     raw = raw_key(table)
-    deps = {
-        shown: [dg.TableColumnDep(raw, delivered)]
-        for delivered, shown in shown_names(columns).items()
-    }
+    deps = {shown: [dg.TableColumnDep(raw, delivered)] for delivered, shown in columns.items()}
     if "user_id" in columns:
-        deps["user_id"].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
+        deps[columns["user_id"]].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
         if table != USERS:
             deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
     deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]

@@ -1,7 +1,6 @@
 """What of the lake is in force, as the warehouse takes it: frames pass between the two here."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
 from functools import partial
 
 from csq_assets.dataconnect.ledger import TableRecord, plans
@@ -33,18 +32,15 @@ class InForce:
             self.contents[PROPERTY_DEFINITIONS] = definitions
 
     def dumps(self, table: str) -> list[DumpContent]:
-        """The dumps that make the table, lowest first. The newest one's columns count, so they
-        alone are looked up."""
-        contents = self.contents.get(table, {})
-        newest = max(contents, default=None)
+        """The dumps that make the table, lowest first."""
         return [
             DumpContent(
                 dump_id,
-                self._columns(table, dump_id) if dump_id == newest else (),
                 content,
+                partial(self._columns, table, dump_id),
                 partial(self._lake.store.local_file, table, dump_id, digest=content),
             )
-            for dump_id, content in contents.items()
+            for dump_id, content in self.contents.get(table, {}).items()
         ]
 
     def migrations(self) -> DumpContent | None:
@@ -52,12 +48,10 @@ class InForce:
         plan = self._every_plan.get(USER_MIGRATIONS, TablePlan())
         for dump_id, content in self._told_by(USER_MIGRATIONS, plan.apply[-1:]):
             parquet = partial(self._lake.store.local_file, USER_MIGRATIONS, dump_id, digest=content)
-            return DumpContent(dump_id, (), content, parquet)
+            return DumpContent(dump_id, content, tuple, parquet)
         return None
 
-    def dump_rows(
-        self, just_applied: Collection[tuple[str, int]] = (), now: datetime | None = None
-    ) -> list[DumpRow]:
+    def dump_rows(self) -> list[DumpRow]:
         """What `csq_meta.dumps` is to say: each table of each dump that was tried or refused."""
         return [
             DumpRow(
@@ -67,7 +61,6 @@ class InForce:
                 files=record.files,
                 rows=record.content.rows if record.content else None,
                 status=status,
-                applied_at=now if (record.table, dump_id) in just_applied else None,
             )
             for dump_id, record, status in self._statuses()
         ]
@@ -98,8 +91,6 @@ class InForce:
                     yield dump_id, record, status
 
     def _columns(self, table: str, dump_id: int) -> tuple[str, ...]:
-        if table == PROPERTY_DEFINITIONS:
-            return ()
         return read_schema(self._lake.store, table, dump_id).manifest_columns
 
     def _told_by(self, table: str, dump_ids: Collection[int]) -> Iterator[tuple[int, str]]:

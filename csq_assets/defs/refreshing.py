@@ -1,6 +1,6 @@
 """Brings the warehouse to what is in force, table by table, and has each judged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,15 +21,16 @@ from csq_assets.dataconnect.tables import (
 from csq_assets.defs.in_force import InForce
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
-from csq_assets.warehouse.audit import IdentityAudit, TableAudit
+from csq_assets.warehouse.applied_state import read_state
+from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.current import drop_table, refresh_table
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
-from csq_assets.warehouse.identity import read_identity, refresh_identity
-from csq_assets.warehouse.judging import judge_table
-from csq_assets.warehouse.meta import record_dumps, record_reports
+from csq_assets.warehouse.identity_refresh import read_identity, refresh_identity
+from csq_assets.warehouse.meta import record_reports, record_unapplied_dumps
 from csq_assets.warehouse.staleness import Applied, read_applied
+from csq_assets.warehouse.table_audit import audit_table
+from csq_assets.warehouse.table_refresh import drop_table, refresh_table
 
 
 def find_stale(
@@ -53,7 +54,13 @@ def find_stale(
         for table, plan in in_force.plans.items()
         if _gap_told(known.get(current_asset(table), ())) != _gap_told(judge_gap(plan))
     }
-    if not behind and applied.tells(in_force.dump_rows(), in_force.report_rows()):
+    recorded_otherwise = {
+        table
+        for table in applied.stale_dump_rows(in_force.dump_rows())
+        if table not in applied.contents or not overview.skips(table)
+    }
+    behind |= recorded_otherwise
+    if not behind and applied.reports == frozenset(in_force.report_rows()):
         return None
     if USER_MIGRATIONS in behind:
         behind.update(in_force.plans)  # users may be others now, in every table
@@ -65,7 +72,7 @@ class Refreshed:
     """What a refresh did to one table, and what its checks found."""
 
     audit: TableAudit
-    columns: tuple[str, ...]  # the newest manifest's
+    columns: Mapping[str, str]  # the newest manifest's, each with its name in DuckDB
     findings: tuple[Finding, ...]
 
 
@@ -86,6 +93,7 @@ class Refreshing:
         self._overview = overview
         self._in_force = InForce(lake, overview)
         self._before = read_applied(connection)
+        self._dump_rows = self._in_force.dump_rows()
         self._findings = lake.documents.findings()
         self._unread: StorageError | None = None
 
@@ -106,22 +114,27 @@ class Refreshing:
         """What the check finds of the map as it stands."""
         return self._judge_identity(read_identity(self._connection))
 
-    def refresh_table(self, table: str, *, rebuild: bool = False) -> Refreshed:
+    def refresh_table(self, table: str, *, now: datetime, rebuild: bool = False) -> Refreshed:
         """Bring one current table up to date. Raises StorageError, and the table is as before."""
         for other in self._before.contents:
             # DuckDB cannot tell the two apart: the one that has had the name goes first.
             if other != table and other.lower() == table.lower():
                 self._drop(other)
-        dumps = self._in_force.dumps(table)
-        audit = refresh_table(self._connection, table, dumps, rebuild=rebuild)
-        columns = dumps[-1].columns if dumps else ()
+        audit = refresh_table(
+            self._connection,
+            table,
+            self._in_force.dumps(table),
+            dump_rows=[row for row in self._dump_rows if row.table_name == table],
+            now=now,
+            rebuild=rebuild,
+        )
+        columns = self._columns(table)
         return Refreshed(audit, columns, self._judge_table(table, columns, audit))
 
     def judge_table(self, table: str) -> tuple[Finding, ...]:
         """What the checks find of the table as it stands, over all its rows."""
-        dumps = self._in_force.dumps(table)
-        columns = dumps[-1].columns if dumps else ()
-        return self._judge_table(table, columns, judge_table(self._connection, table))
+        audit = audit_table(self._connection, table)
+        return self._judge_table(table, self._columns(table), audit)
 
     def count_events(self) -> int:
         """Rows of `csq.all_events`."""
@@ -131,7 +144,7 @@ class Refreshing:
         """The columns of a relation as analysts see them, with their types."""
         return shown_types(self._connection, schema, relation)
 
-    def finish(self, now: datetime) -> None:
+    def finish(self) -> None:
         """Drop what no dump lists any more, and write `csq_meta`: the last thing of a pass.
 
         Raises StorageError where something could not be read, after all the rest is done.
@@ -142,15 +155,7 @@ class Refreshing:
                 self._drop(table)
         definitions = self._in_force.dumps(PROPERTY_DEFINITIONS)
         refresh_property_definitions(self._connection, definitions)
-        after = read_applied(self._connection).contents
-        just_applied = {
-            (table, dump_id)
-            for table, dumps in after.items()
-            for dump_id, content in dumps.items()
-            if (table, dump_id) not in self._before.timed
-            or self._before.contents.get(table, {}).get(dump_id) != content
-        }
-        record_dumps(self._connection, self._in_force.dump_rows(just_applied, now))
+        record_unapplied_dumps(self._connection, self._dump_rows)
         record_reports(self._connection, self._in_force.report_rows())
         self.keep_findings()
         if self._unread is not None:
@@ -159,6 +164,10 @@ class Refreshing:
     def keep_findings(self) -> None:
         """Keep what the checks found, for `csq status`."""
         self._documents.save_findings(self._findings)
+
+    def _columns(self, table: str) -> Mapping[str, str]:
+        state = read_state(self._connection, table)
+        return state.columns if state else {}
 
     def _drop(self, table: str) -> None:
         drop_table(self._connection, table)

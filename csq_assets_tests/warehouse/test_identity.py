@@ -3,8 +3,7 @@
 import polars as pl
 import pytest
 
-from csq_assets.warehouse.audit import IdentityAudit
-from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.audit_facts import IdentityAudit
 from csq_assets.warehouse.ingest import DumpContent
 from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import (
@@ -12,6 +11,7 @@ from csq_assets_tests.warehouse.deliveries import (
     as_file,
     delivered,
     failed,
+    refresh,
     relation,
 )
 
@@ -172,14 +172,14 @@ def test_where_most_of_a_large_table_moves_it_is_replayed(platform: Platform) ->
         pl.int_range(150_000).alias("event_id"),
         pl.lit(12, dtype=pl.Int64).alias("_dump_id"),
     )
-    dump = DumpContent(12, ("user_id", "event_id"), "large", lambda: as_file(frame))
-    refresh_table(platform.connection, "pageviews", [dump])
+    dump = DumpContent(12, "large", lambda: ("user_id", "event_id"), lambda: as_file(frame))
+    refresh(platform.connection, "pageviews", [dump])
     few = pairs(*[(str(user), "77") for user in range(5)])
     most = pairs(*[(str(user), "78") for user in range(9)])
     changes = []
     for dump_id, migrations in ((12, few), (13, most)):
         platform.deliver(dump_id, user_migrations=migrations).sync()
-        changes.append(refresh_table(platform.connection, "pageviews", [dump]).change)
+        changes.append(refresh(platform.connection, "pageviews", [dump]).change)
     assert changes == ["appended", "replayed"]
     users = platform.connection.execute(
         "SELECT user_id, count(*) FROM csq.pageviews GROUP BY user_id ORDER BY user_id"
