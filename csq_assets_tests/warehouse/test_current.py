@@ -333,6 +333,28 @@ def test_what_a_refresh_did_is_told_in_numbers(platform: Platform) -> None:
     assert audits["users"].reconciles
 
 
+def test_a_hidden_row_that_is_touched_again_is_counted_once(platform: Platform) -> None:
+    platform.deliver(
+        12,
+        pageviews=delivered(PATHS, (1, 900, "/1"), (2, 900, "/2")),
+        user_migrations=delivered("from_user_id to_user_id", ("1", "2")),
+    )
+    assert platform.sync()["pageviews"].duplicates_total == 1
+    platform.deliver(13, pageviews=delivered(PATHS, (2, 900, "/3")))
+    audit = platform.sync()["pageviews"]
+    assert audit == TableAudit(
+        "pageviews",
+        change="appended",
+        rows_in=1,
+        rows_updated=1,
+        duplicates_dropped=1,
+        rows_delivered=3,
+        rows_kept=1,
+        duplicates_total=2,
+    )
+    assert audit.reconciles
+
+
 def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
     platform.connection.execute('INSERT INTO csq_rows."pageviews" FROM csq_rows."pageviews"')

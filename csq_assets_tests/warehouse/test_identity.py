@@ -202,6 +202,17 @@ def test_a_table_that_was_left_out_catches_up(platform: Platform) -> None:
     assert left == [(2,)]  # what every table has followed is forgotten
 
 
+def test_changes_are_kept_until_the_last_table_has_followed_them(platform: Platform) -> None:
+    platform.deliver(12, pageviews=delivered("user_id event_id", (1, 900), (2, 901)))
+    platform.sync()
+    for dump_id, migrations in ((13, [("1", "5")]), (14, [("1", "5"), ("2", "6")])):
+        platform.deliver(dump_id, user_migrations=pairs(*migrations))
+        platform.sync_identity()
+        platform.sync_table("user_migrations")  # this table follows, pageviews does not yet
+    assert platform.sync_table("pageviews").rows_reresolved == 2
+    assert events(platform) == [(5, 900, 1), (6, 901, 2)]
+
+
 def test_rebuilding_the_map_finds_what_was_there(platform: Platform) -> None:
     platform.deliver(12, user_migrations=pairs(("1", "2")))
     platform.sync()
