@@ -51,8 +51,8 @@ class Year:
         """All of them, up to this day."""
         return DumpContent(
             day,
-            column_names("user_migrations"),
             "first",
+            lambda: column_names("user_migrations"),
             lambda: self._pairs_until(day),
         )
 
@@ -65,7 +65,7 @@ class Year:
 
     def _dump(self, table: str, day: int, content: str) -> DumpContent:
         path = self._file(table, day, content)
-        return DumpContent(day, column_names(table), content, lambda: nullcontext(path))
+        return DumpContent(day, content, lambda: column_names(table), lambda: nullcontext(path))
 
     def _users(self, day: int) -> pl.DataFrame:
         so_far = _SOME * (day + 1)

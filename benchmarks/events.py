@@ -51,7 +51,7 @@ class History:
         path = self.file(name)
         columns = pl.scan_parquet(path).collect_schema().names()
         delivered = tuple(column for column in columns if not column.startswith("_"))
-        return DumpContent(dump_id, delivered, name, lambda: nullcontext(path))
+        return DumpContent(dump_id, name, lambda: delivered, lambda: nullcontext(path))
 
     def file(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

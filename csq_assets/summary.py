@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
-from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.dump_records import TableRecord
+from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.plan import DumpStatus
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset

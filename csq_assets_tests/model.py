@@ -158,7 +158,8 @@ def _current(table: str, dumps: list[_Held], identity: dict[int, int]) -> Relati
     own = ["_dump_id"]
     if "user_id" in columns and kind != "users":
         own.insert(0, "_raw_user_id")
-    shown = (*_told_apart(columns), *own)
+    names = _told_apart([column for dump in dumps for column in dump.columns])
+    shown = (*(names[column] for column in columns), *own)
     found = Counter(tuple(row.get(column) for column in (*columns, *own)) for row in rows)
     return Relation(shown, found)
 
@@ -227,18 +228,20 @@ def instant(text: str) -> Fraction | None:
         return None
 
 
-def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
-    """Names that differ only in the case of ASCII letters get the next suffix that nobody has."""
-    lowered = [re.sub("[A-Z]", lambda letter: letter[0].lower(), column) for column in columns]
-    shown: list[str] = []
-    used = set(lowered)
-    for place, (column, low) in enumerate(zip(columns, lowered, strict=True)):
-        name = column
-        if low in lowered[:place]:
-            suffix = 2
+def _told_apart(seen: Sequence[str]) -> dict[str, str]:
+    """Of names that differ only in the case of ASCII letters, the first seen is shown as it is. The
+    others get the next suffix that no column has, delivered or shown."""
+    lowered = {name: re.sub("[A-Z]", lambda letter: letter[0].lower(), name) for name in seen}
+    used = set(lowered.values())
+    plain: set[str] = set()
+    shown: dict[str, str] = {}
+    for column, low in lowered.items():  # in the order in which they were seen
+        suffix = 2
+        shown[column] = column
+        if low in plain:
             while f"{low}_{suffix}" in used:
                 suffix += 1
             used.add(f"{low}_{suffix}")
-            name = f"{column}_{suffix}"
-        shown.append(name)
-    return tuple(shown)
+            shown[column] = f"{column}_{suffix}"
+        plain.add(low)
+    return shown

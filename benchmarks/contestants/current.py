@@ -5,15 +5,19 @@ warehouse; `table` and `events` ask the same of `csq.pageviews` and of `csq.all_
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from benchmarks.events import History
 from benchmarks.timed import report
+from csq_assets.warehouse.audit_facts import TableAudit
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.current import refresh_table
-from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.identity_refresh import refresh_identity
+from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.table_refresh import refresh_table
 
 MEMORY_LIMIT = "2GB"
 # What one would write without a warehouse of our own, and without resolving users.
@@ -32,14 +36,14 @@ warehouse = folder / "warehouse.duckdb"
 
 def load() -> int:
     with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
-        return refresh_table(connection, "pageviews", [history.dump("history", 1)]).rows_kept
+        return _refresh(connection, [history.dump("history", 1)]).rows_kept
 
 
 def increment() -> int:
     dumps = [history.dump("history", 1), history.dump("increment", 2)]
     with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
         refresh_identity(connection, history.dump("migrations", 2))
-        audit = refresh_table(connection, "pageviews", dumps)
+        audit = _refresh(connection, dumps)
     assert audit.reconciles
     assert audit.duplicated_keys == 0
     assert audit.rows_updated >= audit.rows_in // 10, "rows that were replaced are still shown"
@@ -61,6 +65,10 @@ def table() -> int:
 
 def events() -> int:
     return _ask("event_table_name", "csq.all_events")
+
+
+def _refresh(connection: DuckDBPyConnection, dumps: list[DumpContent]) -> TableAudit:
+    return refresh_table(connection, "pageviews", dumps, dump_rows=[], now=datetime.now(UTC))
 
 
 def _ask(name: str, relation: str) -> int:

@@ -5,13 +5,14 @@ delivered again; `again`, that delivery alone; `anew`, all up to LAST in one go,
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.daily import Year
 from benchmarks.timed import report
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.current import refresh_table
-from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.identity_refresh import refresh_identity
+from csq_assets.warehouse.table_refresh import refresh_table
 
 MEMORY_LIMIT = "1GB"
 
@@ -26,7 +27,13 @@ def days() -> int:
         with open_warehouse(warehouse, memory_limit=MEMORY_LIMIT) as connection:
             refresh_identity(connection, year.migrations(day))
             audits = [
-                refresh_table(connection, table, [*year.in_force(table, day, again=work != "days")])
+                refresh_table(
+                    connection,
+                    table,
+                    [*year.in_force(table, day, again=work != "days")],
+                    dump_rows=[],
+                    now=datetime.now(UTC),
+                )
                 for table in ("users", "pageviews")
             ]
             assert all(audit.reconciles for audit in audits)

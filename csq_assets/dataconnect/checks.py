@@ -254,9 +254,7 @@ def migrations_resolve(facts: IdentityFacts) -> Verdict:
         (f"{contested} with several targets, the last one counts", facts.contested_examples),
         (f"{cycles}, resolved to the smallest id", facts.cycle_examples),
     )
-    said = [
-        f"{what} ({'; '.join(map(str, examples))})" for what, examples in problems if examples
-    ]
+    said = [f"{what} ({'; '.join(map(str, examples))})" for what, examples in problems if examples]
     metadata: dict[str, Measure] = {
         "pairs": facts.pairs,
         "not_castable": facts.refused,

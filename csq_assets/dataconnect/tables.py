@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Self
 
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.errors import NameClashError
@@ -24,42 +25,41 @@ _RENAME = "Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES."
 
 
 class TableKind(Enum):
-    """What a table is. Source: contract.md, "What a row is"."""
+    """What a table is. `key` are the columns whose values identify a row, none where rows have no key.
 
-    USERS = USERS
-    SESSIONS = SESSIONS
-    USER_MIGRATIONS = USER_MIGRATIONS
-    EVENTS = "events"
-    OTHER = "other"
+    Source: contract.md, "What a row is".
+    """
 
+    key: tuple[str, ...]
 
-_KEYS: dict[TableKind, tuple[str, ...]] = {
-    TableKind.USERS: ("user_id",),
-    TableKind.SESSIONS: ("user_id", "session_id"),
-    TableKind.USER_MIGRATIONS: (),
-    TableKind.EVENTS: ("user_id", "event_id"),
-    TableKind.OTHER: (),
-}
+    USERS = USERS, ("user_id",)
+    SESSIONS = SESSIONS, ("user_id", "session_id")
+    USER_MIGRATIONS = USER_MIGRATIONS, ()
+    EVENTS = "events", ("user_id", "event_id")
+    OTHER = "other", ()
+
+    def __new__(cls, value: str, key: tuple[str, ...]) -> Self:
+        kind = object.__new__(cls)
+        kind._value_ = value
+        kind.key = key
+        return kind
 
 
 def kind_of(table: str, columns: Iterable[str]) -> TableKind:
-    """The kind of `table`, told by its name or, for a custom one, by the manifest's columns."""
+    """The kind of `table`: its name decides, or for a custom table the manifest's columns."""
     if table in (USERS, SESSIONS, USER_MIGRATIONS):
         return TableKind(table)
-    return TableKind.EVENTS if {"user_id", "event_id"} <= set(columns) else TableKind.OTHER
+    return TableKind.EVENTS if set(TableKind.EVENTS.key) <= set(columns) else TableKind.OTHER
+
+
+def may_hold_events(table: str) -> bool:
+    """Whether a table of this name is an event table once it has the columns."""
+    return kind_of(table, TableKind.EVENTS.key) is TableKind.EVENTS
 
 
 def key_columns(table: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns whose values name a row, none where rows have no key.
-
-    They are the ids that every file of the table must bring.
-    """
-    return _KEYS[kind_of(table, columns)]
-
-
-def has_events(table: str) -> bool:
-    """Whether a table of this name can be an event table; its columns say whether it is one."""
-    return table not in (USERS, SESSIONS, USER_MIGRATIONS)
+    """The ids that every file of the table must have."""
+    return kind_of(table, columns).key
 
 
 def is_full_resync(table: str, *, incremental: bool) -> bool:

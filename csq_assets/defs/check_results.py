@@ -99,7 +99,5 @@ def _value(measure: Measure) -> dg.MetadataValue:
     if not isinstance(measure, Table):
         return dg.MetadataValue.json(list(measure))
     schema = dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in measure.columns])
-    records = [
-        dg.TableRecord(dict(zip(measure.columns, row, strict=True))) for row in measure.rows
-    ]
+    records = [dg.TableRecord(dict(zip(measure.columns, row, strict=True))) for row in measure.rows]
     return dg.MetadataValue.table(records, schema=schema)

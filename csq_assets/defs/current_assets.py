@@ -14,7 +14,7 @@ from csq_assets.dataconnect.tables import (
     IDENTITY_ASSET,
     USER_MIGRATIONS,
     current_asset,
-    has_events,
+    may_hold_events,
 )
 from csq_assets.defs import descriptions, metadata
 from csq_assets.defs.check_results import check_results, check_specs
@@ -59,7 +59,7 @@ class CurrentAssets:
         return [
             self._user_identity(has_migrations=USER_MIGRATIONS in tables),
             *map(self._current_table, tables),
-            self._all_events([table for table in tables if has_events(table)]),
+            self._all_events([table for table in tables if may_hold_events(table)]),
             self._meta(),
         ]
 

@@ -61,7 +61,9 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
                 rows = self._write(relation, staged, _partition(context))
         context.add_output_metadata(
             {
-                "dagster/partition_row_count" if context.has_partition_key else "dagster/row_count": rows,
+                "dagster/partition_row_count"
+                if context.has_partition_key
+                else "dagster/row_count": rows,
                 "dagster/table_name": ".".join(relation),
             }
         )
@@ -113,10 +115,11 @@ def _relation(context: dg.OutputContext | dg.InputContext) -> _Relation:
 
 def _partition(context: dg.OutputContext | dg.InputContext) -> tuple[str, tuple[str, ...]]:
     """The condition on rows of the context's partitions, and its parameters."""
-    if not context.has_asset_partitions:
-        return "TRUE", ()
-    upstream = context.upstream_output if isinstance(context, dg.InputContext) else context
+    is_input = isinstance(context, dg.InputContext)
+    upstream = context.upstream_output if is_input else context
     expression = ((upstream.definition_metadata if upstream else None) or {}).get("partition_expr")
+    if not context.has_asset_partitions or (is_input and not expression):
+        return "TRUE", ()
     if not expression:
         raise UsageError(
             f"{context.asset_key.to_user_string()} is partitioned, but not said by which column",

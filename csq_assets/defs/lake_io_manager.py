@@ -5,7 +5,6 @@ that is written while it is decoded.
 """
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 import dagster as dg

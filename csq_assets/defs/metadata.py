@@ -1,6 +1,6 @@
 """What a materialization records about a partition or a relation, under Dagster's own names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,7 +9,6 @@ from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USER
 from csq_assets.defs.keys import USER_IDENTITY, raw_key
 from csq_assets.pipeline.ingest import Ingested, TableIngest
 from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
-from csq_assets.warehouse.columns import shown_names
 
 
 def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
@@ -74,15 +73,12 @@ def _relation(schema: str, name: str, types: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _lineage(table: str, columns: Sequence[str]) -> dg.TableColumnLineage:
+def _lineage(table: str, columns: Mapping[str, str]) -> dg.TableColumnLineage:
     """For each column of the current table, the raw columns that it is made of."""
     raw = raw_key(table)
-    deps = {
-        shown: [dg.TableColumnDep(raw, delivered)]
-        for delivered, shown in shown_names(columns).items()
-    }
+    deps = {shown: [dg.TableColumnDep(raw, delivered)] for delivered, shown in columns.items()}
     if "user_id" in columns:
-        deps["user_id"].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
+        deps[columns["user_id"]].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
         if table != USERS:
             deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
     deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]

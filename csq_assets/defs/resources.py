@@ -77,9 +77,7 @@ class WarehouseResource(DuckDBResource):
     _connection: DuckDBPyConnection | None = PrivateAttr(default=None)
 
     @contextmanager
-    def yield_for_execution(
-        self, context: dg.InitResourceContext
-    ) -> Iterator["WarehouseResource"]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WarehouseResource"]:
         with ExitStack() as self._run:
             yield self
         self._run = self._connection = None

@@ -110,7 +110,9 @@ class _Tick:
         unknown = {table for work in self._plan.decode for table in work.tables} - self._with_assets
         if unknown:
             names = ", ".join(sorted(unknown))
-            self._reasons.append(f"new tables: {names}. Reload the code location to give them assets")
+            self._reasons.append(
+                f"new tables: {names}. Reload the code location to give them assets"
+            )
         ready = [
             Work(work.dump_id, tuple(table for table in work.tables if table in self._with_assets))
             for work in self._plan.decode

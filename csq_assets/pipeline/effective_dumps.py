@@ -9,8 +9,8 @@ from csq_assets.dataconnect.plan import DumpStatus, TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.partition_facts import read_facts
-from csq_assets.warehouse.meta import DumpRow, ReportRow
 from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.meta import DumpRow, ReportRow
 
 
 class EffectiveDumps:
@@ -32,27 +32,22 @@ class EffectiveDumps:
             self.contents[PROPERTY_DEFINITIONS] = definitions
 
     def dumps(self, table: str) -> list[DumpContent]:
-        """The dumps that make the table, lowest first. Only the newest has its columns looked up."""
+        """The dumps that make the table, lowest first."""
         contents = self.contents.get(table, {})
-        newest = max(contents, default=None)
-        return [
-            self._content(table, dump_id, digest, with_columns=dump_id == newest)
-            for dump_id, digest in contents.items()
-        ]
+        return [self._content(table, dump_id, digest) for dump_id, digest in contents.items()]
 
     def migrations(self) -> DumpContent | None:
         """The newest applied `user_migrations`. If it is skipped by now, the one from before."""
         plan = self._every_plan.get(USER_MIGRATIONS, TablePlan())
         for dump_id, digest in self._digests(USER_MIGRATIONS, plan.apply[-1:]):
-            return self._content(USER_MIGRATIONS, dump_id, digest, with_columns=False)
+            return self._content(USER_MIGRATIONS, dump_id, digest)
         return None
 
     @cached_property
-    def dump_rows(self) -> dict[str, list[DumpRow]]:
-        """The rows of `csq_meta.dumps`, by table: each table of each dump that was tried or refused."""
-        rows: dict[str, list[DumpRow]] = {}
-        for dump_id, record, status in self._statuses():
-            row = DumpRow(
+    def dump_rows(self) -> list[DumpRow]:
+        """The rows of `csq_meta.dumps`: each table of each dump that was tried or refused."""
+        return [
+            DumpRow(
                 dump_id=dump_id,
                 table_name=record.table,
                 incremental=record.incremental,
@@ -60,8 +55,8 @@ class EffectiveDumps:
                 rows=record.content.rows if record.content else None,
                 status=status,
             )
-            rows.setdefault(record.table, []).append(row)
-        return rows
+            for dump_id, record, status in self._statuses()
+        ]
 
     def report_rows(self) -> list[ReportRow]:
         """The rows of `csq_meta.sync_reports`: the reports that can be read."""
@@ -88,15 +83,16 @@ class EffectiveDumps:
                 elif status := statuses.get(record.table, {}).get(dump_id):
                     yield dump_id, record, status
 
-    def _content(
-        self, table: str, dump_id: int, digest: str, *, with_columns: bool
-    ) -> DumpContent:
-        columns: tuple[str, ...] = ()
-        if with_columns and table != PROPERTY_DEFINITIONS:
-            columns = read_facts(self._store, table, dump_id).schema.manifest_columns
+    def _content(self, table: str, dump_id: int, digest: str) -> DumpContent:
         return DumpContent(
-            dump_id, columns, digest, partial(self._store.local_file, table, dump_id, digest=digest)
+            dump_id,
+            digest,
+            partial(self._columns, table, dump_id),
+            partial(self._store.local_file, table, dump_id, digest=digest),
         )
+
+    def _columns(self, table: str, dump_id: int) -> tuple[str, ...]:
+        return read_facts(self._store, table, dump_id).schema.manifest_columns
 
     def _digests(self, table: str, dump_ids: Collection[int]) -> Iterator[tuple[int, str]]:
         for dump_id in dump_ids:

@@ -20,13 +20,7 @@ from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.refresh import evaluate_gap
-from csq_assets.warehouse.staleness import read_applied, Applied
-from csq_assets.warehouse.connection import open_warehouse
-
-def read_applied_file(path, wait_seconds):
-    if not path.exists(): return Applied({})
-    with open_warehouse(path, read_only=True, wait_seconds=wait_seconds) as c:
-        return read_applied(c)
+from csq_assets.warehouse.staleness import read_applied_file
 
 _SHOWN = 5  # dumps in a message
 
@@ -86,7 +80,9 @@ class Planner:
         rules = Rules(self.skips, retry)
         intake = decide(discovery.catalog, records, partitions, now, rules)
         if only_dump is not None:
-            intake = Intake((self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason)
+            intake = Intake(
+                (self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason
+            )
         self.lake.ledger.take((work.dump_id for work in intake.take), records)
         return DecodePlan(discovery, intake)
 
@@ -102,28 +98,26 @@ class Planner:
         effective = EffectiveDumps(self.lake, state)
         applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
         stale = {
-            table
-            for table in applied.stale_tables(effective.contents)
-            if not self.skips(table)
+            table for table in applied.stale_tables(effective.contents) if not self.skips(table)
         }
         findings = self.lake.documents.findings()
         stale |= {
             table
-            for table, plan in effective.plans.items()
-            if _held(findings.get(current_asset(table), ())) != _held(evaluate_gap(plan))
+            for table, table_plan in effective.plans.items()
+            if _held(findings.get(current_asset(table), ())) != _held(evaluate_gap(table_plan))
         }
-        rows = effective.dump_rows
-        lagging = set()
-        is_behind = bool(stale) or not applied.tells([r for some in rows.values() for r in some], effective.report_rows())
+        stale |= {
+            table
+            for table in applied.stale_dump_rows(effective.dump_rows)
+            if table not in applied.contents or not self.skips(table)
+        }
+        reports = effective.report_rows()
+        is_behind = bool(stale) or applied.reports != frozenset(reports)
         if USER_MIGRATIONS in stale:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
-        tables = tuple(table for table in effective.plans if table in stale | lagging)
+        tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
-        return RefreshPlan(
-            tables,
-            is_behind=is_behind,
-            fingerprint=f"{wanted} {sorted(lagging)} {effective.report_rows()}",
-        )
+        return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {reports}")
 
     def snapshot_is_behind(self) -> bool:
         """Whether the copy of the DuckDB file is wanted, and older than the file."""

@@ -1,6 +1,6 @@
 """Brings the warehouse up to the effective dumps, one relation at a time, and evaluates its checks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,21 +10,14 @@ from csq_assets.dataconnect.checks import CurrentFacts, Finding, IdentityFacts, 
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.tables import ALL_EVENTS, PROPERTY_DEFINITIONS, key_columns
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
-from csq_assets.warehouse.audit import IdentityAudit, TableAudit
-from csq_assets.warehouse.current import drop_table, refresh_table
+from csq_assets.warehouse.applied_state import read_state, read_tables
+from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
 from csq_assets.warehouse.engine import count
-from csq_assets.warehouse.identity import read_identity, refresh_identity
-from csq_assets.warehouse.judging import judge_table as audit_table
-from csq_assets.warehouse.meta import record_dumps, record_reports
-from csq_assets.warehouse.staleness import read_applied
-
-def applied_tables(connection):
-    return list(read_applied(connection).contents)
-
-def record_unapplied_dumps(connection, rows):
-    record_dumps(connection, rows)
-
+from csq_assets.warehouse.identity_refresh import read_identity, refresh_identity
+from csq_assets.warehouse.meta import record_reports, record_unapplied_dumps
+from csq_assets.warehouse.table_audit import audit_table
+from csq_assets.warehouse.table_refresh import drop_table, refresh_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +25,7 @@ class RefreshedTable:
     """What a refresh did to one table, and what its checks found."""
 
     audit: TableAudit
-    columns: tuple[str, ...]  # the newest manifest's
+    columns: Mapping[str, str]  # the newest manifest's, each with its name in DuckDB
     findings: tuple[Finding, ...]
 
 
@@ -69,25 +62,25 @@ class Refresh:
 
         Raises StorageError; the table is unchanged.
         """
-        for other in applied_tables(self.connection):
+        for other in read_tables(self.connection):
             # DuckDB cannot tell the two apart: the one that had the name until now is dropped.
             if other != table and other.lower() == table.lower():
                 drop_table(self.connection, other)
-        dumps = self.effective.dumps(table)
         audit = refresh_table(
             self.connection,
             table,
-            dumps,
+            self.effective.dumps(table),
+            dump_rows=[row for row in self.effective.dump_rows if row.table_name == table],
+            now=self.now,
             rebuild=rebuild,
         )
-        columns = dumps[-1].columns if dumps else ()
+        columns = self._columns(table)
         return RefreshedTable(audit, columns, self._evaluate_table(table, columns, audit))
 
     def evaluate_table(self, table: str) -> tuple[Finding, ...]:
         """What the checks find in the table as it stands, over all its rows."""
-        dumps = self.effective.dumps(table)
-        columns = dumps[-1].columns if dumps else ()
-        return self._evaluate_table(table, columns, audit_table(self.connection, table))
+        audit = audit_table(self.connection, table)
+        return self._evaluate_table(table, self._columns(table), audit)
 
     def count_events(self) -> int:
         """The rows of `csq.all_events`."""
@@ -99,20 +92,22 @@ class Refresh:
 
         Raises StorageError where property definitions cannot be read, after the rest is done.
         """
-        state = self.effective.state
+        listed, skips = self.effective.contents, self.effective.state.skips
         dropped = [
             table
-            for table in applied_tables(self.connection)
-            if table not in {*self.effective.contents, PROPERTY_DEFINITIONS}
-            and not state.skips(table)
+            for table in read_tables(self.connection)
+            if table not in listed and not skips(table)
         ]
         for table in dropped:
             drop_table(self.connection, table)
-        rows = self.effective.dump_rows
-        record_unapplied_dumps(self.connection, [row for some in rows.values() for row in some])
+        record_unapplied_dumps(self.connection, self.effective.dump_rows)
         record_reports(self.connection, self.effective.report_rows())
         refresh_property_definitions(self.connection, self.effective.dumps(PROPERTY_DEFINITIONS))
         return dropped
+
+    def _columns(self, table: str) -> Mapping[str, str]:
+        state = read_state(self.connection, table)
+        return state.columns if state else {}
 
     def _evaluate_table(
         self, table: str, columns: Iterable[str], audit: TableAudit

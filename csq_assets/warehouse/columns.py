@@ -4,20 +4,22 @@ Stored names are our own, `c1`, `c2`, ..., as delivered ones may differ only in 
 manifest no longer lists stays stored, so its old values come back with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import ID_COLUMNS
-from csq_assets.warehouse.engine import quote
 
 
-def shown_names(columns: Sequence[str]) -> dict[str, str]:
-    """The name of each delivered column in DuckDB, in the order of `columns`.
+def shown_names(columns: Iterable[str]) -> dict[str, str]:
+    """The name of each delivered column in DuckDB. `columns` are those of every dump that counts, in
+    the order in which they were first seen: lowest dump first, then manifest order.
 
-    Names that differ only in case get the next free suffix, `_2`, `_3`; a delivered name is never
-    free. Source: contract.md, "Columns"; export-format.md, edge case 66.
+    Of names that differ only in case the first seen is shown as it is, the others get the next free
+    suffix, `_2`, `_3`; a delivered name is never free.
+    Source: contract.md, "Columns"; export-format.md, edge case 66.
     """
+    columns = dict.fromkeys(columns)
     delivered = {_fold(column) for column in columns}
     taken: set[str] = set()
     names: dict[str, str] = {}
@@ -48,25 +50,17 @@ def stored_columns(connection: DuckDBPyConnection, table: str) -> dict[str, str]
     return dict(found)
 
 
-def store_columns(
-    connection: DuckDBPyConnection, table: str, columns: Iterable[str]
-) -> Mapping[str, str]:
-    """Make room for those of `columns` that the table never had; gives all stored names."""
-    stored = stored_columns(connection, table)
-    new: list[tuple[str, str, str]] = []
-    for column in columns:
-        if column in stored:
-            continue
-        if column in ID_COLUMNS:
-            name = column
-        else:
-            name = f"c{sum(1 for other in stored if other not in ID_COLUMNS) + 1}"
-            connection.execute(f"ALTER TABLE csq_rows.{quote(table)} ADD COLUMN {name} VARCHAR")
-        stored[column] = name
-        new.append((table, column, name))
-    if new:
-        connection.executemany("INSERT INTO csq_ledger.columns VALUES (?, ?, ?)", new)
-    return stored
+def new_columns(stored: Mapping[str, str], columns: Iterable[str]) -> dict[str, str]:
+    """Stored names for those of `columns` that are not `stored` yet."""
+    number = sum(1 for column in stored if column not in ID_COLUMNS)
+    names: dict[str, str] = {}
+    for column in dict.fromkeys(columns):
+        if column in ID_COLUMNS and column not in stored:
+            names[column] = column
+        elif column not in stored:
+            number += 1
+            names[column] = f"c{number}"
+    return names
 
 
 def _fold(name: str) -> str:

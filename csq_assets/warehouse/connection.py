@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.errors import StorageError
+from csq_assets.errors import BusyError, StorageError
 from csq_assets.warehouse.schema import create_schemas
 
 # DuckDB draws its progress on stdout where it takes the process for an interactive one.
@@ -80,7 +80,7 @@ def _connect(
 def _locked(path: Path, error: duckdb.Error, wait_seconds: float) -> StorageError:
     match = _HOLDER.search(str(error))
     holder = f"process {match[2]} ({match[1]})" if match else "another process"
-    return StorageError(
+    return BusyError(
         f"{holder} holds the DuckDB file, and kept it for {wait_seconds:g} seconds",
         where={"file": str(path)},
         remedy="Close it there and try again; nothing is lost. To stay connected while syncs run, "

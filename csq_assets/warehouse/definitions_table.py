@@ -12,7 +12,8 @@ from csq_assets.warehouse.ingest import DumpContent, open_partitions
 def refresh_property_definitions(
     connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
 ) -> None:
-    """Make the table what `dumps` say, and the ledger with it. What is applied is not read again.
+    """Bring the table, and what is recorded as applied, to what `dumps` say. A dump that is applied
+    already is not read again.
 
     The partition of each has one row, with a column `document`.
     """
@@ -44,6 +45,6 @@ def refresh_property_definitions(
                     f"SELECT CAST({dump.dump_id:d} AS BIGINT), document FROM ({document})"
                 )
             connection.execute(
-                "INSERT INTO csq_ledger.dumps VALUES (?, ?, ?, 1)",
+                "INSERT INTO csq_ledger.dumps VALUES (?, ?, ?, 1, [])",
                 [PROPERTY_DEFINITIONS, dump.dump_id, dump.content],
             )

@@ -1,16 +1,16 @@
 """Dumps on their way into DuckDB, which reads each partition as a local Parquet file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.prefetch import open_in_order
 from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, OWN_COLUMNS, SOURCE_ROW
 from csq_assets.errors import StorageError
+from csq_assets.prefetch import map_in_order, open_in_order
 from csq_assets.warehouse.engine import quote_text
 
 _FETCHED_AHEAD = 8
@@ -21,14 +21,14 @@ _INTEGERS = (*ID_COLUMNS, DUMP_ID, SOURCE_ROW)  # every other column is text
 class DumpContent:
     """One dump of one table that counts.
 
-    `columns` are its manifest's. `content` is a fingerprint that changes when the dump is redelivered.
-    `parquet` gives its rows in manifest order, with the columns of contract.md, section 4, as a
-    local file for as long as the context lasts. It is called only if the rows are needed.
+    `content` is a fingerprint that changes when the dump is redelivered. `columns` gives its manifest's
+    columns. `parquet` gives its rows in manifest order, with the columns of contract.md, section 4, as
+    a local file for as long as the context lasts. Both are called only while it is not applied.
     """
 
     dump_id: int
-    columns: tuple[str, ...]
     content: str
+    columns: Callable[[], tuple[str, ...]]
     parquet: Callable[[], AbstractContextManager[Path]]
 
 
@@ -62,6 +62,14 @@ class PartitionFile:
             f"FROM read_parquet({quote_text(str(self.path))}, hive_partitioning = false) "
             f"AS file({', '.join(place.values())})"
         )
+
+
+def read_columns(dumps: Sequence[DumpContent]) -> dict[int, tuple[str, ...]]:
+    """The columns of each dump's manifest, by dump id. Raises StorageError where that fails."""
+    with closing(
+        map_in_order(lambda dump: dump.columns(), dumps, workers=_FETCHED_AHEAD)
+    ) as columns:
+        return {dump.dump_id: found for dump, found in zip(dumps, columns, strict=True)}
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """Schema `csq_meta`: what analysts may ask about dumps and reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -13,9 +12,7 @@ from csq_assets.warehouse.engine import insert_rows, transaction
 
 @dataclass(frozen=True, slots=True)
 class DumpRow:
-    """One table of one dump. `files` counts distinct paths; `applied_at`, aware, is given when it was
-    applied just now: None keeps what an earlier row said.
-    """
+    """One table of one dump. `files` counts distinct paths."""
 
     dump_id: int
     table_name: str
@@ -23,7 +20,6 @@ class DumpRow:
     files: int
     rows: int | None
     status: DumpStatus
-    applied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +34,61 @@ class ReportRow:
     error: str | None
 
 
-def record_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> None:
-    """Make `csq_meta.dumps` say this, and no more."""
-    known = {
-        (row[0], row[1]): row[2]
-        for row in connection.execute(
-            "SELECT dump_id, table_name, applied_at FROM csq_meta.dumps"
-        ).fetchall()
-    }
-    values = [
-        [*astuple(row)[:-1], row.applied_at or known.get((row.dump_id, row.table_name))]
+def record_dumps(
+    connection: DuckDBPyConnection,
+    table: str,
+    rows: Iterable[DumpRow],
+    *,
+    before: Mapping[int, str],
+    after: Mapping[int, str],
+    now: datetime,
+) -> None:
+    """Make `csq_meta.dumps` say this of the table, in the transaction that applies it.
+
+    `before` and `after` give the content of each applied dump. `applied_at` is `now` for a dump whose
+    content was not applied before, or that had none; it is null for one that is not applied.
+    """
+    known = connection.execute(
+        "SELECT dump_id, table_name, incremental, files, rows, status, applied_at "
+        "FROM csq_meta.dumps WHERE table_name = ?",
+        [table],
+    ).fetchall()
+    times = {row[0]: row[-1] for row in known if before.get(row[0]) == after.get(row[0])}
+    wanted = [
+        (*astuple(row), (times.get(row.dump_id) or _in_utc(now)) if row.dump_id in after else None)
         for row in rows
     ]
-    _replace(connection, "dumps", values)
+    if set(known) != set(wanted):
+        connection.execute("DELETE FROM csq_meta.dumps WHERE table_name = ?", [table])
+        insert_rows(connection, "csq_meta.dumps", wanted)
+
+
+def record_unapplied_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> None:
+    """Make `csq_meta.dumps` say this of the tables that have no current table, and nothing else of
+    such tables. Rows of tables that have one are left out: a refresh records those.
+    """
+    with transaction(connection):
+        found = connection.execute("SELECT table_name FROM csq_ledger.tables").fetchall()
+        applied = {table for (table,) in found}
+        connection.execute(
+            "DELETE FROM csq_meta.dumps "
+            "WHERE NOT table_name IN (SELECT table_name FROM csq_ledger.tables)"
+        )
+        others = [(*astuple(row), None) for row in rows if row.table_name not in applied]
+        insert_rows(connection, "csq_meta.dumps", others)
 
 
 def record_reports(connection: DuckDBPyConnection, rows: Iterable[ReportRow]) -> None:
     """Make `csq_meta.sync_reports` say this, and no more."""
-    _replace(connection, "sync_reports", map(astuple, rows))
-
-
-def _replace(connection: DuckDBPyConnection, table: str, rows: Iterable[Iterable[Any]]) -> None:
-    given = [[_plain(value) for value in row] for row in rows]
+    values: list[Sequence[object]] = [
+        [_in_utc(value) if isinstance(value, datetime) else value for value in astuple(row)]
+        for row in rows
+    ]
     with transaction(connection):
-        connection.execute(f"DELETE FROM csq_meta.{table}")
-        insert_rows(connection, f"csq_meta.{table}", given)
+        connection.execute("DELETE FROM csq_meta.sync_reports")
+        insert_rows(connection, "csq_meta.sync_reports", values)
 
 
-def _plain(value: Any) -> Any:
-    """A datetime in UTC, without its zone, as a TIMESTAMP has none."""
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+def _in_utc(moment: datetime) -> datetime:
+    """In UTC, without its zone, as a TIMESTAMP has none."""
+    return moment.astimezone(UTC).replace(tzinfo=None)

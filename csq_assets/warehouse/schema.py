@@ -3,13 +3,13 @@
 from duckdb import DuckDBPyConnection
 
 from csq_assets.errors import StorageError
+from csq_assets.warehouse.all_events_sql import no_events
 from csq_assets.warehouse.engine import first_row, transaction
-from csq_assets.warehouse.events_sql import no_events
 
 SCHEMAS = ("csq", "csq_meta", "csq_rows", "csq_ledger")
-FORMAT = 1
+FORMAT = 2
 
-# For analysts. `csq.all_events` is defined anew as event tables come and go.
+# For analysts. `csq.all_events` is redefined as event tables are added and dropped.
 _PUBLIC = f"""
 CREATE TABLE IF NOT EXISTS csq_meta.user_identity (from_user_id BIGINT, user_id BIGINT);
 CREATE TABLE IF NOT EXISTS csq_meta.dumps (
@@ -27,12 +27,13 @@ CREATE VIEW IF NOT EXISTS csq.all_events AS {no_events()};
 # What has been applied: written in the transaction that applies it.
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS csq_ledger.format (version INTEGER);
+CREATE TABLE IF NOT EXISTS csq_ledger.lake (identity VARCHAR);
 CREATE TABLE IF NOT EXISTS csq_ledger.tables (
-    table_name VARCHAR, kind VARCHAR, columns VARCHAR[], identity_version BIGINT,
+    table_name VARCHAR, kind VARCHAR, identity_version BIGINT,
     duplicates BIGINT, merged BIGINT, duplicated_keys BIGINT
 );
 CREATE TABLE IF NOT EXISTS csq_ledger.dumps (
-    table_name VARCHAR, dump_id BIGINT, content VARCHAR, rows BIGINT
+    table_name VARCHAR, dump_id BIGINT, content VARCHAR, rows BIGINT, columns VARCHAR[]
 );
 CREATE TABLE IF NOT EXISTS csq_ledger.columns (
     table_name VARCHAR, delivered VARCHAR, stored VARCHAR
@@ -45,9 +46,9 @@ CREATE TABLE IF NOT EXISTS csq_ledger.identity_changes (version BIGINT, user_id 
 
 
 def create_schemas(connection: DuckDBPyConnection) -> None:
-    """Make what is not there yet.
+    """Create what is missing.
 
-    Raises StorageError where the file was written by a version with other internal tables.
+    Raises StorageError where a version with other internal tables wrote the file.
     """
     with transaction(connection):
         for schema in SCHEMAS:
@@ -60,5 +61,5 @@ def create_schemas(connection: DuckDBPyConnection) -> None:
         elif found[0] != FORMAT:
             raise StorageError(
                 f"the DuckDB file has format {found[0]}, this version of csq_assets has {FORMAT}",
-                remedy="Move the file away and run csq rebuild: it is made anew from the lake.",
+                remedy="Move the file away and run csq rebuild: it rebuilds everything from the lake.",
             )

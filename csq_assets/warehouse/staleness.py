@@ -1,31 +1,36 @@
-"""What the DuckDB file lacks: compared with what the lake has, without writing."""
+"""What the DuckDB file lacks, compared with what the lake has, without writing."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
-from csq_assets.warehouse.ledger import identity_version
+from csq_assets.warehouse.applied_state import identity_version, lake_identity
+from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.meta import DumpRow, ReportRow
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What the file has: the content of each dump by table, which tables lag in identity, and what
-    `csq_meta` tells. `applied_at` is left out of `dumps`."""
+    """What the file has: the content of each dump by table, the tables that have not followed the
+    newest identity map, the rows of `csq_meta`, and the identity of the lake that it was filled from.
+
+    `dumps` says of each row whether it has an `applied_at`.
+    """
 
     contents: Mapping[str, Mapping[int, str]]
     behind_identity: frozenset[str] = frozenset()
-    dumps: frozenset[DumpRow] = frozenset()
+    dumps: frozenset[tuple[DumpRow, bool]] = frozenset()
     reports: frozenset[ReportRow] = frozenset()
-    timed: frozenset[tuple[str, int]] = frozenset()  # table and dump, where `applied_at` is set
+    lake: str | None = None
 
     def stale_tables(self, wanted: Mapping[str, Mapping[int, str]]) -> frozenset[str]:
-        """The tables that a refresh would change; `wanted` gives the contents in force."""
+        """The tables that a refresh would change; `wanted` gives the contents that count."""
         changed = (
             table
             for table in {*wanted, *self.contents}
@@ -33,16 +38,27 @@ class Applied:
         )
         return frozenset(changed) | self.behind_identity
 
-    def tells(self, dumps: Collection[DumpRow], reports: Collection[ReportRow]) -> bool:
-        """Whether `csq_meta` says just this of dumps and reports."""
-        wanted = frozenset(replace(row, applied_at=None) for row in dumps)
-        return self.dumps == wanted and self.reports == frozenset(reports)
+    def stale_dump_rows(self, rows: Iterable[DumpRow]) -> frozenset[str]:
+        """The tables of which `csq_meta.dumps` does not say just this."""
+        wanted = {(row, row.dump_id in self.contents.get(row.table_name, ())) for row in rows}
+        return frozenset(row.table_name for row, _ in wanted ^ self.dumps)
+
+
+def read_applied_file(path: Path, *, wait_seconds: float) -> Applied:
+    """Read what is applied in a file, which need not exist.
+
+    Raises BusyError where another process writes it for longer than `wait_seconds`.
+    """
+    if not path.exists():
+        return Applied({})
+    with open_warehouse(path, read_only=True, wait_seconds=wait_seconds) as connection:
+        return read_applied(connection)
 
 
 def read_applied(connection: DuckDBPyConnection) -> Applied:
-    """Read the ledger; a file without one has nothing applied."""
+    """Read what is applied; a file that was never written to has nothing."""
     try:
-        version = identity_version(connection)
+        version, lake = identity_version(connection), lake_identity(connection)
     except duckdb.CatalogException:
         return Applied({})
     contents: dict[str, dict[int, str]] = {}
@@ -54,7 +70,7 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ?", [version]
     ).fetchall()
     dumps = connection.execute(
-        "SELECT dump_id, table_name, incremental, files, rows, status, applied_at "
+        "SELECT dump_id, table_name, incremental, files, rows, status, NOT applied_at IS NULL "
         "FROM csq_meta.dumps"
     ).fetchall()
     reports = connection.execute(
@@ -64,9 +80,9 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
     return Applied(
         contents,
         frozenset(table for (table,) in behind),
-        frozenset(DumpRow(*row) for *row, _ in dumps),
+        frozenset((DumpRow(*row), timed) for *row, timed in dumps),
         frozenset(ReportRow(*map(_in_utc, row)) for row in reports),
-        frozenset((row[1], row[0]) for *row, applied_at in dumps if applied_at is not None),
+        lake,
     )
 
 

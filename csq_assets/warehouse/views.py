@@ -1,28 +1,23 @@
 """What analysts see: a view for each table, and `csq.all_events`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, RAW_USER_ID, TableKind
-from csq_assets.warehouse.columns import shown_names, stored_columns
+from csq_assets.warehouse.all_events_sql import EventTable, all_events
+from csq_assets.warehouse.applied_state import TableState
+from csq_assets.warehouse.columns import stored_columns
 from csq_assets.warehouse.engine import quote
-from csq_assets.warehouse.events_sql import EventTable, all_events
 
 
-def show_table(
-    connection: DuckDBPyConnection,
-    table: str,
-    kind: TableKind,
-    columns: Sequence[str],
-) -> None:
+def show_table(connection: DuckDBPyConnection, table: str, state: TableState) -> None:
     """Define `csq.<table>`: the newest manifest's columns in its order, then our own."""
     stored = stored_columns(connection, table)
     shown = [
-        f"{_stored(column, stored)} AS {quote(name)}"
-        for column, name in shown_names(columns).items()
+        f"{_stored(column, stored)} AS {quote(name)}" for column, name in state.columns.items()
     ]
-    if "user_id" in columns and kind is not TableKind.USERS:
+    if "user_id" in state.columns and state.kind is not TableKind.USERS:
         shown.append(f"raw_user_id AS {quote(RAW_USER_ID)}")
     shown.append(f"dump_id AS {quote(DUMP_ID)}")
     connection.execute(
@@ -36,11 +31,12 @@ def hide_table(connection: DuckDBPyConnection, table: str) -> None:
 
 
 def show_all_events(connection: DuckDBPyConnection) -> None:
-    """Define `csq.all_events` over the event tables that the ledger knows."""
+    """Define `csq.all_events` over the event tables that are applied."""
     found = connection.execute(
-        "SELECT table_name, columns, stored FROM csq_ledger.tables LEFT JOIN "
-        "(SELECT table_name, stored FROM csq_ledger.columns WHERE delivered = 'time') "
-        "USING (table_name) WHERE kind = ? ORDER BY table_name",
+        "SELECT table_name, arg_max(dumps.columns, dump_id), any_value(time.stored) "
+        "FROM csq_ledger.tables JOIN csq_ledger.dumps USING (table_name) LEFT JOIN "
+        "(SELECT table_name, stored FROM csq_ledger.columns WHERE delivered = 'time') AS time "
+        "USING (table_name) WHERE kind = ? GROUP BY table_name ORDER BY table_name",
         [TableKind.EVENTS.value],
     ).fetchall()
     tables = [

@@ -21,7 +21,7 @@ def delivered(key: str, modified: datetime = NOON) -> Delivered:
     return Delivered(key, "etag", 100, modified)
 
 
-def manifest(  # noqa: PLR0913  # a manifest has many fields
+def manifest(  # a manifest has many fields
     dump_id: int,
     *tables: str,
     modified: datetime = NOON,

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
-from csq_assets.dataconnect.drift import ColumnDrift, Retyped
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
@@ -16,6 +14,8 @@ from csq_assets.dataconnect.check_registry import (
     checks_on,
     evaluate,
 )
+from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
+from csq_assets.dataconnect.drift import ColumnDrift, Retyped
 from csq_assets_tests.dataconnect.seen import (
     at,
     catalog,
@@ -160,7 +160,9 @@ def on_time(
 def test_a_sync_is_late_an_hour_after_it_was_announced() -> None:
     announced = passed("sync_on_time", WARN, "the next sync is announced for 2026-03-02 05:00 UTC")
     late = not_passed(
-        "sync_on_time", WARN, "a sync was announced for 2026-03-02 05:00 UTC, but nothing was delivered"
+        "sync_on_time",
+        WARN,
+        "a sync was announced for 2026-03-02 05:00 UTC, but nothing was delivered",
     )
     assert on_time(at(6, day=2)) == announced
     assert on_time(at(6, day=2) + timedelta(seconds=1)) == late

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 
 from csq_assets.dataconnect.catalog import Catalog
-from csq_assets.dataconnect.intake import Intake, Rules, Work, decide
 from csq_assets.dataconnect.dump_records import DumpRecord
+from csq_assets.dataconnect.intake import Intake, Rules, Work, decide
 from csq_assets_tests.dataconnect.seen import (
     NOON,
     applied,

@@ -53,9 +53,7 @@ def test_a_table_that_nothing_was_taken_of_has_no_plan() -> None:
 
 
 def test_the_newest_partition_has_the_last_word() -> None:
-    assert (
-        list(state({12: [drifted("users")], 13: [applied("users")]}).standing_findings()) == []
-    )
+    assert list(state({12: [drifted("users")], 13: [applied("users")]}).standing_findings()) == []
     stands = state({13: [drifted("users")], 12: [applied("users"), drifted("clicks")]})
     assert list(stands.standing_findings()) == [
         StandingFinding("users", 13, finding()),

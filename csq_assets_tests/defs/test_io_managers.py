@@ -36,7 +36,8 @@ def run(
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
     (data,) = [
-        event.step_failure_data for event in result.filter_events(lambda event: event.is_step_failure)
+        event.step_failure_data
+        for event in result.filter_events(lambda event: event.is_step_failure)
     ]
     assert data.user_failure_data is not None, data.error
     return str(data.user_failure_data.description)
@@ -87,9 +88,7 @@ def test_all_partitions_are_one_frame_and_dumps_without_the_table_are_left_out(
 
 
 def test_several_partitions_are_a_dictionary_where_the_type_says_so(synced: Platform) -> None:
-    @dg.asset(
-        ins={"users": dg.AssetIn(RAW, partition_mapping=ALL)}, io_manager_key="csq_duckdb_io"
-    )
+    @dg.asset(ins={"users": dg.AssetIn(RAW, partition_mapping=ALL)}, io_manager_key="csq_duckdb_io")
     def counts(users: dict[str, pl.LazyFrame]) -> pl.DataFrame:
         rows = {dump: frame.select(pl.len()).collect().item() for dump, frame in users.items()}
         return pl.DataFrame({"dump": list(rows), "rows": list(rows.values())})
@@ -105,9 +104,7 @@ def test_a_partition_that_failed_is_not_left_out(synced: Platform) -> None:
     synced.deliver(12, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
     synced.sync()
 
-    @dg.asset(
-        ins={"users": dg.AssetIn(RAW, partition_mapping=ALL)}, io_manager_key="csq_duckdb_io"
-    )
+    @dg.asset(ins={"users": dg.AssetIn(RAW, partition_mapping=ALL)}, io_manager_key="csq_duckdb_io")
     def history(users: pl.LazyFrame) -> pl.LazyFrame:
         return users
 

@@ -36,12 +36,12 @@ class Daemon:
     def evaluate(self) -> object:
         defs = self.platform.definitions()
         repository = defs.get_repository_def()
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=self.platform.instance,
             repository_def=repository,
             resources={key: (defs.resources or {})[key] for key in RESOURCES},
-        )
-        return repository.get_sensor_def(SENSOR)(context)
+        ) as context:
+            return repository.get_sensor_def(SENSOR)(context)
 
     def tick_and_run(self) -> dg.SensorResult:
         result = self.tick()

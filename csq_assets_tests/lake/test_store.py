@@ -46,7 +46,9 @@ def all_keys(store: LakeStore) -> list[str]:
 
 
 def test_a_partition_is_its_frames_in_their_order(store: LakeStore) -> None:
-    written = store.write("users", 12, Rows(FIRST.schema, iter([FIRST, SECOND]), lambda: {"k": "größer"}))
+    written = store.write(
+        "users", 12, Rows(FIRST.schema, iter([FIRST, SECOND]), lambda: {"k": "größer"})
+    )
     assert store.scan("users", 12).collect().equals(pl.concat([FIRST, SECOND]))
     assert store.footer("users", 12)["k"] == "größer"
     assert written.location == f"{store.objects.url}/raw/users/dump_id=12/data.parquet"

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,12 +13,15 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.plan import TableDumpState, plan_table
-from csq_assets.warehouse.audit import IdentityAudit, TableAudit
-from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.engine import quote
-from csq_assets.warehouse.identity import refresh_identity
+from csq_assets.warehouse.identity_refresh import refresh_identity
 from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.meta import DumpRow
+from csq_assets.warehouse.table_refresh import refresh_table
 from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
+
+NOW = datetime(2026, 3, 1, 6, 30, 15, 250_000, tzinfo=UTC)
 
 
 def delivered(
@@ -41,7 +45,7 @@ def content(dump_id: int, table: Delivered) -> DumpContent:
     """The partition, as the lake gives it."""
     frame = partition(dump_id, table.columns, table.rows or ())
     fingerprint = hashlib.sha256(repr(table).encode()).hexdigest()
-    return DumpContent(dump_id, table.columns, fingerprint, lambda: as_file(frame))
+    return DumpContent(dump_id, fingerprint, lambda: table.columns, lambda: as_file(frame))
 
 
 @contextmanager
@@ -63,6 +67,19 @@ def partition(dump_id: int, columns: Iterable[str], rows: Sequence[Row]) -> pl.D
     numbers = (*IDS, "_dump_id", "_source_row")
     schema = {name: pl.Int64 if name in numbers else pl.String for name in values}
     return pl.DataFrame(values, schema=schema)
+
+
+def refresh(
+    connection: DuckDBPyConnection,
+    table: str,
+    dumps: Sequence[DumpContent],
+    *,
+    dump_rows: Sequence[DumpRow] = (),
+    now: datetime = NOW,
+    rebuild: bool = False,
+) -> TableAudit:
+    """Refresh one table, where it does not matter what `csq_meta.dumps` says."""
+    return refresh_table(connection, table, dumps, dump_rows=dump_rows, now=now, rebuild=rebuild)
 
 
 class Platform:
@@ -111,7 +128,7 @@ class Platform:
         return refresh_identity(self.connection, newest, rebuild=rebuild)
 
     def sync_table(self, table: str, *, rebuild: bool = False) -> TableAudit:
-        return refresh_table(self.connection, table, self.in_force(table), rebuild=rebuild)
+        return refresh(self.connection, table, self.in_force(table), rebuild=rebuild)
 
     def rows(self, table: str) -> list[Row]:
         """The table's rows, in the order of all their values."""

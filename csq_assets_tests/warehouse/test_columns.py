@@ -42,9 +42,34 @@ def test_columns_that_differ_only_in_case_keep_their_values(platform: Platform) 
     assert platform.rows("users") == [{"user_id": 1, "Plan": "a", "plan_2": "b", "_dump_id": 12}]
     platform.deliver(13, users=delivered(["user_id", "plan", "Plan"], (2, "c", "d"))).sync()
     assert platform.rows("users") == [
-        {"user_id": 1, "plan": "b", "Plan_2": "a", "_dump_id": 12},
-        {"user_id": 2, "plan": "c", "Plan_2": "d", "_dump_id": 13},
+        {"user_id": 1, "plan_2": "b", "Plan": "a", "_dump_id": 12},
+        {"user_id": 2, "plan_2": "c", "Plan": "d", "_dump_id": 13},
     ]
+
+
+@pytest.mark.edge(66)
+def test_a_new_spelling_does_not_change_what_a_query_means(platform: Platform) -> None:
+    """The spelling first seen keeps the plain name, also while a manifest does not list it."""
+    seen = []
+    for dump_id, columns in enumerate(("plan", "Plan plan", "Plan", "PLAN Plan plan_2"), start=12):
+        platform.deliver(dump_id, notes=delivered(columns)).sync()
+        seen.append(relation(platform.connection, "notes").columns[:-1])
+    assert seen == [("plan",), ("Plan_2", "plan"), ("Plan_2",), ("PLAN_4", "Plan_3", "plan_2")]
+
+
+@pytest.mark.edge(66)
+def test_a_late_dump_and_a_full_resync_decide_anew_which_spelling_was_first(
+    platform: Platform,
+) -> None:
+    seen = []
+    for dump_id, columns, full in (
+        (13, "plan Plan", False),
+        (12, "Plan", False),
+        (14, "plan", True),
+    ):
+        platform.deliver(dump_id, notes=delivered(columns, full_resync=full)).sync()
+        seen.append(relation(platform.connection, "notes").columns[:-1])
+    assert seen == [("plan", "Plan_2"), ("plan_2", "Plan"), ("plan",)]
 
 
 @pytest.mark.edge(66)

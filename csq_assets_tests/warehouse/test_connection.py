@@ -112,7 +112,7 @@ def test_two_processes_that_apply_the_same_take_turns(tmp_path: Path) -> None:
 
 @pytest.mark.edge(53)
 @pytest.mark.parametrize(
-    "step", ["find_arriving", "write_verdict", "write_arriving", "write_state"]
+    "step", ["read_arriving", "apply_verdict", "append_arriving", "write_state", "record_dumps"]
 )
 def test_a_process_that_is_killed_leaves_the_table_as_it_was(tmp_path: Path, step: str) -> None:
     path = tmp_path / "warehouse.duckdb"

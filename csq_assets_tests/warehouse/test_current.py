@@ -10,12 +10,14 @@ import duckdb
 import polars as pl
 import pytest
 
+from csq_assets.dataconnect.tables import TableKind
 from csq_assets.errors import StorageError
-from csq_assets.warehouse.audit import TableAudit
-from csq_assets.warehouse.current import drop_table, refresh_table
+from csq_assets.warehouse.audit_facts import TableAudit
+from csq_assets.warehouse.deduplication import Deduplication
+from csq_assets.warehouse.engine import insert_rows
 from csq_assets.warehouse.ingest import DumpContent
-from csq_assets.warehouse.keys import NewestOfKey
-from csq_assets.warehouse.rows_sql import KEY_VERDICT
+from csq_assets.warehouse.scratch import TABLE_SCRATCH, scratch
+from csq_assets.warehouse.table_refresh import drop_table
 from csq_assets_tests import model
 from csq_assets_tests.warehouse.deliveries import (
     Platform,
@@ -24,6 +26,7 @@ from csq_assets_tests.warehouse.deliveries import (
     delivered,
     failed,
     partition,
+    refresh,
     relation,
     relations,
 )
@@ -330,6 +333,28 @@ def test_what_a_refresh_did_is_told_in_numbers(platform: Platform) -> None:
     assert audits["users"].reconciles
 
 
+def test_a_hidden_row_that_is_touched_again_is_counted_once(platform: Platform) -> None:
+    platform.deliver(
+        12,
+        pageviews=delivered(PATHS, (1, 900, "/1"), (2, 900, "/2")),
+        user_migrations=delivered("from_user_id to_user_id", ("1", "2")),
+    )
+    assert platform.sync()["pageviews"].duplicates_total == 1
+    platform.deliver(13, pageviews=delivered(PATHS, (2, 900, "/3")))
+    audit = platform.sync()["pageviews"]
+    assert audit == TableAudit(
+        "pageviews",
+        change="appended",
+        rows_in=1,
+        rows_updated=1,
+        duplicates_dropped=1,
+        rows_delivered=3,
+        rows_kept=1,
+        duplicates_total=2,
+    )
+    assert audit.reconciles
+
+
 def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
     platform.connection.execute('INSERT INTO csq_rows."pageviews" FROM csq_rows."pageviews"')
@@ -357,29 +382,25 @@ def test_keys_that_more_than_one_row_has_are_counted(
     platform: Platform, *, arriving: int, touched: tuple[int, ...], replayed: bool, expected: int
 ) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
-    platform.connection.execute(f"""
-        INSERT INTO csq_rows.pageviews FROM csq_rows.pageviews;  -- rows 2 and 3 are 0 and 1 again
-        CREATE TEMP TABLE arriving AS SELECT {arriving} AS dump_id;
-        CREATE TEMP TABLE touched_rows AS SELECT unnest({list(touched)}::BIGINT[]) AS address;
-        CREATE TEMP VIEW touched AS SELECT
-            NULL AS address, 0 AS dump_id, 0 AS ordinal, 1 AS user_id, 1 AS raw_user_id,
-            1 AS key_id, TRUE AS shown;
-        CREATE TEMP TABLE verdict AS {KEY_VERDICT};
-    """)
-    reduction = NewestOfKey(platform.connection, "pageviews", "event_id", replayed=replayed)
-    assert reduction.finish().duplicated_keys == expected
+    rules = Deduplication(platform.connection, "pageviews", TableKind.EVENTS, replayed=replayed)
+    with scratch(platform.connection, TABLE_SCRATCH):
+        platform.connection.execute("INSERT INTO csq_rows.pageviews FROM csq_rows.pageviews")
+        insert_rows(platform.connection, "arriving", [(None, None, None, None, arriving, None)])
+        addresses = [(address, *[None] * 6) for address in touched]
+        insert_rows(platform.connection, "touched_rows", addresses)
+        assert rules.finish({}).duplicated_keys == expected
 
 
 def test_only_dumps_that_are_new_are_read(platform: Platform) -> None:
     first = content(12, delivered(PATHS, (1, 900, "/12")))
-    refresh_table(platform.connection, "pageviews", [first])
+    refresh(platform.connection, "pageviews", [first])
 
     def refuse() -> Any:
         raise AssertionError("dump 12 was read again")
 
-    unread = DumpContent(12, first.columns, first.content, refuse)
+    unread = DumpContent(12, first.content, refuse, refuse)
     second = content(13, delivered(PATHS, (1, 901, "/13")))
-    refresh_table(platform.connection, "pageviews", [unread, second])
+    refresh(platform.connection, "pageviews", [unread, second])
     assert paths(platform) == [(1, 900, "/12", 1, 12), (1, 901, "/13", 1, 13)]
 
 
@@ -413,9 +434,7 @@ def test_a_partition_that_is_lost_leaves_everything_as_it_was(
     good = content(13, delivered("user_id event_id path title", (1, 900, "/13", "new")))
     lost = breaking(LOST[harm][0], readable=readable)
     with pytest.raises(StorageError, match=LOST[harm][1]) as raised:
-        refresh_table(
-            platform.connection, "pageviews", [*platform.in_force("pageviews"), good, lost]
-        )
+        refresh(platform.connection, "pageviews", [*platform.in_force("pageviews"), good, lost])
     assert raised.value.where == {"dump": 14}
     assert raised.value.message.startswith("cannot read the partition in the lake: ")
     assert paths(platform) == before
@@ -432,9 +451,9 @@ def test_a_bug_leaves_everything_as_it_was(platform: Platform) -> None:
     def crash() -> Any:
         raise KeyboardInterrupt
 
-    crashing = DumpContent(13, tuple(PATHS.split()), "x", crash)
+    crashing = DumpContent(13, "x", lambda: tuple(PATHS.split()), crash)
     with pytest.raises(KeyboardInterrupt):
-        refresh_table(platform.connection, "pageviews", [crashing])
+        refresh(platform.connection, "pageviews", [crashing])
     assert paths(platform) == before
     platform.deliver(14, pageviews=delivered(PATHS, (2, 901, "/14"))).sync()
     assert paths(platform) == [*before, (2, 901, "/14", 2, 14)]
@@ -444,7 +463,7 @@ def test_a_partition_that_changes_between_the_passes_is_refused(platform: Platfo
     rows = [(number, number, "/") for number in range(3)]
     dumps = [content(12, delivered(PATHS, *rows)), breaking(keep_one_row, readable=1)]
     with pytest.raises(StorageError) as raised:
-        refresh_table(platform.connection, "pageviews", dumps)
+        refresh(platform.connection, "pageviews", dumps)
     assert str(raised.value) == (
         "dump 14: the partition was replaced while it was read. Run csq sync again."
     )
@@ -467,10 +486,8 @@ def test_a_reader_sees_the_table_before_or_after(platform: Platform) -> None:
             seen.append(sorted(reader.execute("SELECT path FROM csq.pageviews").fetchall()))
 
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/12"))).sync()
-    while_refreshing = DumpContent(13, tuple(PATHS.split()), "x", parquet)
-    refresh_table(
-        platform.connection, "pageviews", [*platform.in_force("pageviews"), while_refreshing]
-    )
+    while_refreshing = DumpContent(13, "x", lambda: tuple(PATHS.split()), parquet)
+    refresh(platform.connection, "pageviews", [*platform.in_force("pageviews"), while_refreshing])
     seen.append(reader.execute("SELECT path FROM csq.pageviews").fetchall())
     assert seen == [[("/12",)], [("/13",)]]
 
@@ -498,4 +515,4 @@ def breaking(harm: Callable[[Path], Any], *, readable: int) -> DumpContent:
                 harm(path)
             yield path
 
-    return DumpContent(14, table.columns, "lost", parquet)
+    return DumpContent(14, "lost", lambda: table.columns, parquet)

@@ -3,8 +3,7 @@
 import polars as pl
 import pytest
 
-from csq_assets.warehouse.audit import IdentityAudit
-from csq_assets.warehouse.current import refresh_table
+from csq_assets.warehouse.audit_facts import IdentityAudit
 from csq_assets.warehouse.ingest import DumpContent
 from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import (
@@ -12,6 +11,7 @@ from csq_assets_tests.warehouse.deliveries import (
     as_file,
     delivered,
     failed,
+    refresh,
     relation,
 )
 
@@ -172,14 +172,14 @@ def test_where_most_of_a_large_table_moves_it_is_replayed(platform: Platform) ->
         pl.int_range(150_000).alias("event_id"),
         pl.lit(12, dtype=pl.Int64).alias("_dump_id"),
     )
-    dump = DumpContent(12, ("user_id", "event_id"), "large", lambda: as_file(frame))
-    refresh_table(platform.connection, "pageviews", [dump])
+    dump = DumpContent(12, "large", lambda: ("user_id", "event_id"), lambda: as_file(frame))
+    refresh(platform.connection, "pageviews", [dump])
     few = pairs(*[(str(user), "77") for user in range(5)])
     most = pairs(*[(str(user), "78") for user in range(9)])
     changes = []
     for dump_id, migrations in ((12, few), (13, most)):
         platform.deliver(dump_id, user_migrations=migrations).sync()
-        changes.append(refresh_table(platform.connection, "pageviews", [dump]).change)
+        changes.append(refresh(platform.connection, "pageviews", [dump]).change)
     assert changes == ["appended", "replayed"]
     users = platform.connection.execute(
         "SELECT user_id, count(*) FROM csq.pageviews GROUP BY user_id ORDER BY user_id"
@@ -200,6 +200,17 @@ def test_a_table_that_was_left_out_catches_up(platform: Platform) -> None:
     assert events(platform) == [(7, 900, 1), (8, 901, 2)]
     left = platform.connection.execute("SELECT user_id FROM csq_ledger.identity_changes").fetchall()
     assert left == [(2,)]  # what every table has followed is forgotten
+
+
+def test_changes_are_kept_until_the_last_table_has_followed_them(platform: Platform) -> None:
+    platform.deliver(12, pageviews=delivered("user_id event_id", (1, 900), (2, 901)))
+    platform.sync()
+    for dump_id, migrations in ((13, [("1", "5")]), (14, [("1", "5"), ("2", "6")])):
+        platform.deliver(dump_id, user_migrations=pairs(*migrations))
+        platform.sync_identity()
+        platform.sync_table("user_migrations")  # this table follows, pageviews does not yet
+    assert platform.sync_table("pageviews").rows_reresolved == 2
+    assert events(platform) == [(5, 900, 1), (6, 901, 2)]
 
 
 def test_rebuilding_the_map_finds_what_was_there(platform: Platform) -> None:

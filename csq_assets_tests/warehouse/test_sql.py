@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import ErrorLevel, exp
 
-from csq_assets.warehouse.events_sql import EventTable, all_events, no_events
+from csq_assets.warehouse.all_events_sql import EventTable, all_events, no_events
+from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
     PAIRS_IN_FORCE,
@@ -15,8 +16,8 @@ from csq_assets.warehouse.identity_sql import (
     RESOLVED_IDS,
 )
 from csq_assets.warehouse.instant_sql import instant
-from csq_assets.warehouse.rows_sql import KEY_VERDICT, USER_VERDICT, arriving_ids, arriving_rows
-from csq_assets.warehouse.users_sql import merged_users
+from csq_assets.warehouse.keyed_sql import KEY_VERDICT
+from csq_assets.warehouse.users_sql import USER_VERDICT, merged_users
 from csq_assets_tests import model
 
 DEFINITIONS = {

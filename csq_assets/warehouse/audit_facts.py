@@ -1,4 +1,4 @@
-"""What a refresh found and did, in numbers: what checks judge and materializations record."""
+"""What a refresh found and did, in numbers: checks evaluate them, materializations record them."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -10,9 +10,9 @@ Change: TypeAlias = Literal["unchanged", "appended", "replayed", "dropped"]
 class TableAudit:
     """One refresh of one table, and how the table stands after it.
 
-    `duplicates_dropped` and `users_merged` are what this refresh took out of sight, less what came
-    back. `duplicated_keys` counts keys that more than one row has; it must be 0. It was judged over
-    the keys that the refresh touched, or over all of them if `judged_all`.
+    `duplicates_dropped` and `users_merged` are rows that this refresh hid or dropped, less those that
+    are shown again. `duplicated_keys` counts keys that more than one row has, which must be 0: among
+    the keys that the refresh touched, or among all of them if `judged_all`.
     """
 
     table: str
@@ -20,7 +20,7 @@ class TableAudit:
     rows_in: int = 0  # delivered by the dumps that this refresh applied
     rows_new: int = 0
     rows_updated: int = 0  # keys whose row was replaced by a newer one
-    rows_reresolved: int = 0  # rows already stored whose user is another now
+    rows_reresolved: int = 0  # stored rows whose user resolves to another id than before
     duplicates_dropped: int = 0
     users_merged: int = 0
     rows_delivered: int = 0  # by all dumps that make the table
@@ -32,21 +32,21 @@ class TableAudit:
 
     @property
     def reconciles(self) -> bool:
-        """Every row delivered is shown, or was dropped or merged for a reason."""
+        """Whether every delivered row is shown, dropped as a duplicate, or merged."""
         accounted = self.rows_kept + self.duplicates_total + self.merged_total
         return self.rows_delivered == accounted
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityAudit:
-    """The identity map, and what the pairs it was made from are like. Examples are at most ten."""
+    """The identity map, and the quality of its pairs. Examples are at most ten."""
 
     dump_id: int | None = None  # None where no dump has migrations
     changed: bool = False
-    users_changed: int = 0  # ids that resolve otherwise than before
+    users_changed: int = 0  # ids that resolve to another one than before
     users_resolved: int = 0  # ids that resolve to another
     pairs: int = 0  # as delivered
-    refused: int = 0  # null, or no 64-bit integer
+    refused: int = 0  # null, or not a 64-bit integer
     refused_examples: tuple[str, ...] = ()
     contested: int = 0  # ids with several targets
     contested_examples: tuple[int, ...] = ()

@@ -1,70 +1,60 @@
 """Rows as DuckDB keeps them, in `csq_rows`: one for each delivered row that may still be shown.
 
 Beside its columns a row has its user as resolved and as delivered, its order key, and `shown`: false
-for a row that lost only because two users became one, and comes back when they part again.
+for a row that lost only because two users became one, and is shown again when they part.
 
 A refresh decides over ids alone, and writes each row once: what a transaction inserts and then
 deletes or updates again, DuckDB would write twice.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import StorageError
-from csq_assets.warehouse.columns import store_columns
+from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.engine import count, quote
 from csq_assets.warehouse.ingest import DumpContent, open_partitions
-from csq_assets.warehouse.rows_sql import arriving_ids, arriving_rows
 
+_IDS = {name: name for name in ID_COLUMNS}
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
-_DELIVERED_IDS = {name: name for name in ID_COLUMNS}
-_SCRATCH_VIEWS = ("companions", "touched")
-_SCRATCH_TABLES = ("arriving", "changed", "moved", "touched_keys", "touched_rows", "verdict")
+_OWN_TYPES = {name: "BOOLEAN" if name == "shown" else "BIGINT" for name in _OWN}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrived:
-    """A dump that a refresh applies, looked at: its delivered columns and its number of rows."""
+    """A dump that a refresh applies: the columns of its partition, and its number of rows."""
 
     dump: DumpContent
     columns: tuple[str, ...]
     rows: int
 
 
-@contextmanager
-def scratch(connection: DuckDBPyConnection) -> Iterator[None]:
-    """Room for the relations that the steps of one refresh pass on; a rollback clears it too."""
-    yield
-    for view in _SCRATCH_VIEWS:
-        connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for table in _SCRATCH_TABLES:
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-
-
-def create_rows(connection: DuckDBPyConnection, table: str) -> None:
-    """Make the table anew, without rows and with no column but our own."""
+def create_rows(connection: DuckDBPyConnection, table: str, texts: Iterable[str]) -> None:
+    """Create the table anew, without rows, with our own columns and those of `texts`."""
     drop_rows(connection, table)
-    connection.execute(
-        f"CREATE TABLE csq_rows.{quote(table)} (user_id BIGINT, raw_user_id BIGINT, "
-        "event_id BIGINT, session_id BIGINT, dump_id BIGINT, ordinal BIGINT, shown BOOLEAN)"
-    )
+    columns = {**_OWN_TYPES, **dict.fromkeys(texts, "VARCHAR")}
+    declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    connection.execute(f"CREATE TABLE csq_rows.{quote(table)} ({declared})")
+
+
+def add_columns(connection: DuckDBPyConnection, table: str, texts: Iterable[str]) -> None:
+    for name in texts:
+        connection.execute(f"ALTER TABLE csq_rows.{quote(table)} ADD COLUMN {name} VARCHAR")
 
 
 def drop_rows(connection: DuckDBPyConnection, table: str) -> None:
     connection.execute(f"DROP TABLE IF EXISTS csq_rows.{quote(table)}")
-    connection.execute("DELETE FROM csq_ledger.columns WHERE table_name = ?", [table])
 
 
 def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
-    """Make `moved`: the ids of stored rows whose user has changed since that version of the
-    identity map, and `next_user_id`. Gives their number.
+    """Fill `moved`: the ids of stored rows whose user has changed since that version of the identity
+    map, and `next_user_id`. Gives their number.
     """
     connection.execute(
-        "CREATE TEMP TABLE changed AS "
+        "INSERT INTO changed_users "
         "SELECT noted.user_id, coalesce(identity.user_id, noted.user_id) AS next_user_id "
         "FROM (SELECT DISTINCT user_id FROM csq_ledger.identity_changes WHERE version > ?) AS noted "
         "LEFT JOIN csq_meta.user_identity AS identity ON identity.from_user_id = noted.user_id",
@@ -72,41 +62,34 @@ def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
     )
     return count(
         connection,
-        "CREATE TEMP TABLE moved AS SELECT stored.rowid AS address, changed.next_user_id, "
+        "INSERT INTO moved SELECT stored.rowid AS address, changed_users.next_user_id, "
         f"{', '.join(f'stored.{name}' for name in _OWN)} "
         f"FROM csq_rows.{quote(table)} AS stored "
-        "JOIN changed ON changed.user_id = stored.raw_user_id "
-        "WHERE changed.next_user_id <> stored.user_id",
+        "JOIN changed_users ON changed_users.user_id = stored.raw_user_id "
+        "WHERE changed_users.next_user_id <> stored.user_id",
     )
 
 
-def forget_moved(connection: DuckDBPyConnection) -> None:
-    connection.execute("DROP TABLE changed; DROP TABLE moved")
-
-
-def find_arriving(
-    connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
+def read_arriving(
+    connection: DuckDBPyConnection, dumps: Sequence[DumpContent], *, with_ids: bool
 ) -> tuple[Arrived, ...]:
-    """Make `arriving`: the ids of the dumps' rows, users resolved."""
-    connection.execute(
-        "CREATE TEMP TABLE arriving (user_id BIGINT, raw_user_id BIGINT, event_id BIGINT, "
-        "session_id BIGINT, dump_id BIGINT, ordinal BIGINT)"
-    )
+    """The first pass over the dumps: their columns and numbers of rows. It fills `arriving` if
+    `with_ids`. Raises StorageError where a partition cannot be read.
+    """
     arrived = []
     with open_partitions(connection, dumps) as partitions:
         for partition in partitions:
-            dump_id = partition.dump.dump_id
-            ids = partition.select(_DELIVERED_IDS)
+            ids = f"WITH delivered AS ({partition.select(_IDS)}) "
+            work = f"{ids} SELECT count(*) FROM delivered"
+            if with_ids:
+                work = f"INSERT INTO arriving {ids} {arriving_ids(partition.dump.dump_id)}"
             with partition.reading():
-                rows = count(
-                    connection,
-                    f"INSERT INTO arriving WITH delivered AS ({ids}) {arriving_ids(dump_id)}",
-                )
+                rows = count(connection, work)
             arrived.append(Arrived(partition.dump, partition.columns, rows))
     return tuple(arrived)
 
 
-def write_verdict(connection: DuckDBPyConnection, table: str) -> None:
+def apply_verdict(connection: DuckDBPyConnection, table: str) -> None:
     """Delete the stored rows that do not stay, give those that moved their user, and show those
     that win and no others.
 
@@ -127,19 +110,21 @@ def write_verdict(connection: DuckDBPyConnection, table: str) -> None:
     )
 
 
-def write_arriving(connection: DuckDBPyConnection, table: str, arrived: Sequence[Arrived]) -> None:
-    """Append those rows that stay.
+def append_arriving(
+    connection: DuckDBPyConnection,
+    table: str,
+    arrived: Sequence[Arrived],
+    stored: Mapping[str, str],
+) -> None:
+    """The second pass: append the rows that stay. `stored` is the stored name of each column.
 
-    Raises StorageError where a partition is not the one that was judged.
+    Raises StorageError where a partition is not the one of the first pass.
     """
-    # All columns before the first row: to alter a table that has rows of its own takes longer.
-    every = dict.fromkeys(name for dump in arrived for name in dump.columns)
-    stored = store_columns(connection, table, every)
     with open_partitions(connection, [found.dump for found in arrived]) as partitions:
         for found, partition in zip(arrived, partitions, strict=True):
             dump_id = partition.dump.dump_id
             texts = {name: stored[name] for name in found.columns if name not in ID_COLUMNS}
-            rows = partition.select({**_DELIVERED_IDS, **texts})
+            rows = partition.select({**_IDS, **texts})
             with partition.reading():
                 written = count(
                     connection,

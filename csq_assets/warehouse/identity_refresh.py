@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
-from csq_assets.warehouse.audit import IdentityAudit
+from csq_assets.warehouse.applied_state import identity_version
+from csq_assets.warehouse.audit_facts import IdentityAudit
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
@@ -15,7 +16,7 @@ from csq_assets.warehouse.identity_sql import (
     RESOLVED_IDS,
 )
 from csq_assets.warehouse.ingest import DumpContent, open_partitions
-from csq_assets.warehouse.ledger import identity_version
+from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
 _EXAMPLES = 10
 
@@ -23,11 +24,11 @@ _EXAMPLES = 10
 def refresh_identity(
     connection: DuckDBPyConnection, migrations: DumpContent | None, *, rebuild: bool = False
 ) -> IdentityAudit:
-    """Make the identity map what `migrations`, the newest applied `user_migrations`, says.
+    """Bring the identity map to what `migrations`, the newest applied `user_migrations`, says.
 
-    None where no dump has any: then nobody is merged. Ids that come to resolve otherwise are noted
-    for every table, whose next refresh moves their rows. With nothing new, the facts as they stand.
-    Raises StorageError, after which nothing has changed.
+    None where no dump has any: then nobody is merged. Ids that resolve to another one than before are
+    noted for every table, whose next refresh moves their rows. With nothing new, the numbers as they
+    stand. Raises StorageError, after which nothing has changed.
     """
     wanted = (migrations.dump_id, migrations.content) if migrations else (None, None)
     with transaction(connection):
@@ -36,9 +37,10 @@ def refresh_identity(
             return IdentityAudit()
         if known == wanted and not rebuild:
             return read_identity(connection)
-        audit = _read_pairs(connection, migrations)
-        identity = _follow(connection)
-        changed = _store(connection)
+        with scratch(connection, IDENTITY_SCRATCH):
+            audit = _read_pairs(connection, migrations)
+            identity = _follow(connection)
+            changed = _store(connection)
         _forget_old_changes(connection)
         audit = replace(
             audit,
@@ -54,13 +56,11 @@ def refresh_identity(
             "INSERT INTO csq_ledger.identity VALUES (?, ?, ?, ?)",
             [version, *wanted, json.dumps(asdict(audit))],
         )
-        for table in ("pairs", "hops", "followed", "resolved", "differing"):
-            connection.execute(f"DROP TABLE {table}")
         return audit
 
 
 def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
-    """The facts of the last refresh, as they stand."""
+    """The numbers of the last refresh, as they stand."""
     known = first_row(connection, "SELECT audit FROM csq_ledger.identity")
     if known is None:
         return IdentityAudit()
@@ -68,17 +68,13 @@ def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
 
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
-    """Make `pairs` and `hops`, and tell what they are like."""
-    connection.execute(
-        "CREATE TEMP TABLE pairs (place BIGINT, from_text VARCHAR, to_text VARCHAR, "
-        "from_user_id BIGINT, to_user_id BIGINT)"
-    )
+    """Fill `pairs` and `hops`, and count what is wrong with them."""
     with open_partitions(connection, [migrations] if migrations else []) as partitions:
         for partition in partitions:
             texts = partition.select({"from_user_id": "from_text", "to_user_id": "to_text"})
             with partition.reading():
                 connection.execute(f"INSERT INTO pairs WITH delivered AS ({texts}) {CAST_PAIRS}")
-    connection.execute(f"CREATE TEMP TABLE hops AS {PAIRS_IN_FORCE}")
+    connection.execute(f"INSERT INTO hops {PAIRS_IN_FORCE}")
     refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
     texts = connection.execute(
         f"SELECT from_text, to_text {refused} ORDER BY place LIMIT {_EXAMPLES}"
@@ -97,19 +93,18 @@ def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) 
 
 
 def _follow(connection: DuckDBPyConnection) -> IdentityMap:
-    """Make `followed`: the pairs that lead on, closed. Most do not, and stay in DuckDB."""
+    """Fill `followed`: the pairs that lead on, to their end. Most do not, and stay in DuckDB."""
     pairs = connection.execute(PAIRS_TO_FOLLOW).fetchall()
     identity = close_pairs(pairs)
-    connection.execute("CREATE TEMP TABLE followed (from_user_id BIGINT, user_id BIGINT)")
     insert_rows(connection, "followed", [(start, identity.resolve(start)) for start, _ in pairs])
     return identity
 
 
 def _store(connection: DuckDBPyConnection) -> int:
-    """Write what differs from the map as it was, and note whom it concerns; gives their number."""
-    connection.execute(f"CREATE TEMP TABLE resolved AS {RESOLVED_IDS}")
+    """Write what differs from the map as it was, and note those users; gives their number."""
+    connection.execute(f"INSERT INTO resolved {RESOLVED_IDS}")
     connection.execute(
-        "CREATE TEMP TABLE differing AS SELECT "
+        "INSERT INTO differing SELECT "
         "coalesce(known.from_user_id, resolved.from_user_id) AS from_user_id, resolved.user_id "
         "FROM csq_meta.user_identity AS known "
         "FULL JOIN resolved ON resolved.from_user_id = known.from_user_id "
