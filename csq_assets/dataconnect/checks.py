@@ -15,6 +15,7 @@ from csq_assets.dataconnect.findings import (
     checks_on,
     judge,
 )
+from csq_assets.dataconnect.raw_schema import ReplacedTexts
 from csq_assets.dataconnect.sync_report import SyncReport
 from csq_assets.dataconnect.tables import MANIFESTS_ASSET, SYNC_REPORTS_ASSET
 
@@ -69,6 +70,7 @@ class RawFacts:
     extra: tuple[str, ...]  # columns of a file that the manifest does not name
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
+    replaced: ReplacedTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,19 @@ def columns_match_manifest(facts: RawFacts) -> Verdict:
     if said:
         return False, Severity.WARN, f"files of dump {facts.dump_id} {' and '.join(said)}"
     return True, Severity.WARN, "files and manifest agree"
+
+
+@check(on="raw")
+def text_valid(facts: RawFacts) -> Verdict:
+    """All text is UTF-8."""
+    replaced = facts.replaced
+    if replaced is None:
+        return True, Severity.WARN, "all text is UTF-8"
+    sequences = _count(replaced.sequences, "sequence", "sequences")
+    files = _count(replaced.files, "file", "files")
+    first = f"first in {replaced.file}, row {replaced.row}"
+    said = f"{sequences} that are not UTF-8, replaced by U+FFFD in {files}; {first}"
+    return False, Severity.WARN, said
 
 
 @check(on="raw")

@@ -94,4 +94,5 @@ def _raw_facts(
         extra=tuple(one for one in brought or () if one not in named),
         nulls={column: count for column, count in totals.key_nulls.items() if count},
         rows=totals.rows,
+        replaced=totals.replaced,
     )
