@@ -8,7 +8,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_OWNERS= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev ui test check format bench golden lock clean
+.PHONY: help demo install install-dev ui test fuzz check format bench golden lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -31,6 +31,9 @@ ui: install ## Open Dagster's UI on http://127.0.0.1:3000
 
 test: install-dev ## Run the tests
 	@$(BIN)/pytest
+
+fuzz: install-dev ## Change 20,000 bytes of Avro files in each codec, and compare the reading paths
+	@$(BIN)/python -m csq_assets_tests.avro.fuzz
 
 check: install-dev ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,9 @@
-"""Blocks that are decoded together."""
+"""Blocks that are decoded together, and the rows that they give."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import polars as pl
 
 from csq_assets.avro.container import Block
 from csq_assets.avro.schema import RecordSchema
@@ -13,6 +16,28 @@ class Run:
     file: str
     first_row: int  # number in the file, from 0
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedText:
+    """Sequences that are not UTF-8 in texts of one file, each replaced by U+FFFD."""
+
+    file: str
+    row: int  # the first with any, numbered in the file
+    sequences: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """Rows with the columns of their files, and where they come from."""
+
+    frame: pl.DataFrame  # without rows where the files have no columns
+    runs: tuple[Run, ...]
+    replaced: tuple[ReplacedText, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(run.rows for run in self.runs)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,22 +54,44 @@ class Batch:
         self.rows += block.rows
         self.plain_size += block.plain_size
 
-    def runs(self) -> list[Run]:
-        """Where the rows come from, in order; files without rows are left out."""
-        runs: list[Run] = []
-        for file, block in self.blocks:
-            if runs and runs[-1].file == file:
-                last = runs.pop()
-                runs.append(Run(file, last.first_row, last.rows + block.rows))
-            elif block.rows:
-                runs.append(Run(file, block.first_row, block.rows))
-        return runs
+    @property
+    def cells(self) -> int:
+        return self.rows * len(self.schema.columns)
 
-    def locate(self, index: int) -> tuple[str, int]:
-        """The file of the batch's row `index`, and the row's number in that file."""
-        runs = iter(self.runs())
-        run = next(runs)
-        while index >= run.rows:
-            index -= run.rows
-            run = next(runs)
-        return run.file, run.first_row + index
+    def runs(self) -> tuple[Run, ...]:
+        """Where the rows come from, in order."""
+        return joined(Run(file, block.first_row, block.rows) for file, block in self.blocks)
+
+
+def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Runs in order, with consecutive ones of a file as one, and none without rows."""
+    found: list[Run] = []
+    for run in runs:
+        if found and found[-1].file == run.file:
+            last = found.pop()
+            found.append(Run(run.file, last.first_row, last.rows + run.rows))
+        elif run.rows:
+            found.append(run)
+    return tuple(found)
+
+
+def locate(runs: Iterable[Run], index: int) -> tuple[str, int]:
+    """The file of row `index` of these runs, and the row's number in that file."""
+    for run in runs:
+        if index < run.rows:
+            return run.file, run.first_row + index
+        index -= run.rows
+    raise IndexError(index)
+
+
+def sum_up_replaced(
+    runs: Iterable[Run], found: Iterable[tuple[int, int]]
+) -> tuple[ReplacedText, ...]:
+    """By file, from pairs of a row's index in the runs and the sequences replaced in it."""
+    runs = tuple(runs)
+    files: dict[str, ReplacedText] = {}
+    for index, sequences in sorted(found):
+        file, row = locate(runs, index)
+        first = files.get(file, ReplacedText(file, row, 0))
+        files[file] = ReplacedText(file, first.row, first.sequences + sequences)
+    return tuple(files.values())

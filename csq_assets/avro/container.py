@@ -29,10 +29,10 @@ class Block:
         """About how many bytes it unpacks to."""
         return codecs.plain_size(self.codec, self.packed)
 
-    def unpack(self) -> memoryview:
-        """Its plain bytes. Raises FileError where it is damaged."""
+    def unpack(self, limit: int = codecs.MAX_BLOCK_BYTES) -> codecs.Plain:
+        """Its plain bytes. Raises TooLargeError above `limit`, FileError where it is damaged."""
         try:
-            return codecs.unpack(self.codec, self.packed)
+            return codecs.unpack(self.codec, self.packed, limit)
         except FileError as error:
             error.message += f" (it begins with row {self.first_row})"
             raise

@@ -1,65 +1,93 @@
-"""Rows of Avro files as a frame of ids and texts. Two reading paths, one result.
+"""Rows of Avro files as frames of ids and texts. Two reading paths, one result.
 
 The native path reads flat rows of primitives. The complete path reads everything else, and decides
 about rows that the native path rejects: it says which row of which file is damaged.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
-from csq_assets.avro.batch import Batch
+from csq_assets.avro.batch import Batch, Decoded, locate, sum_up_replaced
+from csq_assets.avro.codecs import MAX_BLOCK_BYTES, Plain, TooLargeError
 from csq_assets.avro.complete import damaged, not_an_id, read_complete
 from csq_assets.avro.native import read_native
 from csq_assets.avro.type_readers import CorruptValueError, refuse_absurd_count
-from csq_assets.avro.values import NotAnIdError, ids_of, texts_of
+from csq_assets.avro.values import NotAnIdError, decoded_texts, ids_of, texts_of
 from csq_assets.errors import FileError
 
+# What is larger is decoded part by part.
+_LARGE_BYTES, _LARGE_CELLS = 32 * 1024 * 1024, 4_000_000
+# Below, starting the native reader costs more than it saves.
+_NATIVE_CELLS = 1_000
 
-def decode(batch: Batch, ids: Collection[str]) -> pl.DataFrame:
+
+def decode(batch: Batch, ids: Collection[str]) -> list[Decoded] | Iterator[Decoded]:
     """The rows of a batch, columns in file order: those named in `ids` Int64, the others String.
 
+    A large batch is an iterator, which unpacks and decodes while it is taken.
     Raises FileError where a block is damaged, IdentifierError where a value in an id column is not
     a 64-bit integer; both name the file, and the row where it is known.
     Source: contract.md, "Raw tables"; export-format.md, edge cases 24 to 34.
     """
-    plains = unpack(batch)
-    frame = decode_native(batch, plains, ids)
-    return read_complete(batch, plains, ids) if frame is None else frame
+    if batch.cells > _LARGE_CELLS:
+        return _decode_large(batch, ids)
+    try:
+        plains = unpack(batch, _LARGE_BYTES)
+    except TooLargeError:
+        return _decode_large(batch, ids)
+    if batch.cells >= _NATIVE_CELLS and (decoded := decode_native(batch, plains, ids)):
+        return [decoded]
+    return list(read_complete(batch, plains, ids))
 
 
-def unpack(batch: Batch) -> list[memoryview]:
-    """The plain bytes of each block. Raises FileError where a block is damaged."""
-    plains: list[memoryview] = []
+def unpack(batch: Batch, limit: int = MAX_BLOCK_BYTES) -> list[Plain]:
+    """The batch's blocks, unpacked to at most `limit` bytes in all.
+
+    Raises TooLargeError where there are more, FileError where a block is damaged.
+    """
+    plains: list[Plain] = []
     for file, block in batch.blocks:
         try:
-            plain = block.unpack()
-            refuse_absurd_count(block.rows, batch.schema.least_bytes, len(plain))
+            plain = block.unpack(limit)
+            refuse_absurd_count(block.rows, batch.schema.least_bytes, len(plain.data))
         except FileError as error:
             raise error.at(file=file) from None
         except CorruptValueError as error:
             raise damaged(error, file, block.first_row) from None
         plains.append(plain)
+        limit -= len(plain.data)
     return plains
 
 
-def decode_native(
-    batch: Batch, plains: Sequence[memoryview], ids: Collection[str]
-) -> pl.DataFrame | None:
-    """By the native path; None where it cannot read the rows, or does not find exactly these."""
-    if batch.schema.native is None:
+def decode_native(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Decoded | None:
+    """By the native path; None where it cannot read the rows, or does not find exactly these.
+
+    Polars prints a panic over a text that is longer than the rest of its block. So only blocks whose
+    checksum is right are given to it.
+    """
+    if batch.schema.native is None or not all(plain.checked for plain in plains):
         return None
-    frame = read_native(batch.schema.native, batch.rows, plains)
-    if frame is None:
+    row_counts = [block.rows for _, block in batch.blocks]
+    columns = read_native(batch.schema.native, row_counts, [plain.data for plain in plains])
+    if columns is None:
         return None
-    frame.columns = list(batch.schema.columns)
-    return pl.DataFrame([_conformed(batch, column, ids) for column in frame.get_columns()])
+    runs, replaced = batch.runs(), list[tuple[int, int]]()
+    texts: list[pl.Series] = []
+    for name, column in zip(batch.schema.columns, columns, strict=True):
+        named = column.rename(name)
+        if named.dtype == pl.Binary:
+            named, found = decoded_texts(named)
+            replaced += found
+        try:
+            texts.append(ids_of(named) if name in ids else texts_of(named))
+        except NotAnIdError as error:
+            raise not_an_id(error, *locate(runs, error.index)) from None
+    return Decoded(pl.DataFrame(texts), runs, sum_up_replaced(runs, replaced))
 
 
-def _conformed(batch: Batch, column: pl.Series, ids: Collection[str]) -> pl.Series:
-    if column.name not in ids:
-        return texts_of(column)
-    try:
-        return ids_of(column)
-    except NotAnIdError as error:
-        raise not_an_id(error, *batch.locate(error.index)) from None
+def _decode_large(batch: Batch, ids: Collection[str]) -> Iterator[Decoded]:
+    for file, block in batch.blocks:
+        alone = Batch(batch.schema)
+        alone.add(file, block)
+        yield from read_complete(alone, unpack(alone), ids)

@@ -20,6 +20,10 @@ class NativeType:
     primitive: str  # `int` is `long` here: they are stored alike, and none is cut to 32 bits
     null_branch: int | None
 
+    @property
+    def is_nullable(self) -> bool:
+        return self.null_branch is not None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AvroField:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from csq_assets.avro.values import replace_invalid
+
 _MORE = 0x80  # of an integer, when set in a byte
 _MOST_BITS = 70  # that the bytes of an integer can hold
 _MOST_EMPTY_ITEMS = 1_000_000  # of a type that takes no bytes, so that no length bounds them
@@ -20,19 +22,25 @@ class CorruptValueError(ValueError):
 
 
 class Cursor:
-    """Plain bytes, and how far they have been read."""
+    """Plain bytes of a block, and how far they have been read.
 
-    __slots__ = ("at", "data")
+    With `replaces_text`, sequences that are not UTF-8 become U+FFFD, and `replaced` counts them.
+    """
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    __slots__ = ("at", "data", "replaced", "replaces_text")
+
+    def __init__(self, data: bytes | bytearray | memoryview, *, replaces_text: bool) -> None:
+        # Values are taken from bytes faster than from a view of them.
+        self.data = bytes(data) if isinstance(data, memoryview) else data
         self.at = 0
+        self.replaces_text = replaces_text
+        self.replaced = 0
 
     @property
     def left(self) -> int:
         return len(self.data) - self.at
 
-    def take(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes | bytearray:
         end = self.at + count
         if count < 0 or end > len(self.data):
             raise CorruptValueError(f"a value of {count} bytes where {self.left} are left")
@@ -84,11 +92,19 @@ def _read_boolean(cursor: Cursor) -> bool:
 
 
 def _read_bytes(cursor: Cursor) -> bytes:
-    return cursor.take(read_long(cursor))
+    return bytes(cursor.take(read_long(cursor)))
 
 
 def _read_string(cursor: Cursor) -> str:
-    return str(cursor.take(read_long(cursor)), "utf-8")
+    stored = cursor.take(read_long(cursor))
+    try:
+        return str(stored, "utf-8")
+    except UnicodeDecodeError:
+        if not cursor.replaces_text:
+            raise
+    text, sequences = replace_invalid(stored)
+    cursor.replaced += sequences
+    return text
 
 
 def _read_float(cursor: Cursor) -> float:
@@ -99,13 +115,13 @@ def _read_double(cursor: Cursor) -> float:
     return struct.unpack("<d", cursor.take(8))[0]
 
 
-def _read_null(cursor: Cursor) -> None:
+def read_null(cursor: Cursor) -> None:
     return None
 
 
 # The fewest bytes that a value takes, and how it is read.
 PRIMITIVES: dict[str, tuple[int, Reader]] = {
-    "null": (0, _read_null),
+    "null": (0, read_null),
     "boolean": (1, _read_boolean),
     "int": (1, read_long),
     "long": (1, read_long),
@@ -145,7 +161,7 @@ def fixed_of(name: str, size: int) -> AvroType:
     if size < 0:
         raise CorruptValueError(f'the size of "{name}" is {size}')
     return AvroType(
-        {"type": "fixed", "name": name, "size": size}, size, lambda cursor: cursor.take(size)
+        {"type": "fixed", "name": name, "size": size}, size, lambda cursor: bytes(cursor.take(size))
     )
 
 

@@ -54,6 +54,25 @@ def id_of(value: Any, column: str) -> int | None:
     raise NotAnIdError(value, column)
 
 
+def replace_invalid(stored: bytes | bytearray) -> tuple[str, int]:
+    """The text with U+FFFD for each sequence that is not UTF-8, and the number of these."""
+    text = stored.decode("utf-8", "replace")
+    return text, text.count("\ufffd") - stored.count("\ufffd".encode())
+
+
+def decoded_texts(column: pl.Series) -> tuple[pl.Series, list[tuple[int, int]]]:
+    """Stored texts as String, with `replace_invalid` where they are not UTF-8.
+
+    The pairs give the place of each of these, and the number of its sequences.
+    """
+    try:
+        return column.cast(pl.String), []
+    except pl.exceptions.ComputeError:
+        read = [(None, 0) if one is None else replace_invalid(one) for one in column.to_list()]
+    texts = pl.Series(column.name, [text for text, _ in read], dtype=pl.String)
+    return texts, [(index, sequences) for index, (_, sequences) in enumerate(read) if sequences]
+
+
 def texts_of(column: pl.Series) -> pl.Series:
     """`text_of` for a column of strings, integers, floats or booleans."""
     if column.dtype == pl.String:

@@ -20,6 +20,7 @@ from csq_assets.dataconnect.check_registry import (
     evaluate,
 )
 from csq_assets.dataconnect.drift import ColumnDrift
+from csq_assets.dataconnect.raw_schema import ReplacedTexts
 from csq_assets.dataconnect.sync_report import SyncReport
 from csq_assets.dataconnect.tables import MANIFESTS_ASSET, SYNC_REPORTS_ASSET
 
@@ -51,6 +52,7 @@ class RawFacts:
     extra: tuple[str, ...]  # columns of a file that the manifest does not name
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
+    replaced: ReplacedTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,19 @@ def columns_match_manifest(facts: RawFacts) -> Verdict:
         said = f"files of dump {facts.dump_id} {' and '.join(differences)}"
         return Verdict(False, WARN, said, metadata)
     return Verdict(True, WARN, "files and manifest agree", metadata)
+
+
+@check(on="raw")
+def text_valid(facts: RawFacts) -> Verdict:
+    """All text is UTF-8."""
+    replaced = facts.replaced
+    if replaced is None:
+        return Verdict(True, WARN, "all text is UTF-8", {"replaced": 0})
+    sequences = _count(replaced.sequences, "sequence", "sequences")
+    files = _count(replaced.files, "file", "files")
+    first = f"first in {replaced.file}, row {replaced.row}"
+    said = f"{sequences} that are not UTF-8, replaced by U+FFFD in {files}; {first}"
+    return Verdict(False, WARN, said, {"replaced": replaced.sequences, "files": replaced.files})
 
 
 @check(on="raw")

@@ -24,6 +24,16 @@ class RawSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacedTexts:
+    """Sequences that are not UTF-8, each replaced by U+FFFD: how many, and where first."""
+
+    sequences: int
+    files: int
+    file: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecodeTotals:
     """The totals of decoding one table of one dump."""
 
@@ -31,3 +41,4 @@ class DecodeTotals:
     rows: int
     bytes_read: int  # packed, as delivered
     key_nulls: dict[str, int]  # rows with null, for each column of the table's key
+    replaced: ReplacedTexts | None = None

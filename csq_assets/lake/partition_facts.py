@@ -76,5 +76,6 @@ def evaluate_partition(
             extra=tuple(name for name in columns or () if name not in in_manifest),
             nulls={column: count for column, count in facts.totals.key_nulls.items() if count},
             rows=facts.totals.rows,
+            replaced=facts.totals.replaced,
         ),
     )

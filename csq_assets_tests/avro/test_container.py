@@ -30,7 +30,7 @@ PLAIN = plain_rows(SCHEMA, ROWS)
 def blocks_of(body: bytes) -> list[tuple[int, int, bytes]]:
     """The blocks of a file: first row, rows, plain bytes."""
     container = Container(io.BytesIO(body))
-    return [(one.first_row, one.rows, bytes(one.unpack())) for one in container.blocks()]
+    return [(one.first_row, one.rows, bytes(one.unpack().data)) for one in container.blocks()]
 
 
 @pytest.mark.edge(27)
@@ -141,7 +141,7 @@ class Trickle(io.RawIOBase):
 def test_a_stream_that_only_reads_is_enough() -> None:
     body = encode_avro(ROWS, SCHEMA, block_rows=9)
     container = Container(cast(Any, Trickle(body)))
-    read = [(one.first_row, one.rows, bytes(one.unpack())) for one in container.blocks()]
+    read = [(one.first_row, one.rows, bytes(one.unpack().data)) for one in container.blocks()]
     assert read == blocks_of(body)
     assert container.bytes_read == len(body)
     with pytest.raises(FileError, match="truncated"):
@@ -162,7 +162,7 @@ def test_metadata_with_sizes_to_skip_is_read() -> None:
     body = b"Obj\x01" + long(-1) + long(len(schema)) + schema + long(0) + SYNC
     container = Container(io.BytesIO(body + block(1, b"\x02")))
     assert (container.schema, container.codec) == (b'"long"', "null")
-    assert [bytes(one.unpack()) for one in container.blocks()] == [b"\x02"]
+    assert [bytes(one.unpack().data) for one in container.blocks()] == [b"\x02"]
 
 
 @pytest.mark.edge(24)

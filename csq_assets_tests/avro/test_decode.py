@@ -7,6 +7,7 @@ import struct
 from itertools import pairwise
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +43,9 @@ def batch_of(*bodies: bytes) -> Batch:
 
 
 def decoded(*bodies: bytes) -> list[dict[str, Any]]:
-    return decode(batch_of(*bodies), IDS).to_dicts()
+    batch = batch_of(*bodies)
+    frames = [part.frame for part in decode(batch, IDS)]
+    return pl.concat(frames).to_dicts()
 
 
 def one_value(declared: Any, value: Any, column: str = "a") -> str | int | None:
@@ -95,9 +98,11 @@ def test_both_paths_give_the_same_frame_and_the_right_one(
     plains = unpack(batch)
     native = decode_native(batch, plains, IDS)
     assert native is not None
-    assert_frame_equal(native, read_complete(batch, plains, IDS))
+    (complete,) = read_complete(batch, plains, IDS)
+    assert_frame_equal(native.frame, complete.frame)
+    assert (native.runs, native.replaced) == (complete.runs, complete.replaced)
     types = {entry["name"]: entry["type"] for entry in schema["fields"]}
-    assert native.to_dicts() == [
+    assert native.frame.to_dicts() == [
         {name: expected_text(value, types[name]) for name, value in row.items()}
         for rows in parts
         for row in rows
@@ -312,7 +317,10 @@ def test_a_damaged_value_is_told_with_its_file_and_row(
     rows = block(1, long(7) + stored)
     with pytest.raises(FileError) as refused:
         decoded(header(schema) + rows)
-    assert refused.value.where == {"file": "a", "row": 0}
+    place = {"file": "a", "row": 0, "column": "a"}
+    if "values where there can be 0" in says:  # told by the size of the block
+        del place["column"]
+    assert refused.value.where == place
     assert says in refused.value.message
 
 
@@ -322,7 +330,7 @@ def test_the_row_of_a_damaged_text_is_counted_over_the_blocks_of_its_file() -> N
     bad = block(2, text("z") + text(b"\xff"))
     with pytest.raises(FileError) as refused:
         decoded(header(schema) + good, header(schema) + good + bad)
-    assert refused.value.where == {"file": "b", "row": 3}
+    assert refused.value.where == {"file": "b", "row": 3, "column": "a"}
 
 
 LINKED = {

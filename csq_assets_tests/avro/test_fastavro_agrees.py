@@ -101,4 +101,5 @@ def test_every_value_is_what_fastavro_reads(
         for row in fastavro.reader(io.BytesIO(body))
         if isinstance(row, dict)
     ]
-    assert read_complete(batch, unpack(batch), ()).to_dicts() == expected
+    (decoded,) = read_complete(batch, unpack(batch), ())
+    assert decoded.frame.to_dicts() == expected

@@ -16,6 +16,7 @@ from csq_assets.dataconnect.check_registry import (
 )
 from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
+from csq_assets.dataconnect.raw_schema import ReplacedTexts
 from csq_assets_tests.dataconnect.seen import (
     at,
     catalog,
@@ -66,6 +67,7 @@ def test_the_registry_says_what_is_judged() -> None:
             "columns_match_manifest",
             "The files have the columns that their manifest names, no others.",
         ),
+        ("raw", "text_valid", "All text is UTF-8."),
         ("raw", "keys_not_null", "No column of the key holds a null."),
         ("current", "unique_key", "No key occurs twice."),
         (
@@ -183,6 +185,7 @@ def test_a_partition_in_order_passes() -> None:
     assert evaluate("raw", AGREES) == (
         passed("column_drift", WARN, "same columns as dump 1234"),
         passed("columns_match_manifest", WARN, "files and manifest agree"),
+        passed("text_valid", WARN, "all text is UTF-8"),
         passed("keys_not_null", WARN, "no null in the key of 12,345 rows"),
     )
 
@@ -235,6 +238,15 @@ def test_files_with_other_columns_than_the_manifest_warn(
     facts = replace(AGREES, lacking=lacking, extra=extra)
     assert raw("columns_match_manifest", facts) == not_passed(
         "columns_match_manifest", WARN, description
+    )
+
+
+def test_text_that_was_replaced_is_counted() -> None:
+    facts = replace(AGREES, replaced=ReplacedTexts(1_200, files=2, file="s3://b/a", row=7))
+    assert raw("text_valid", facts) == not_passed(
+        "text_valid",
+        WARN,
+        "1,200 sequences that are not UTF-8, replaced by U+FFFD in 2 files; first in s3://b/a, row 7",
     )
 
 

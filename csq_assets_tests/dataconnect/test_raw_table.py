@@ -2,11 +2,13 @@
 
 import io
 import threading
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import cramjam
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 from polars.io.plugins import register_io_source
 
 from csq_assets.dataconnect.manifest import TableDump
-from csq_assets.dataconnect.raw_schema import DecodeTotals, FileColumn, RawSchema
+from csq_assets.dataconnect.raw_schema import DecodeTotals, FileColumn, RawSchema, ReplacedTexts
 from csq_assets.dataconnect.raw_table import RawPartition, UnknownColumnsError, write_partition
 from csq_assets.errors import FileError, IdentifierError, NameClashError
-from csq_assets_tests.avro.avro_bytes import block, header, record
+from csq_assets_tests.avro.avro_bytes import block, header, plain_rows, record
 from csq_assets_tests.avro_files import encode_avro
 
 EVENT = record(user_id="long", event_id="long", path="string")
@@ -398,6 +400,19 @@ def test_nulls_in_the_key_are_kept_and_counted() -> None:
     result = written({"a": encode_avro(rows), "b": encode_avro(rows)}, ["user_id", "event_id"])
     assert result.frame.height == 4
     assert result.totals.key_nulls == {"user_id": 2, "event_id": 4}
+
+
+@pytest.mark.parametrize("many", [1, 400])
+def test_text_that_is_not_utf_8_is_replaced_and_counted_over_all_files(many: int) -> None:
+    rows = [{"plan": b"free"}] * many + [{"plan": b"caf\xe9"}]
+    schema = record(plan="string")
+    plain = plain_rows(record(plan="bytes"), rows)
+    checked = bytes(cramjam.snappy.compress_raw(plain)) + zlib.crc32(plain).to_bytes(4, "big")
+    bad = header(schema, "snappy") + block(many + 1, checked) * 2
+    result = written({"good": encode_avro([{"plan": "pro"}]), "b": bad, "c": bad}, ["plan"])
+    expected = [*["free"] * many, "caf\ufffd"]
+    assert result.frame["plan"].to_list() == ["pro", *expected * 4]
+    assert result.totals.replaced == ReplacedTexts(sequences=4, files=2, file="b", row=many)
 
 
 @pytest.mark.parametrize("name", ["_dump_id", "_source_file", "_Source_Row", "_raw_user_id"])

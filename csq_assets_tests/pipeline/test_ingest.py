@@ -52,6 +52,7 @@ def test_a_table_of_a_dump_becomes_a_partition(either: Passes) -> None:
     assert ingested.findings == (
         passed("column_drift", WARN, "dump 12 is the first of this table"),
         passed("columns_match_manifest", WARN, "files and manifest agree"),
+        passed("text_valid", WARN, "all text is UTF-8"),
         passed("keys_not_null", WARN, "no null in the key of 2 rows"),
     )
     assert either.lake.ledger.records().get(12) == DumpRecord(

@@ -87,6 +87,7 @@ def test_a_partition_can_be_checked_again_without_its_files(either: Passes) -> N
     assert reevaluate(either.lake, "users", 13) == (
         not_passed("column_drift", WARN, 'dump 13 adds "plan"'),
         passed("columns_match_manifest", WARN, "files and manifest agree"),
+        passed("text_valid", WARN, "all text is UTF-8"),
         not_passed("keys_not_null", WARN, "user_id is null in 1 of 2 rows"),
     )
     assert [one.check for one in findings] == ["column_drift", "keys_not_null"]
