@@ -66,18 +66,25 @@ class BucketStore:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def list(self, prefix: str) -> Iterator[Delivered]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
+        for page in self._pages(prefix):
+            for entry in page.get("Contents", ()):
+                yield Delivered(
+                    key=entry["Key"].removeprefix(self._prefix),
+                    etag=entry["ETag"].strip('"'),
+                    size_bytes=entry["Size"],
+                    modified=entry["LastModified"],
+                )
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        for page in self._pages(prefix, Delimiter="/"):
+            for entry in page.get("CommonPrefixes", ()):
+                yield entry["Prefix"].removeprefix(self._prefix + prefix).removesuffix("/")
+
+    def _pages(self, prefix: str, **request: str) -> Iterator[Mapping[str, Any]]:
         with self._reaching(prefix, listing=True):
-            for page in pages:
-                for entry in page.get("Contents", ()):
-                    yield Delivered(
-                        key=entry["Key"].removeprefix(self._prefix),
-                        etag=entry["ETag"].strip('"'),
-                        size_bytes=entry["Size"],
-                        modified=entry["LastModified"],
-                    )
+            yield from self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, **request
+            )
 
     def stat(self, key: str) -> Delivered | None:
         try:

@@ -56,6 +56,12 @@ class DirectoryStore:
                         continue
                     yield _delivered(path.relative_to(self.root).as_posix(), stat)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with self._reading(prefix), suppress(FileNotFoundError, NotADirectoryError):
+            for path in self._path(prefix).iterdir():
+                if path.name != _STAGING and path.is_dir() and any(path.iterdir()):
+                    yield path.name
+
     def stat(self, key: str) -> Delivered | None:
         path = self._path(key)
         try:

@@ -31,6 +31,12 @@ class ObjectStore(Protocol):
         """The objects below `prefix`, in subfolders too, in no particular order."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly below `prefix` (empty, or with `/` at its end) that have objects below
+        them, in no particular order. What lies deeper is not listed.
+        """
+        ...
+
     def stat(self, key: str) -> Delivered | None:
         """The object without its bytes; None where there is none."""
         ...

@@ -18,6 +18,7 @@ from csq_assets.lake.objects import ObjectStore
 # A row group is held in memory while it is written: so many values, however wide the table.
 _ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
 _COMPRESSION_LEVEL = 1
+_DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
 _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
 
@@ -103,6 +104,11 @@ class LakeStore:
         """Every partition that exists, as table and dump id."""
         found = (_PARTITION.fullmatch(entry.key) for entry in self.objects.list("raw/"))
         return frozenset((unquote(match[1]), int(match[2])) for match in found if match)
+
+    def dumps_of(self, table: str) -> list[int]:
+        """The dump ids of the table's partitions, ascending, by one shallow listing."""
+        found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{_folder(table)}/"))
+        return sorted(int(match[1]) for match in found if match)
 
 
 @contextmanager

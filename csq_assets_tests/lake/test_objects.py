@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import polars as pl
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from csq_assets.aws import s3_client
 from csq_assets.errors import CsqError, SettingsError, StorageError
@@ -68,6 +70,29 @@ def test_objects_are_listed_below_a_folder_alone(objects: ObjectStore) -> None:
         objects.put(key, b"")
     assert keys(objects, "a/") == ["a/1", "a/b/2"]
     assert keys(objects, "c/") == keys(objects, "4/") == []
+
+
+def test_folders_are_the_names_directly_below_a_prefix(objects: ObjectStore) -> None:
+    assert list(objects.folders("")) == list(objects.folders("a/")) == []
+    for key in ("a/1", "a/b c/2", "a/b c/3", "a/é%2F/d/4", "ab/5", "6"):
+        objects.put(key, b"")
+    assert sorted(objects.folders("")) == ["a", "ab"]
+    assert sorted(objects.folders("a/")) == ["b c", "é%2F"]
+    assert list(objects.folders("6/")) == list(objects.folders("a/b c/")) == []
+
+
+def test_a_folder_that_holds_nothing_is_not_listed(directory_objects: DirectoryStore) -> None:
+    (directory_objects.root / "left/behind").mkdir(parents=True)
+    assert list(directory_objects.folders("")) == ["left"]
+    assert list(directory_objects.folders("left/")) == []
+
+
+@pytest.mark.s3
+def test_more_folders_than_a_page_of_s3_holds(s3_objects: BucketStore) -> None:
+    names = [f"dump_id={number}" for number in range(1_100)]
+    for name in names:  # straight into the server, which is in this process
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object("customer", f"my lake/é/{name}/x", b"")
+    assert sorted(s3_objects.folders("")) == sorted(names)
 
 
 @pytest.mark.parametrize("key", ["gone", "gone/too", "here/below"])

@@ -140,6 +140,18 @@ def test_partitions_are_told_by_table_and_dump(store: LakeStore) -> None:
     assert store.partitions() == {("users", 12), ("users", 9223372036854775807), ("clicks", 0)}
 
 
+def test_the_dumps_of_a_table_are_listed_in_ascending_order(store: LakeStore) -> None:
+    for table, dump_ids in (("a/b", (10, 9, 100)), ("a/b c", (7,)), ("..", (8,))):
+        for dump_id in dump_ids:
+            write(store, table, dump_id, FIRST)
+    store.objects.put("raw/a%2Fb/dump_id=x/data.parquet", b"")
+    store.objects.put("raw/a%2Fb/dump_id=11", b"")
+    assert store.dumps_of("a/b") == [9, 10, 100]
+    assert (store.dumps_of(".."), store.dumps_of("a"), store.dumps_of("users")) == ([8], [], [])
+    store.delete("a/b", 10)
+    assert store.dumps_of("a/b") == [9, 100]
+
+
 def test_a_deleted_partition_is_gone_alone(store: LakeStore) -> None:
     write(store, "users", 12, FIRST)
     write(store, "users", 13, FIRST)
