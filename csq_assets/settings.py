@@ -57,6 +57,9 @@ class Settings:
         None,
         "owners of the assets in the UI: e-mail addresses or `team:name`, separated by commas",
     )
+    request_payer: str | None = _setting(
+        "CSQ_REQUEST_PAYER", None, "`requester`, for an export bucket whose readers pay"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -83,6 +86,7 @@ class Settings:
             ),
             duckdb_memory_limit=_memory_limit(values["duckdb_memory_limit"]),
             owners=_owners(values["owners"]),
+            request_payer=_request_payer(values["request_payer"]),
         ).checked()
 
     def checked(self) -> "Settings":
@@ -197,6 +201,12 @@ def _owners(value: str) -> tuple[str, ...]:
                 "Write for example team:data,ana@example.com.",
             )
     return owners
+
+
+def _request_payer(value: str) -> str | None:
+    if value not in ("", "requester"):
+        raise _wrong("CSQ_REQUEST_PAYER", f'"{value}" pays for nothing', "Write requester.")
+    return value or None
 
 
 def _listed(value: str) -> tuple[str, ...]:

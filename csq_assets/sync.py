@@ -78,7 +78,12 @@ def _pass(
 ) -> SyncSummary:
     now = datetime.now(UTC)
     lake = open_lake(settings.lake_url, s3_client)
-    export = open_export(settings.export_url, settings.manifest_prefix, s3_client)
+    export = open_export(
+        settings.export_url,
+        settings.manifest_prefix,
+        s3_client,
+        request_payer=settings.request_payer,
+    )
     discovery = discover(export, lake.documents)
     catalog = discovery.catalog
     headless = Headless(settings, instance, listener, catalog)

@@ -12,6 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.faulty_s3 import FaultyS3, serve_faulty_s3
 from csq_assets_tests.platform import Platform, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
@@ -72,6 +73,15 @@ def s3_client(s3_environment: str, s3_client_of_session: Any) -> Any:
     assert s3_environment
     s3_client_of_session.create_bucket(Bucket=BUCKET)
     return s3_client_of_session
+
+
+@pytest.fixture
+def faulty_s3(s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    """Points the AWS SDK at a server that answers as a test wants it to, with one attempt each."""
+    with serve_faulty_s3(s3_client.meta.endpoint_url) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", faulty.endpoint)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        yield faulty
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def test_without_variables_everything_lies_under_data(
         duckdb_snapshot_path=None,
         duckdb_memory_limit="2GB",
         owners=(),
+        request_payer=None,
     )
 
 
@@ -43,6 +44,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
             "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
+            "CSQ_REQUEST_PAYER": "requester",
         }
     )
     assert settings == Settings(
@@ -54,6 +56,7 @@ def test_each_variable_sets_its_field() -> None:
         duckdb_snapshot_path=Path("/srv/copy.duckdb"),
         duckdb_memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
+        request_payer="requester",
     )
     assert settings.described() == (
         ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
@@ -64,6 +67,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
         ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
+        ("CSQ_REQUEST_PAYER", "requester"),
     )
 
 
@@ -83,6 +87,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_SKIP_TABLES",
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_OWNERS",
+        "CSQ_REQUEST_PAYER",
     ]
 
 
@@ -151,6 +156,12 @@ def test_an_owner_is_an_address_or_a_team(owner: str) -> None:
     assert refusal_of(CSQ_OWNERS=f"team:data,{owner}") == (
         f'setting CSQ_OWNERS: "{owner}" is neither an e-mail address nor team:name. '
         "Write for example team:data,ana@example.com."
+    )
+
+
+def test_only_a_requester_pays() -> None:
+    assert refusal_of(CSQ_REQUEST_PAYER="me") == (
+        'setting CSQ_REQUEST_PAYER: "me" pays for nothing. Write requester.'
     )
 
 

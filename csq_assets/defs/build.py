@@ -54,7 +54,9 @@ def build_definitions(
         sensors=[build_sync_reports_sensor(settings, tables, jobs)],
         resources={
             "export": ExportResource(
-                url=settings.export_url, manifest_prefix=settings.manifest_prefix
+                url=settings.export_url,
+                manifest_prefix=settings.manifest_prefix,
+                request_payer=settings.request_payer,
             ),
             "lake": lake,
             "warehouse": WarehouseResource(

@@ -18,9 +18,12 @@ class ExportResource(dg.ConfigurableResource):
 
     url: str
     manifest_prefix: str
+    request_payer: str | None = None
 
     def open(self) -> Export:
-        return open_export(self.url, self.manifest_prefix, s3_client)
+        return open_export(
+            self.url, self.manifest_prefix, s3_client, request_payer=self.request_payer
+        )
 
 
 class LakeResource(dg.ConfigurableResource):
