@@ -55,6 +55,10 @@ UNREACHABLE = Meaning(
 )
 ANSWERED = Meaning("", "Run csq sync again.", "{url}: {text}")
 
+_NO_ADDRESS = Meaning(
+    ENDPOINT, "Set it to an address such as https://s3.example.com.", part="endpoint"
+)
+
 # What is raised before S3 answers: the first that fits counts.
 RAISED: dict[type[Exception], Meaning] = {
     sdk.NoCredentialsError: Meaning(
@@ -91,9 +95,8 @@ RAISED: dict[type[Exception], Meaning] = {
     EOFError: Meaning(
         _PROFILE, _FIX_PROFILE, "the profile asks for an MFA code, and there is no terminal"
     ),
-    ValueError: Meaning(
-        ENDPOINT, "Set it to an address such as https://s3.example.com.", part="endpoint"
-    ),
+    sdk.EndpointProviderError: _NO_ADDRESS,
+    ValueError: _NO_ADDRESS,
 }
 OF_CREDENTIALS = (
     sdk.CredentialRetrievalError,
