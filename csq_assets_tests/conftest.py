@@ -125,9 +125,12 @@ def platform(directory_export: ExportBuilder, home: Path) -> Iterator[Platform]:
 
 @pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.s3)])
 def either_platform(request: pytest.FixtureRequest, home: Path) -> Iterator[Platform]:
-    """A platform over directories, then one with export and lake in a bucket."""
+    """A platform over directories, then one with export and lake in buckets."""
     export: ExportBuilder = request.getfixturevalue(f"{request.param}_export")
-    lake_url = str(home / "data" / "lake") if request.param == "directory" else "s3://customer/lake"
+    lake_url = str(home / "data" / "lake")
+    if request.param == "s3":
+        lake_url = "s3://ours/lake"
+        request.getfixturevalue("s3_client").create_bucket(Bucket="ours")
     with open_platform(home, export, lake_url) as opened:
         yield opened
 
