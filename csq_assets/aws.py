@@ -1,43 +1,35 @@
-"""The S3 client: dagster-aws's retries, the AWS SDK's own credentials, region and endpoint."""
+"""S3 clients from dagster-aws's S3Resource. The AWS SDK is imported when a client is made."""
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
-from csq_assets.errors import SettingsError
+from csq_assets.masking import hide, strip_aws_variables
 
-_ATTEMPTS = 5
-_CONNECTIONS = 32  # what hides the time that an answer of S3 takes to come
+if TYPE_CHECKING:
+    from dagster_aws.s3 import S3Resource
+
+
+def open_s3_client(s3: "S3Resource") -> Any:
+    """The resource's client: what it leaves open, the AWS SDK takes from its variables and files.
+
+    Raises SettingsError where no client can be made of them.
+    """
+    from csq_assets.lake.s3_errors import explaining, refuse_other_services  # noqa: PLC0415
+
+    strip_aws_variables()
+    hide(s3.aws_secret_access_key, s3.aws_session_token)
+    # It logs what it then raises, with a traceback and unmasked; without handlers, to stderr.
+    logger = logging.getLogger("botocore")
+    logger.setLevel(logger.level or logging.CRITICAL)
+    with explaining():
+        client = s3.get_client()
+        # With these stars it runs before the SDK's own handlers, which change the answer.
+        client.meta.events.register("before-parse.*.*", refuse_other_services)
+    return client
 
 
 def s3_client() -> Any:
-    """A client of boto3. Imported when it is needed: the SDK takes a second.
+    """The client of a resource in which nothing is set."""
+    from csq_assets.s3_resource import PooledS3Resource  # noqa: PLC0415
 
-    Raises SettingsError where the SDK's own variables are wrong in themselves.
-    """
-    from boto3 import Session  # noqa: PLC0415
-    from botocore import exceptions  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-    from dagster_aws.utils import construct_boto_client_retry_config  # noqa: PLC0415
-
-    retries = construct_boto_client_retry_config(_ATTEMPTS)
-    try:
-        return Session().client(
-            "s3", config=retries.merge(Config(max_pool_connections=_CONNECTIONS))
-        )
-    except exceptions.ProfileNotFound as error:
-        raise _wrong("AWS_PROFILE", error, "Correct it, or run aws configure.") from error
-    except exceptions.PartialCredentialsError as error:
-        remedy = "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither."
-        raise _wrong("AWS_ACCESS_KEY_ID", error, remedy) from error
-    except exceptions.InvalidRegionError as error:
-        raise _wrong("AWS_DEFAULT_REGION", error, "Give one such as us-east-1.") from error
-    except ValueError as error:
-        remedy = "Give an address such as https://s3.example.com."
-        raise _wrong("AWS_ENDPOINT_URL_S3", error, remedy) from error
-
-
-def _wrong(variable: str, error: Exception, remedy: str) -> SettingsError:
-    return SettingsError(str(error), where={"setting": variable}, remedy=remedy)
-
-
-def open_s3_client(s3: Any) -> Any:
-    return s3_client()
+    return open_s3_client(PooledS3Resource())

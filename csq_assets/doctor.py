@@ -47,7 +47,12 @@ def examine() -> Iterator[Probe]:
 
 def _examine_export(settings: Settings) -> Iterator[Probe]:
     try:
-        export = open_export(settings.export_url, settings.manifest_prefix, s3_client)
+        export = open_export(
+            settings.export_url,
+            settings.manifest_prefix,
+            s3_client,
+            request_payer=settings.request_payer,
+        )
         manifests = sorted(export.list_manifests(), key=lambda found: found.modified)
     except CsqError as error:
         yield _failed("list manifests", error)

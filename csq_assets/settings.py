@@ -8,9 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from csq_assets.errors import SettingsError
-
-_SCHEMAS_IN_DUCKDB = ("csq", "csq_meta", "csq_rows", "csq_ledger")
+from csq_assets.places import absolute_path, duckdb_file, location, overlap, wrong
 
 
 def _setting(variable: str, default: str | None, meaning: str) -> Any:
@@ -57,6 +55,9 @@ class Settings:
         None,
         "owners of the assets in the UI: e-mail addresses or `team:name`, separated by commas",
     )
+    request_payer: str | None = _setting(
+        "CSQ_REQUEST_PAYER", None, "`requester`, for an export bucket whose readers pay"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -73,30 +74,38 @@ class Settings:
         }
         snapshot = values["duckdb_snapshot_path"]
         return cls(
-            export_url=_location("CSQ_EXPORT_URL", values["export_url"]),
+            export_url=location("CSQ_EXPORT_URL", values["export_url"]),
             manifest_prefix=_manifest_prefix(values["manifest_prefix"]),
             skip_tables=_listed(values["skip_tables"]),
-            lake_url=_location("CSQ_LAKE_URL", values["lake_url"]),
-            duckdb_path=_duckdb_file("CSQ_DUCKDB_PATH", values["duckdb_path"]),
+            lake_url=location("CSQ_LAKE_URL", values["lake_url"]),
+            duckdb_path=duckdb_file("CSQ_DUCKDB_PATH", values["duckdb_path"]),
             duckdb_snapshot_path=(
-                _duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot) if snapshot else None
+                duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot) if snapshot else None
             ),
             duckdb_memory_limit=_memory_limit(values["duckdb_memory_limit"]),
             owners=_owners(values["owners"]),
+            request_payer=_request_payer(values["request_payer"]),
         ).checked()
 
     def checked(self) -> "Settings":
         """The settings, once it is sure that they do not contradict each other."""
-        if self.export_url == self.lake_url:
-            raise _wrong(
-                "CSQ_LAKE_URL",
-                f"{self.lake_url} is where the export lies",
-                "Keep decoded dumps elsewhere: nothing is ever written into the export.",
-            )
-        if self.duckdb_path == self.duckdb_snapshot_path:
-            raise _wrong(
+        places = {
+            "CSQ_LAKE_URL": self.lake_url,
+            "CSQ_DUCKDB_PATH": self.duckdb_path,
+            "CSQ_DUCKDB_SNAPSHOT_PATH": self.duckdb_snapshot_path,
+        }
+        for variable, place in places.items():
+            if place and overlap(str(place), self.export_url):
+                raise wrong(
+                    variable,
+                    f"{place} and the export at {self.export_url} lie in each other",
+                    "Choose another place: nothing is ever written into the export.",
+                )
+        snapshot = self.duckdb_snapshot_path
+        if snapshot and overlap(str(self.duckdb_path), str(snapshot)):
+            raise wrong(
                 "CSQ_DUCKDB_SNAPSHOT_PATH",
-                f"{self.duckdb_path} is the DuckDB file itself",
+                f"{snapshot} is the DuckDB file itself",
                 "Name another file for the copy.",
             )
         return self
@@ -127,9 +136,9 @@ def dagster_home(environment: Mapping[str, str] | None = None) -> Path:
     Raises SettingsError where there is no such file.
     """
     given = os.environ if environment is None else environment
-    home = Path(given.get("DAGSTER_HOME", "").strip() or Path.cwd()).expanduser().absolute()
+    home = absolute_path("DAGSTER_HOME", given.get("DAGSTER_HOME", "").strip() or str(Path.cwd()))
     if not (home / "dagster.yaml").is_file():
-        raise _wrong(
+        raise wrong(
             "DAGSTER_HOME",
             f"there is no dagster.yaml in {home}",
             "Create one with csq init, run csq in the folder that has one, or set DAGSTER_HOME to it.",
@@ -167,27 +176,10 @@ def set_default_dagster_home() -> None:
         os.environ["DAGSTER_HOME"] = str(Path.cwd())
 
 
-def _location(variable: str, value: str) -> str:
-    scheme, separator, rest = value.partition("://")
-    if not separator:
-        return str(Path(value).absolute())
-    bucket, _, prefix = rest.partition("/")
-    if scheme != "s3":
-        raise _wrong(
-            variable,
-            f'"{value}" begins with {scheme}://',
-            "Give s3://bucket, s3://bucket/prefix, or a directory.",
-        )
-    if not bucket:
-        raise _wrong(variable, f'"{value}" names no bucket', "Give s3://bucket/prefix.")
-    prefix = prefix.strip("/")
-    return f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
-
-
 def _manifest_prefix(value: str) -> str:
     prefix = value.strip("/")
     if not prefix or "://" in value or ".." in prefix.split("/"):
-        raise _wrong(
+        raise wrong(
             "CSQ_MANIFEST_PREFIX",
             f'"{value}" is no folder under CSQ_EXPORT_URL',
             "Give a folder such as manifests/.",
@@ -195,23 +187,9 @@ def _manifest_prefix(value: str) -> str:
     return f"{prefix}/"
 
 
-def _duckdb_file(variable: str, value: str) -> Path:
-    path = Path(value).absolute()
-    database = next(filter(None, path.name.split(".")), "")  # as DuckDB names it
-    if database.lower() in _SCHEMAS_IN_DUCKDB:
-        raise _wrong(
-            variable,
-            f'a DuckDB file named "{path.name}" would make {database}.users ambiguous',
-            "Choose another name, warehouse.duckdb for instance.",
-        )
-    if path.is_dir():
-        raise _wrong(variable, f"{path} is a directory", "Name a file.")
-    return path
-
-
 def _memory_limit(value: str) -> str:
     if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
-        raise _wrong(
+        raise wrong(
             "CSQ_DUCKDB_MEMORY_LIMIT",
             f'"{value}" is no amount of memory',
             "Write for example 2GB or 512MB.",
@@ -223,12 +201,18 @@ def _owners(value: str) -> tuple[str, ...]:
     owners = _listed(value)
     for owner in owners:
         if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-            raise _wrong(
+            raise wrong(
                 "CSQ_OWNERS",
                 f'"{owner}" is neither an e-mail address nor team:name',
                 "Write for example team:data,ana@example.com.",
             )
     return owners
+
+
+def _request_payer(value: str) -> str | None:
+    if value not in ("", "requester"):
+        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" pays for nothing', "Write requester.")
+    return value or None
 
 
 def _listed(value: str) -> tuple[str, ...]:
@@ -239,7 +223,3 @@ def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
-
-
-def _wrong(variable: str, message: str, remedy: str) -> SettingsError:
-    return SettingsError(message, where={"setting": variable}, remedy=remedy)

@@ -48,7 +48,12 @@ def run_sync(
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
         try:
-            export = open_export(settings.export_url, settings.manifest_prefix, s3_client)
+            export = open_export(
+                settings.export_url,
+                settings.manifest_prefix,
+                s3_client,
+                request_payer=settings.request_payer,
+            )
             plan = planner.plan_decoding(export, now, only_dump=dump_id)
         except StorageError:
             record_export_checks(instance, lake.documents.catalog(), now)

@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from csq_assets.lake.bucket import BucketStore
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.faulty_s3 import FaultyS3, serve_faulty_s3
 from csq_assets_tests.platform import Platform, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
@@ -77,6 +78,15 @@ def s3_client(s3_environment: str, s3_client_of_session: Any) -> Any:
 
 
 @pytest.fixture
+def faulty_s3(s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    """Points the AWS SDK at a server that answers as a test wants it to, with one attempt each."""
+    with serve_faulty_s3(s3_client.meta.endpoint_url) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", faulty.endpoint)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        yield faulty
+
+
+@pytest.fixture
 def directory_export(tmp_path: Path) -> ExportBuilder:
     directory = tmp_path / "export"
     directory.mkdir()
@@ -127,9 +137,12 @@ def platform(directory_export: ExportBuilder, home: Path) -> Iterator[Platform]:
 
 @pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.s3)])
 def either_platform(request: pytest.FixtureRequest, home: Path) -> Iterator[Platform]:
-    """A platform over directories, then one with export and lake in a bucket."""
+    """A platform over directories, then one with export and lake in buckets."""
     export: ExportBuilder = request.getfixturevalue(f"{request.param}_export")
-    lake_url = str(home / "data" / "lake") if request.param == "directory" else "s3://customer/lake"
+    lake_url = str(home / "data" / "lake")
+    if request.param == "s3":
+        lake_url = "s3://ours/lake"
+        request.getfixturevalue("s3_client").create_bucket(Bucket="ours")
     with open_platform(home, export, lake_url) as opened:
         yield opened
 

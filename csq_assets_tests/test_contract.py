@@ -204,6 +204,7 @@ def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> Non
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_DUCKDB_MEMORY_LIMIT",
         "CSQ_OWNERS",
+        "CSQ_REQUEST_PAYER",
         "DAGSTER_HOME",
         "list manifests",
         "list sync reports",

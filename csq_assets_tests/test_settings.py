@@ -29,6 +29,7 @@ def test_without_variables_everything_lies_under_data(
         duckdb_snapshot_path=None,
         duckdb_memory_limit="2GB",
         owners=(),
+        request_payer=None,
     )
 
 
@@ -43,6 +44,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
             "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
+            "CSQ_REQUEST_PAYER": "requester",
         }
     )
     assert settings == Settings(
@@ -54,6 +56,7 @@ def test_each_variable_sets_its_field() -> None:
         duckdb_snapshot_path=Path("/srv/copy.duckdb"),
         duckdb_memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
+        request_payer="requester",
     )
     assert settings.described() == (
         ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
@@ -64,6 +67,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
         ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
+        ("CSQ_REQUEST_PAYER", "requester"),
     )
 
 
@@ -83,6 +87,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_SKIP_TABLES",
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_OWNERS",
+        "CSQ_REQUEST_PAYER",
     ]
 
 
@@ -154,19 +159,115 @@ def test_an_owner_is_an_address_or_a_team(owner: str) -> None:
     )
 
 
-def test_the_lake_is_not_the_export() -> None:
-    assert refusal_of(CSQ_EXPORT_URL="s3://bucket/x/", CSQ_LAKE_URL="s3://bucket/x") == (
-        "setting CSQ_LAKE_URL: s3://bucket/x is where the export lies. "
-        "Keep decoded dumps elsewhere: nothing is ever written into the export."
+def test_only_a_requester_pays() -> None:
+    assert refusal_of(CSQ_REQUEST_PAYER="me") == (
+        'setting CSQ_REQUEST_PAYER: "me" pays for nothing. Write requester.'
     )
 
 
-def test_the_snapshot_is_not_the_file_itself() -> None:
-    path = "/srv/w.duckdb"
-    assert refusal_of(CSQ_DUCKDB_PATH=path, CSQ_DUCKDB_SNAPSHOT_PATH=path) == (
-        "setting CSQ_DUCKDB_SNAPSHOT_PATH: /srv/w.duckdb is the DuckDB file itself. "
+@pytest.mark.parametrize(
+    ("export", "lake"),
+    [
+        ("s3://bucket/x/", "s3://bucket/x"),
+        ("s3://bucket", "s3://bucket/lake"),
+        ("s3://bucket/x/export", "s3://bucket//x"),
+        ("{0}/export", "{0}/export"),
+        ("{0}/export", "{0}/export/lake"),
+        ("{0}/data/export", "{0}/data"),
+        ("{0}/export", "{0}/other/../export/lake"),
+        ("{0}/export", "{0}/link/lake"),
+        ("{0}/link", "{0}/export"),
+    ],
+)
+def test_the_lake_and_the_export_do_not_overlap(tmp_path: Path, export: str, lake: str) -> None:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "link").symlink_to("export")
+    refused = refusal_of(CSQ_EXPORT_URL=export.format(tmp_path), CSQ_LAKE_URL=lake.format(tmp_path))
+    assert refused.startswith("setting CSQ_LAKE_URL: ")
+    assert refused.endswith(
+        " lie in each other. Choose another place: nothing is ever written into the export."
+    )
+
+
+@pytest.mark.parametrize("variable", ["CSQ_DUCKDB_PATH", "CSQ_DUCKDB_SNAPSHOT_PATH"])
+def test_nothing_is_written_into_the_export(tmp_path: Path, variable: str) -> None:
+    path = tmp_path / "export" / "w.duckdb"
+    refused = refusal_of(CSQ_EXPORT_URL=str(tmp_path / "export"), **{variable: str(path)})
+    assert refused.startswith(f"setting {variable}: {path} and the export at ")
+
+
+@pytest.mark.parametrize(
+    ("export", "lake"),
+    [
+        ("s3://bucket/export", "s3://bucket/export2"),
+        ("s3://bucket/x", "s3://other/x"),
+        ("s3://srv", "/srv"),
+        ("/srv/export", "/srv/export2"),
+    ],
+)
+def test_places_beside_each_other_do_not_overlap(export: str, lake: str) -> None:
+    settings = Settings.from_environment({"CSQ_EXPORT_URL": export, "CSQ_LAKE_URL": lake})
+    assert (settings.export_url, settings.lake_url) == (export, lake)
+
+
+@pytest.mark.parametrize("name", ["w.duckdb", "other/../w.duckdb", "link.duckdb"])
+def test_the_snapshot_is_not_the_file_itself(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "w.duckdb"
+    path.touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link.duckdb").symlink_to(path)
+    snapshot = tmp_path / name
+    assert refusal_of(CSQ_DUCKDB_PATH=str(path), CSQ_DUCKDB_SNAPSHOT_PATH=str(snapshot)) == (
+        f"setting CSQ_DUCKDB_SNAPSHOT_PATH: {snapshot} is the DuckDB file itself. "
         "Name another file for the copy."
     )
+
+
+@pytest.mark.parametrize("variable", ["CSQ_DUCKDB_PATH", "CSQ_DUCKDB_SNAPSHOT_PATH"])
+@pytest.mark.parametrize(
+    ("value", "scheme"),
+    [
+        ("md:", "md:"),
+        ("md:mine?motherduck_token=secret", "md:"),
+        (":memory:", ":"),
+        ("s3://bucket/w.duckdb", "s3:"),
+        ("postgres:dbname=x password=secret", "postgres:"),
+        ("file:///srv/w.duckdb", "file:"),
+    ],
+)
+def test_a_duckdb_path_is_a_file(variable: str, value: str, scheme: str) -> None:
+    assert refusal_of(**{variable: value}) == (
+        f'setting {variable}: what begins with "{scheme}" is not the path of a file. '
+        "Name a file, such as data/warehouse.duckdb."
+    )
+
+
+def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text("")
+    settings = Settings.from_environment(
+        {
+            "CSQ_EXPORT_URL": "~/export",
+            "CSQ_LAKE_URL": "~/lake",
+            "CSQ_DUCKDB_PATH": "~/w.duckdb",
+            "CSQ_DUCKDB_SNAPSHOT_PATH": "~/copy.duckdb",
+        }
+    )
+    assert (settings.export_url, settings.lake_url) == (f"{tmp_path}/export", f"{tmp_path}/lake")
+    assert settings.duckdb_path == tmp_path / "w.duckdb"
+    assert settings.duckdb_snapshot_path == tmp_path / "copy.duckdb"
+    assert dagster_home({"DAGSTER_HOME": "~"}) == tmp_path
+    assert refusal_of(CSQ_LAKE_URL="~nobody-of-that-name/lake") == (
+        "setting CSQ_LAKE_URL: ~nobody-of-that-name/lake names no home directory. "
+        "Write the path out."
+    )
+
+
+@pytest.mark.parametrize("url", ["s3://me:secret@bucket/x", "https://me:secret@host/x"])
+def test_a_place_shows_no_credentials(url: str) -> None:
+    refused = refusal_of(CSQ_EXPORT_URL=url)
+    assert "secret" not in refused
+    assert "://***@" in refused
 
 
 @pytest.mark.parametrize(
@@ -190,7 +291,7 @@ def test_tables_are_skipped_by_name_or_glob(patterns: str, skipped: list[str]) -
 
 def test_settings_that_are_changed_can_be_checked_again() -> None:
     settings = Settings.from_environment({})
-    with pytest.raises(SettingsError, match="is where the export lies"):
+    with pytest.raises(SettingsError, match="lie in each other"):
         replace(settings, lake_url=settings.export_url).checked()
 
 

@@ -11,8 +11,8 @@ from benchmarks.timed import report
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
-from csq_assets.lake.partition_facts import PartitionFacts
 from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.lake.partition_facts import PartitionFacts
 from csq_assets.lake.store import Rows
 
 export_url, lake_url, dump_id, table = sys.argv[1:]

@@ -16,6 +16,7 @@ from csq_assets.defs.lake_io_manager import LakeIOManager
 from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
+from csq_assets.s3_resource import PooledS3Resource
 from csq_assets.settings import Settings
 
 
@@ -48,7 +49,7 @@ def build_definitions(
         )
         for name, assets in ((RAW_JOB, raw), (CURRENT_JOB, current))
     ]
-    s3 = s3 or S3Resource()
+    s3 = s3 or PooledS3Resource()
     lake = LakeResource(url=settings.lake_url, s3=s3)
     duckdb = duckdb or WarehouseResource(
         database=str(settings.duckdb_path), memory_limit=settings.duckdb_memory_limit
@@ -69,7 +70,10 @@ def build_definitions(
         resources={
             "csq_s3": s3,
             "csq_export": ExportResource(
-                url=settings.export_url, manifest_prefix=settings.manifest_prefix, s3=s3
+                url=settings.export_url,
+                manifest_prefix=settings.manifest_prefix,
+                request_payer=settings.request_payer,
+                s3=s3,
             ),
             "csq_lake": lake,
             "csq_duckdb": duckdb,

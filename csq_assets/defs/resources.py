@@ -27,10 +27,16 @@ class ExportResource(dg.ConfigurableResource):
 
     url: str
     manifest_prefix: str
+    request_payer: str | None = None
     s3: dg.ResourceDependency[S3Resource]
 
     def open(self) -> Export:
-        return open_export(self.url, self.manifest_prefix, lambda: open_s3_client(self.s3))
+        return open_export(
+            self.url,
+            self.manifest_prefix,
+            lambda: open_s3_client(self.s3),
+            request_payer=self.request_payer,
+        )
 
 
 class LakeResource(dg.ConfigurableResource):

@@ -1,62 +1,47 @@
 """Objects in a bucket, through a boto3 client: the SDK's own credentials, retries and transfers."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import polars as pl
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    NoCredentialsError,
-    ParamValidationError,
-    SSOError,
-)
-from s3transfer.exceptions import (
-    RetriesExceededError,
-    S3DownloadFailedError,
-    S3ValidationError,
-)
 from s3transfer.utils import S3_RETRYABLE_DOWNLOAD_ERRORS
 
 from csq_assets.dataconnect.catalog import Delivered
-from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.errors import StorageError
+from csq_assets.lake.s3_errors import explaining, not_s3
+from csq_assets.lake.s3_meanings import Place
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 # Of a larger object, which goes to disk: what is on its way there counts for each of several.
 _IN_PARTS = TransferConfig(max_concurrency=4, max_io_queue=16)
-_MISSING = {"404", "NoSuchKey"}
-_DENIED = {"403", "AccessDenied", "AllAccessDisabled"}
-# Of what changes a bucket: the right that it takes.
-_CHANGING = {
-    "PutObject": "s3:PutObject",
-    "CreateMultipartUpload": "s3:PutObject",
-    "UploadPart": "s3:PutObject",
-    "DeleteObject": "s3:DeleteObject",
-}
-_NO_CREDENTIALS = (NoCredentialsError, CredentialRetrievalError, SSOError)
-_CREDENTIALS = {
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "InvalidToken",
-    "AuthFailure",
-}
+_CREDENTIALS_LAST_SECONDS = 300  # until Polars asks again; the SDK renews them earlier than that
 
 
 class BucketStore:
     """A bucket, or what lies under a prefix of it: keys count from the prefix.
 
-    `setting` is the variable that names it, for messages.
+    `setting` is the variable that names it, for messages. With `request_payer`, reading is paid for
+    by the reader.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str = "", *, setting: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        prefix: str = "",
+        *,
+        setting: str,
+        request_payer: str | None = None,
+    ) -> None:
         self._client = client
+        self._paying = {"RequestPayer": request_payer} if request_payer else {}
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._setting = setting
@@ -66,30 +51,32 @@ class BucketStore:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
     def list(self, prefix: str) -> Iterator[Delivered]:
-        for page in self._pages(prefix):
-            for entry in page.get("Contents", ()):
-                yield Delivered(
-                    key=entry["Key"].removeprefix(self._prefix),
-                    etag=entry["ETag"].strip('"'),
-                    size_bytes=entry["Size"],
-                    modified=entry["LastModified"],
-                )
+        with self._reaching(prefix):
+            for page in self._pages(prefix):
+                for entry in page.get("Contents", ()):
+                    yield Delivered(
+                        key=entry["Key"].removeprefix(self._prefix),
+                        etag=entry["ETag"].strip('"'),
+                        size_bytes=entry["Size"],
+                        modified=entry["LastModified"],
+                    )
 
     def folders(self, prefix: str) -> Iterator[str]:
-        for page in self._pages(prefix, Delimiter="/"):
-            for entry in page.get("CommonPrefixes", ()):
-                yield entry["Prefix"].removeprefix(self._prefix + prefix).removesuffix("/")
+        with self._reaching(prefix):
+            for page in self._pages(prefix, Delimiter="/"):
+                for entry in page.get("CommonPrefixes", ()):
+                    yield entry["Prefix"].removeprefix(self._prefix + prefix).removesuffix("/")
 
     def _pages(self, prefix: str, **request: str) -> Iterator[Mapping[str, Any]]:
-        with self._reaching(prefix, listing=True):
-            yield from self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix, **request
-            )
+        return self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix, **request, **self._paying
+        )
 
     def stat(self, key: str) -> Delivered | None:
         try:
             with self._reaching(key):
-                head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+                head = self._client.head_object(**self._object(key), **self._paying)
+                self._require_length(key, head)
         except FileNotFoundError:
             return None
         return Delivered(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
@@ -111,16 +98,29 @@ class BucketStore:
         """The object by one request; None where it is large, or the answer breaks off: that is no
         reason for the SDK to ask again, other than in a download.
         """
-        answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+        answer = self._client.get_object(**self._object(key), **self._paying)
         with closing(answer["Body"]) as body, suppress(*S3_RETRYABLE_DOWNLOAD_ERRORS):
+            self._require_length(key, answer)
             if answer["ContentLength"] <= _IN_MEMORY_BYTES:
                 return BytesIO(body.read())
         return None
 
+    def _require_length(self, key: str, answer: Mapping[str, Any]) -> None:
+        """Refuse an answer that is not S3's, or whose end could not be told from a cut."""
+        if "ETag" not in answer:
+            raise not_s3("an object was asked for, and the answer has no ETag")
+        if "ContentLength" not in answer:
+            raise StorageError(
+                f"{self._s3_url(key)}: the answer has no Content-Length",
+                remedy="Let no proxy between here and S3 change answers.",
+            )
+
     def _download(self, key: str) -> BinaryIO:
         spool = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            self._client.download_fileobj(self._bucket, self._prefix + key, spool, Config=_IN_PARTS)
+            self._client.download_fileobj(
+                self._bucket, self._prefix + key, spool, ExtraArgs=self._paying, Config=_IN_PARTS
+            )
         except BaseException:
             spool.close()
             raise
@@ -129,7 +129,7 @@ class BucketStore:
 
     def put(self, key: str, body: bytes) -> None:
         with self._reaching(key):
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=body)
+            self._client.put_object(**self._object(key), Body=body)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -143,7 +143,7 @@ class BucketStore:
 
     def delete(self, key: str) -> None:
         with self._reaching(key):
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            self._client.delete_object(**self._object(key))
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
@@ -158,95 +158,50 @@ class BucketStore:
             yield path
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
-        return pl.read_parquet_metadata(*self._parquet(key))
+        source, options = self._parquet(key)
+        return pl.read_parquet_metadata(source, **options)
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         source, options = self._parquet(key)
-        return pl.scan_parquet(source, glob=False, storage_options=options)
+        return pl.scan_parquet(source, glob=False, **options)
 
-    def _parquet(self, key: str) -> tuple[BytesIO | str, dict[str, str] | None]:
+    def _parquet(self, key: str) -> tuple[BytesIO | str, dict[str, Any]]:
         """The object for Polars, with options. A small one is read here, as Polars asks for it bit
         by bit, which takes longer than all of it.
         """
         with self._reaching(key):
             small = self._read_small(key)
-        return (small, None) if small else (self._s3_url(key), self._polars_options())
+            return (small, {}) if small else (self._s3_url(key), self._polars_options)
 
     def _s3_url(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
 
-    def _polars_options(self) -> dict[str, str]:
-        """Where the client's requests go; Polars finds the credentials as boto3 does."""
+    @cached_property
+    def _polars_options(self) -> dict[str, Any]:
+        """Where Polars sends its own requests, and with which credentials: the client's."""
         endpoint: str = self._client.meta.endpoint_url
+        # The client follows S3 to the region of the bucket, Polars does not.
+        region = self._client.head_bucket(Bucket=self._bucket).get("BucketRegion")
         return {
-            "aws_endpoint_url": endpoint,
-            "aws_region": self._client.meta.region_name or "us-east-1",
-            "aws_allow_http": str(endpoint.startswith("http://")).lower(),
+            "storage_options": {
+                "aws_endpoint_url": endpoint,
+                "aws_region": region or self._client.meta.region_name or "us-east-1",
+                "aws_allow_http": str(endpoint.startswith("http://")).lower(),
+            },
+            "credential_provider": self._credentials,
         }
 
-    @contextmanager
-    def _reaching(self, key: str, *, listing: bool = False) -> Iterator[None]:
-        place = self._s3_url(key)
-        try:
-            yield
-        except _NO_CREDENTIALS as error:
-            said = "" if isinstance(error, NoCredentialsError) else f": {error}"
-            raise SettingsError(
-                f"no AWS credentials were found{said}",
-                where={"setting": "AWS_ACCESS_KEY_ID"},
-                remedy="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where "
-                "a role gives them.",
-            ) from error
-        except ClientError as error:
-            raise self._explained(error, place, listing=listing) from error
-        except ParamValidationError as error:
-            raise SettingsError(
-                f'"{self._bucket}" cannot be the name of a bucket',
-                where={"setting": self._setting},
-                remedy="Give s3://bucket, or s3://bucket/prefix.",
-            ) from error
-        except (
-            BotoCoreError,
-            RetriesExceededError,
-            S3DownloadFailedError,
-            S3ValidationError,
-        ) as error:
-            raise StorageError(
-                f"{place} cannot be reached: {error}",
-                remedy="Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again.",
-            ) from error
+    def _credentials(self) -> tuple[dict[str, str | None], int]:
+        # boto3 has no public name for the credentials of a client.
+        found = self._client._request_signer._credentials.get_frozen_credentials()  # noqa: SLF001
+        return {
+            "aws_access_key_id": found.access_key,
+            "aws_secret_access_key": found.secret_key,
+            "aws_session_token": found.token,
+        }, int(time.time()) + _CREDENTIALS_LAST_SECONDS
 
-    def _explained(self, error: ClientError, place: str, *, listing: bool) -> Exception:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code == "NoSuchBucket":
-            return SettingsError(
-                f'there is no bucket "{self._bucket}"',
-                where={"setting": self._setting},
-                remedy=f"Correct the bucket's name in {self._setting}, or AWS_ENDPOINT_URL_S3.",
-            )
-        if code in _CREDENTIALS:
-            return SettingsError(
-                f"the AWS credentials are refused ({code})",
-                where={"setting": "AWS_ACCESS_KEY_ID"},
-                remedy="Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
-            )
-        if code in _DENIED:
-            return self._denied(error.operation_name, place, listing=listing)
-        if code in _MISSING:
-            return FileNotFoundError(place)
-        return StorageError(f"{place}: {error}", remedy="Run csq sync again.")
+    def _object(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + key}
 
-    def _denied(self, operation: str, place: str, *, listing: bool) -> CsqError:
-        if listing:
-            return SettingsError(
-                f"no right to list {place}",
-                where={"setting": self._setting},
-                remedy="Allow s3:ListBucket on the bucket (README, Your own bucket).",
-            )
-        if right := _CHANGING.get(operation):
-            return StorageError(f"no right to change {place}", remedy=f"Allow {right} on it.")
-        return StorageError(
-            f"no right to {place}, or it does not exist",
-            remedy="Allow s3:GetObject on it, and s3:ListBucket so that a missing object can be "
-            "told from a forbidden one.",
-        )
+    def _reaching(self, key: str) -> AbstractContextManager[None]:
+        return explaining(Place(self._s3_url(key), self._bucket, self._setting))

@@ -22,17 +22,22 @@ class Lake:
     ledger: Ledger
 
 
-def open_export(url: str, manifest_prefix: str, s3_client: Callable[[], Any]) -> Export:
+def open_export(
+    url: str,
+    manifest_prefix: str,
+    s3_client: Callable[[], Any],
+    *,
+    request_payer: str | None = None,
+) -> Export:
     """The export at a directory or an `s3://` URL; `s3_client` is called for the latter."""
     bucket, prefix = _bucket_and_prefix(url)
-    objects = _open_objects(url, s3_client, setting="CSQ_EXPORT_URL", must_exist=True)
+    objects = _open_objects(url, s3_client, "CSQ_EXPORT_URL", request_payer)
     return Export(objects, manifest_prefix=manifest_prefix, bucket=bucket, prefix=prefix)
 
 
 def open_lake(url: str, s3_client: Callable[[], Any]) -> Lake:
-    """The lake at a directory or an `s3://` URL; it comes into being when it is written."""
-    objects = _open_objects(url, s3_client, setting="CSQ_LAKE_URL", must_exist=False)
-    return lake_of(objects)
+    """The lake at a directory or an `s3://` URL; it is made when it is first written."""
+    return lake_of(_open_objects(url, s3_client, "CSQ_LAKE_URL"))
 
 
 def lake_of(objects: ObjectStore) -> Lake:
@@ -42,14 +47,15 @@ def lake_of(objects: ObjectStore) -> Lake:
 
 
 def _open_objects(
-    url: str, s3_client: Callable[[], Any], *, setting: str, must_exist: bool
+    url: str, s3_client: Callable[[], Any], setting: str, request_payer: str | None = None
 ) -> ObjectStore:
     bucket, prefix = _bucket_and_prefix(url)
     if bucket is None:
+        must_exist = setting == "CSQ_EXPORT_URL"
         return DirectoryStore(Path(url), setting=setting, must_exist=must_exist)
     from csq_assets.lake.bucket import BucketStore  # noqa: PLC0415 - the AWS SDK takes a second
 
-    return BucketStore(s3_client(), bucket, prefix, setting=setting)
+    return BucketStore(s3_client(), bucket, prefix, setting=setting, request_payer=request_payer)
 
 
 def _bucket_and_prefix(url: str) -> tuple[str | None, str]:

@@ -327,8 +327,8 @@ def test_a_manifest_that_may_not_be_read_stops_no_other(
     assert new_dumps(found) == [13]
     (said,) = found.catalog.unreadable
     assert said.startswith(
-        "manifest manifests/sync_12.json: no right to s3://customer/manifests/sync_12.json, or it "
-        "does not exist. Allow s3:GetObject on it"
+        "manifest manifests/sync_12.json: no right to read s3://customer/manifests/sync_12.json, or "
+        "it does not exist: 403: Forbidden. Allow s3:GetObject on it"
     )
     s3_client.delete_bucket_policy(Bucket="customer")
     found = look(s3_export, documents)
@@ -348,7 +348,7 @@ def test_a_report_that_may_not_be_read_stops_the_look(
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     s3_client.put_bucket_policy(Bucket="customer", Policy=policy)
-    with pytest.raises(StorageError, match=f"no right to s3://customer/{key}"):
+    with pytest.raises(StorageError, match=f"no right to read s3://customer/{key}"):
         look(s3_export, documents)
 
 

@@ -1,27 +1,27 @@
 """What a place for objects can do, over a directory and over a bucket."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import boto3
 import polars as pl
 import pytest
+from dagster_aws.s3 import S3Resource
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from csq_assets.aws import s3_client
-from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.aws import open_s3_client
+from csq_assets.errors import SettingsError, StorageError
 from csq_assets.lake.bucket import BucketStore
 from csq_assets.lake.directory import DirectoryStore
+from csq_assets.lake.locations import open_export
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.s3_resource import PooledS3Resource
+from csq_assets_tests.faulty_s3 import FaultyS3
 
 
 def keys(objects: ObjectStore, prefix: str = "") -> list[str]:
@@ -300,196 +300,6 @@ def requests(s3_client: Any) -> Iterator[list[str]]:
     s3_client.meta.events.unregister("before-send.s3", note)
 
 
-def refusal(reach: Callable[[], object]) -> CsqError:
-    with pytest.raises(CsqError) as refused:
-        reach()
-    return refused.value
-
-
-@contextmanager
-def bucket(name: str = "customer", prefix: str = "") -> Iterator[BucketStore]:
-    client = boto3.Session().client("s3")
-    try:
-        yield BucketStore(client, name, prefix, setting="CSQ_EXPORT_URL")
-    finally:
-        client.close()
-
-
-@pytest.mark.s3
-def test_a_bucket_that_does_not_exist_is_a_wrong_setting(s3_environment: str) -> None:
-    assert s3_environment
-    with bucket("nowhere") as objects:
-        refused = refusal(lambda: keys(objects))
-        assert isinstance(refused, SettingsError)
-        assert str(refused) == (
-            'setting CSQ_EXPORT_URL: there is no bucket "nowhere". '
-            "Correct the bucket's name in CSQ_EXPORT_URL, or AWS_ENDPOINT_URL_S3."
-        )
-        assert str(refusal(lambda: objects.put("a", b""))) == str(refused)
-        with objects.staging() as folder:
-            (folder / "a").write_bytes(b"")
-            assert str(refusal(lambda: objects.publish(folder / "a", "a"))) == str(refused)
-
-
-def deny(client: Any, *actions: str) -> None:
-    statement = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": actions,
-        "Resource": ["arn:aws:s3:::customer", "arn:aws:s3:::customer/*"],
-    }
-    policy = {"Version": "2012-10-17", "Statement": [statement]}
-    client.put_bucket_policy(Bucket="customer", Policy=json.dumps(policy))
-
-
-@pytest.mark.s3
-def test_an_object_that_may_not_be_read_is_told_with_the_right(
-    s3_client: Any, s3_objects: BucketStore
-) -> None:
-    s3_objects.put("a", b"")
-    deny(s3_client, "s3:GetObject", "s3:HeadObject")
-    for reach in (s3_objects.read, s3_objects.open, s3_objects.stat):
-        refused = refusal(lambda reach=reach: reach("a"))
-        assert isinstance(refused, StorageError)
-        assert str(refused) == (
-            "no right to s3://customer/my lake/é/a, or it does not exist. Allow s3:GetObject on it, "
-            "and s3:ListBucket so that a missing object can be told from a forbidden one."
-        )
-
-
-@pytest.mark.s3
-@pytest.mark.parametrize("right", ["s3:PutObject", "s3:DeleteObject"])
-def test_an_object_that_may_not_be_changed_is_told_with_the_right(
-    s3_client: Any, s3_objects: BucketStore, right: str
-) -> None:
-    s3_objects.put("a", b"as it was")
-    deny(s3_client, right)
-    changes = [lambda: s3_objects.put("a", b"")]
-    with s3_objects.staging() as folder:
-        (folder / "b").write_bytes(b"")
-        changes.append(lambda: s3_objects.publish(folder / "b", "a"))
-        for change in changes if right == "s3:PutObject" else [lambda: s3_objects.delete("a")]:
-            refused = refusal(change)
-            assert isinstance(refused, StorageError)
-            assert str(refused) == (
-                f"no right to change s3://customer/my lake/é/a. Allow {right} on it."
-            )
-    assert s3_objects.read("a") == b"as it was"
-
-
-class _Answers(BaseHTTPRequestHandler):
-    """Answers everything alike, as a server of S3 does."""
-
-    status, body, promised = 200, b"", 0
-    left = 0  # bodies before the whole object comes, if it is to come
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(self.promised or len(self.body)))
-        self.send_header("ETag", '"e"')
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(self.body)
-            self.__class__.left -= 1
-            if self.left == 0:
-                self.__class__.body, self.__class__.promised = b"the whole object", 0
-
-    do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815  # the server asks for these names
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def answer(
-    s3_environment: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., BucketStore]]:
-    """Gives a bucket whose server answers every request with one error, or cuts it short."""
-    assert s3_environment
-    handler = type("Answers", (_Answers,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-
-    with bucket() as objects:
-
-        def prepare(
-            status: int, code: str = "", *, cut_off: bool = False, times: int = 0
-        ) -> BucketStore:
-            handler.left = times
-            handler.status = status
-            xml = f"<Error><Code>{code}</Code><Message>It says so.</Message></Error>"
-            handler.body = b"only so much" if cut_off else xml.encode()
-            handler.promised = 1_000 if cut_off else 0
-            return objects
-
-        yield prepare
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.s3
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [(403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch"), (400, "ExpiredToken")],
-)
-def test_wrong_credentials_are_a_wrong_setting(
-    answer: Callable[..., BucketStore], status: int, code: str
-) -> None:
-    objects = answer(status, code)
-    for reach in (lambda: keys(objects), lambda: objects.read("a"), lambda: objects.put("a", b"")):
-        refused = refusal(reach)
-        assert isinstance(refused, SettingsError)
-        assert str(refused) == (
-            f"setting AWS_ACCESS_KEY_ID: the AWS credentials are refused ({code}). "
-            "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
-        )
-
-
-@pytest.mark.s3
-def test_a_place_that_may_not_be_listed_is_a_wrong_setting(
-    answer: Callable[..., BucketStore],
-) -> None:
-    objects = answer(403, "AccessDenied")
-    refused = refusal(lambda: keys(objects, "manifests/"))
-    assert isinstance(refused, SettingsError)
-    assert str(refused) == (
-        "setting CSQ_EXPORT_URL: no right to list s3://customer/manifests/. "
-        "Allow s3:ListBucket on the bucket (README, Your own bucket)."
-    )
-
-
-@pytest.mark.s3
-def test_any_other_answer_may_be_mended_by_another_try(answer: Callable[..., BucketStore]) -> None:
-    refused = refusal(lambda: answer(500, "InternalError").read("a"))
-    assert isinstance(refused, StorageError)
-    assert str(refused) == (
-        "s3://customer/a: An error occurred (InternalError) when calling the GetObject operation "
-        "(reached max retries: 0): It says so. Run csq sync again."
-    )
-
-
-@pytest.mark.s3
-def test_an_answer_that_breaks_off_is_never_taken_for_the_object(
-    answer: Callable[..., BucketStore],
-) -> None:
-    objects = answer(200, cut_off=True)
-    for reach in (objects.read, objects.open):
-        refused = refusal(lambda reach=reach: reach("a"))
-        assert isinstance(refused, StorageError)
-        assert str(refused).startswith("s3://customer/a cannot be reached: ")
-        assert (
-            refused.remedy == "Check the network and AWS_ENDPOINT_URL_S3, then run csq sync again."
-        )
-
-
-@pytest.mark.s3
-def test_an_answer_that_breaks_off_is_asked_for_again(answer: Callable[..., BucketStore]) -> None:
-    objects = answer(200, cut_off=True, times=1)
-    assert objects.read("a") == b"the whole object"
-
-
 @pytest.mark.s3
 def test_a_small_object_takes_one_request(s3_objects: BucketStore, requests: list[str]) -> None:
     s3_objects.put("a", b"small")
@@ -514,93 +324,66 @@ def test_a_large_object_goes_to_disk_in_parts(s3_objects: BucketStore, requests:
     assert requests == ["GetObject", "HeadObject", *["GetObject"] * 3]
 
 
-@pytest.mark.s3
-def test_as_many_objects_are_read_at_once_as_there_are_connections(s3_environment: str) -> None:
-    assert s3_environment
-    client = s3_client()
-    try:
-        assert BucketStore(client, "customer", setting="CSQ_EXPORT_URL").at_once == 32
-    finally:
-        client.close()
-
-
-@pytest.mark.s3
-def test_a_server_that_is_down_is_told_with_its_address(
-    s3_environment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert s3_environment
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    server.server_close()  # so nobody listens on its port
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with bucket() as objects:
-        refused = refusal(lambda: objects.read("a"))
-        assert isinstance(refused, StorageError)
-        assert str(refused) == (
-            "s3://customer/a cannot be reached: Could not connect to the endpoint URL: "
-            f'"{address}/customer/a". Check the network and AWS_ENDPOINT_URL_S3, then run csq sync '
-            "again."
-        )
-
-
-@pytest.mark.s3
-def test_without_credentials_the_variables_are_named(
-    s3_environment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert s3_environment
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with bucket() as objects:
-        refused = refusal(lambda: keys(objects))
-    assert isinstance(refused, SettingsError)
-    assert str(refused) == (
-        "setting AWS_ACCESS_KEY_ID: no AWS credentials were found. Set AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or run where a role gives them."
+def large_frame() -> pl.DataFrame:
+    """A frame that takes more bytes than are read at once, so that Polars asks S3 for it."""
+    return pl.DataFrame(
+        {"user_id": range(10), "blob": [os.urandom(1024 * 1024) for _ in range(10)]}
     )
 
 
 @pytest.mark.s3
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        (
-            {"AWS_PROFILE": "nobody"},
-            "setting AWS_PROFILE: The config profile (nobody) could not be found",
-        ),
-        (
-            {"AWS_SECRET_ACCESS_KEY": None},
-            (
-                "setting AWS_ACCESS_KEY_ID: Partial credentials found in env, missing: "
-                "AWS_SECRET_ACCESS_KEY"
-            ),
-        ),
-        (
-            {"AWS_DEFAULT_REGION": "the moon"},
-            (
-                "setting AWS_DEFAULT_REGION: Provided region_name 'the moon' doesn't match a "
-                "supported format"
-            ),
-        ),
-        (
-            {"AWS_ENDPOINT_URL_S3": "localhost"},
-            "setting AWS_ENDPOINT_URL_S3: Invalid endpoint: localhost",
-        ),
-    ],
-)
-def test_a_variable_of_the_sdk_that_is_wrong_is_named(
-    s3_environment: str,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, str | None],
-    said: str,
+def test_polars_reads_with_the_credentials_and_the_region_of_the_client(
+    s3_client: Any, faulty_s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    s3_client.create_bucket(
+        Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    resource = PooledS3Resource(
+        aws_access_key_id="AKIAOFTHERESOURCE",
+        aws_secret_access_key="of the resource",
+        aws_session_token="token-of-the-resource",
+        region_name="us-east-1",
+    )
+    with closing(open_s3_client(resource)) as client:
+        objects = BucketStore(client, "far", setting="CSQ_LAKE_URL")
+        put_parquet(objects, "large", large_frame())
+        faulty_s3.requests.clear()
+        assert objects.parquet_metadata("large")["said"] == "größer"
+        assert objects.scan_parquet("large").select("user_id").collect().height == 10
+    by_polars = [
+        {name.lower(): value for name, value in request.headers.items()}
+        for request in faulty_s3.requests
+        if not request.headers.get("User-Agent", "").startswith("Boto3")
+    ]
+    assert by_polars
+    for headers in by_polars:
+        assert headers["x-amz-security-token"] == "token-of-the-resource"
+        assert "Credential=AKIAOFTHERESOURCE/" in headers["authorization"]
+        assert "/eu-west-1/s3/" in headers["authorization"]
+
+
+@pytest.mark.s3
+def test_the_reader_pays_for_every_request_where_that_is_set(
+    s3_client: Any, faulty_s3: FaultyS3
+) -> None:
+    body = os.urandom(1024) * 9 * 1024
+    s3_client.put_object(Bucket="customer", Key="users/large", Body=body)
+    with closing(open_s3_client(PooledS3Resource())) as client:
+        export = open_export("s3://customer", "users/", lambda: client, request_payer="requester")
+        assert list(export.list_manifests()) == []
+        assert export.file_state("s3://customer/users/large").endswith(f" {len(body)}")
+        with export.open_file("s3://customer/users/large") as file:
+            assert file.read() == body
+    payers = [request.headers.get("x-amz-request-payer") for request in faulty_s3.requests]
+    assert len(payers) == 6  # a listing, two heads, and three parts of the object
+    assert set(payers) == {"requester"}
+
+
+@pytest.mark.s3
+def test_as_many_objects_are_read_at_once_as_there_are_connections(s3_environment: str) -> None:
     assert s3_environment
-    for name, value in changes.items():
-        if value is None:
-            monkeypatch.delenv(name)
-        else:
-            monkeypatch.setenv(name, value)
-    refused = refusal(s3_client)
-    assert isinstance(refused, SettingsError)
-    assert str(refused) == f"{said}. {refused.remedy}"
-    assert refused.remedy
+    for resource, connections in ((PooledS3Resource(), 32), (S3Resource(), 10)):
+        with closing(open_s3_client(resource)) as client:
+            assert BucketStore(client, "customer", setting="CSQ_EXPORT_URL").at_once == connections

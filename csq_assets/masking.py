@@ -1,0 +1,71 @@
+"""Keeps secrets out of texts that are passed on."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+_HIDDEN = "***"
+_SHORTEST = 6  # a shorter secret would hide parts of ordinary words
+_SECRET_NAME = re.compile(r"secret|token|password|passwd", re.IGNORECASE)
+_IN_PROFILE = re.compile(
+    r"^\s*\w*(?:secret|token|password)\w*(?<!_file)\s*[=:]\s*(\S.*?)\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
+_PROFILE_FILES = {
+    "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
+    "AWS_CONFIG_FILE": "~/.aws/config",
+}
+
+_told: set[str] = set()
+
+
+def hide(*secrets: str | None) -> None:
+    """Mask these from now on, as if they stood in the environment."""
+    _told.update(secret for secret in secrets if secret)
+
+
+def masked(text: str) -> str:
+    """The text with `***` for every secret of the environment, of AWS's profiles, of URLs, and for
+    those given to `hide`."""
+    spelled = {spelling for secret in _known() for spelling in _spellings(secret)}
+    for secret in sorted(spelled, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return _USER_OF_URL.sub(_HIDDEN, text)
+
+
+def strip_aws_variables() -> None:
+    """Take blanks off the ends of AWS_* variables, as files of secrets bring them; what is blank
+    counts as not set. The SDK would send them, and print them where that fails.
+    """
+    for name, value in list(os.environ.items()):
+        if name.startswith("AWS_") and value != value.strip():
+            os.environ[name] = value.strip()
+            if not value.strip():
+                del os.environ[name]
+
+
+def _known() -> Iterator[str]:
+    yield from _told
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and not name.endswith("_FILE"):
+            yield value
+        if "://" in value and "@" in value:  # whatever stands before the last @, a / too
+            user = value.partition("://")[2].rpartition("@")[0]
+            yield from (user, user.partition(":")[2])
+    for variable, default in _PROFILE_FILES.items():
+        path = Path(os.environ.get(variable) or default).expanduser()
+        try:
+            yield from _IN_PROFILE.findall(path.read_text(errors="replace"))
+        except (OSError, ValueError):
+            continue
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """The secret as it stands, and as Python and URLs write it."""
+    bare = secret.strip()
+    if len(bare) >= _SHORTEST:
+        yield from (bare, repr(bare)[1:-1], repr(bare.encode(errors="replace"))[2:-1])
+        yield from (quote(bare), quote(bare, safe=""), unquote(bare))

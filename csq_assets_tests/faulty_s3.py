@@ -1,0 +1,120 @@
+"""moto's S3 behind a proxy that answers some requests itself, as a faulty server would."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered. `length` is what Content-Length says: the body's if None, nothing if -1."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request. `is_listing`: of objects, by ListObjectsV2."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+    @property
+    def is_listing(self) -> bool:
+        return "list-type=2" in self.path
+
+
+Fault = Callable[[Request], Answer | None]
+
+
+def error(status: int, code: str, message: str = "It says so.") -> Answer:
+    """An error as S3 spells it."""
+    return Answer(
+        status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
+    )
+
+
+PAGES = (
+    Answer(200, b"<html><head><title>Sign in</title></head><body/></html>"),
+    Answer(
+        200, b'<!doctype html><html lang=en><meta charset="utf-8"><title>Console</title></html>'
+    ),
+    Answer(200, b'{"status": "ok"}'),
+    Answer(200),
+    Answer(302, b"Sign in", {"Location": "/login"}),
+)
+
+
+@dataclass(slots=True)
+class FaultyS3:
+    """`fault` gives the answer to a request, or None where moto is to answer it."""
+
+    endpoint: str
+    fault: Fault = lambda _: None
+    requests: list[Request] = field(default_factory=list)
+
+    def always(self, answer: Answer) -> None:
+        self.fault = lambda _: answer
+
+
+@contextmanager
+def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
+    """Serve on a free port; `behind` is the address of moto's server."""
+    netloc = urlsplit(behind).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            request = Request(self.command, self.path, dict(self.headers))
+            faulty.requests.append(request)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = faulty.fault(request) or self._ask_moto(body)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.length != -1:
+                self.send_header("Content-Length", str(answer.length or len(answer.body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+            self.close_connection = True
+
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # the server's names
+
+        def _ask_moto(self, body: bytes) -> Answer:
+            moto = HTTPConnection(netloc)
+            moto.request(self.command, self.path, body, dict(self.headers))
+            response = moto.getresponse()
+            headers = {
+                name: value
+                for name, value in response.getheaders()
+                if name.lower() not in ("content-length", "connection", "transfer-encoding")
+            }
+            length = response.getheader("Content-Length")
+            answer = Answer(
+                response.status, response.read(), headers, int(length) if length else None
+            )
+            moto.close()
+            return answer
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    faulty = FaultyS3(f"http://127.0.0.1:{server.server_port}")
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield faulty
+    finally:
+        server.shutdown()
+        server.server_close()
