@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from csq_assets.errors import SettingsError
 from csq_assets.places import absolute_path, duckdb_file, location, overlap, wrong
 
 

@@ -16,7 +16,7 @@ import dagster as dg
 import psutil
 
 from csq_assets.aws import s3_client
-from csq_assets.defs.current_assets import CURRENT_JOB
+from csq_assets.defs.keys import CURRENT_JOB
 from csq_assets.lake.discovery import discover
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.settings import Settings

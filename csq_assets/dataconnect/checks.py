@@ -142,7 +142,7 @@ def manifest_readable(problems: tuple[str, ...]) -> Verdict:
 
 @check(on="raw")
 def column_drift(facts: RawFacts) -> Verdict:
-    """The columns equal those of the numerically previous dump. Additions warn, the rest is an error."""
+    """The columns equal those of the numerically previous dump. Additions warn, else it is an error."""
     if facts.previous_dump_id is None:
         return Verdict(True, WARN, f"dump {facts.dump_id} is the first of this table")
     drift = facts.drift

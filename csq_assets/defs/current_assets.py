@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -38,7 +39,7 @@ from csq_assets.warehouse.snapshot import publish_snapshot
 
 CODE_VERSION = "1"  # changes when the same partitions give other rows
 
-Result = dg.MaterializeResult[None] | dg.AssetCheckResult
+Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
 
 
 class RefreshConfig(dg.Config):

@@ -48,7 +48,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             if not isinstance(obj, pl.DataFrame | pl.LazyFrame):
                 raise UsageError(
                     f"{context.asset_key.to_user_string()} is a {type(obj).__name__}",
-                    remedy="Return a Polars DataFrame or LazyFrame, or give the asset another IO manager.",
+                    remedy="Return a Polars DataFrame or LazyFrame, or choose another IO manager.",
                 )
             partition = context.partition_key if context.has_partition_key else None
             written, rows = store.write_frame(_own_key(context.asset_key, partition), obj.lazy())

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from csq_assets.dataconnect.catalog import SeenManifest
 from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.dump_records import Failure
 from csq_assets.dataconnect.intake import Intake, Rules, Work, decide, takeable_tables
@@ -130,7 +129,7 @@ class Planner:
 
     def _whole_dump(self, discovery: Discovery, dump_id: int) -> Work:
         dumps = discovery.catalog.dumps()
-        seen: SeenManifest | None = dumps.get(dump_id)
+        seen = dumps.get(dump_id)
         if seen is None:
             known = ", ".join(map(str, list(dumps)[-_SHOWN:])) or "none"
             raise UsageError(

@@ -10,6 +10,7 @@ from csq_assets.dataconnect.check_registry import (
     Finding,
     Severity,
     Subject,
+    Verdict,
     check,
     checks_on,
     evaluate,
@@ -87,9 +88,9 @@ def test_the_registry_says_what_is_judged() -> None:
 
 def test_a_new_check_is_one_entry() -> None:
     @check(on="manifests")
-    def always_fine(_facts: object) -> tuple[bool, Severity, str]:
+    def always_fine(_facts: object) -> Verdict:
         """Nothing is wrong."""
-        return True, WARN, "fine"
+        return Verdict(True, WARN, "fine")
 
     try:
         assert evaluate("manifests", ()) == (

@@ -216,7 +216,7 @@ def test_current_tables_load_in_a_notebook_as_they_are_now(synced: Platform) -> 
 def test_a_current_table_that_does_not_exist_is_told(platform: Platform) -> None:
     platform.deliver(9, sessions=[{"user_id": 1, "session_id": 5}])
     platform.sync()
-    with pytest.raises(dg.Failure, match="csq.users cannot be read: .* Materialize the asset"):
+    with pytest.raises(dg.Failure, match=r"^csq\.users cannot be read: .* Materialize the asset"):
         platform.definitions().load_asset_value(CURRENT, instance=platform.instance)
 
 

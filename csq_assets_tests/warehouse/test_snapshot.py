@@ -7,8 +7,13 @@ import pytest
 
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.snapshot import publish_snapshot
+from csq_assets.warehouse.snapshot import publish_snapshot as publish
 from csq_assets_tests.warehouse.deliveries import Platform, delivered, relations
+
+
+def publish_snapshot(path: Path, snapshot: Path) -> int:
+    with open_warehouse(path) as connection:
+        return publish(connection, path, snapshot)
 
 
 def test_a_reader_stays_connected_while_the_next_snapshot_comes(tmp_path: Path) -> None:
@@ -16,7 +21,7 @@ def test_a_reader_stays_connected_while_the_next_snapshot_comes(tmp_path: Path) 
     with open_warehouse(path) as connection:
         platform = Platform(connection)
         platform.deliver(12, notes=delivered("text", ("old",))).sync()
-    publish_snapshot(path, snapshot)
+    assert publish_snapshot(path, snapshot) == snapshot.stat().st_size
     with duckdb.connect(str(snapshot), read_only=True) as reader:
         with open_warehouse(path) as connection:
             platform.connection = connection
