@@ -10,10 +10,15 @@ from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.defs.build import tables_in
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
+from csq_assets.defs.recovery import (
+    fail_orphaned_runs,
+    record_missing_partitions,
+    tables_of_broken_refresh,
+)
 from csq_assets.defs.run_requests import (
     decode_request,
-    fail_orphaned_runs,
     rebuild_request,
     refresh_request,
     snapshot_request,
@@ -61,6 +66,11 @@ def run_sync(
         catalog = plan.discovery.catalog
         runs = HeadlessRuns(settings, instance, catalog, listener)
         runs.evaluations += record_discovery(instance, plan.discovery, now)
+        broken = tables_of_broken_refresh(instance, tables_in(catalog, settings))
+        try:
+            runs.evaluations += record_missing_partitions(instance, lake, plan.attempted)
+        except StorageError as error:
+            runs.errors.append(str(error))
         runs.errors += catalog.unreadable
         runs.errors += [seen.problem for seen in plan.discovery.new_reports if seen.problem]
         runs.errors += map(str, catalog.names(settings.skips).refused.values())
@@ -70,7 +80,7 @@ def run_sync(
         for work in plan.decode:
             runs.execute(decode_request(work, contents[work.dump_id].content))
         state = planner.state()
-        _refresh(planner, state, runs, listener)
+        _refresh(planner, state, broken, runs, listener)
         return _summarize(runs, state, lake, plan)
 
 
@@ -111,10 +121,14 @@ def _planner(settings: Settings, lake: Lake) -> Planner:
 
 
 def _refresh(
-    planner: Planner, state: PipelineState, runs: HeadlessRuns, listener: Listener
+    planner: Planner,
+    state: PipelineState,
+    broken: set[str],
+    runs: HeadlessRuns,
+    listener: Listener,
 ) -> None:
     try:
-        plan = planner.plan_refresh(state, wait_seconds=_WAIT_SECONDS)
+        plan = planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=_WAIT_SECONDS)
     except StorageError as error:
         runs.errors.append(str(error))
         return

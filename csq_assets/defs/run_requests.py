@@ -83,11 +83,3 @@ def current_selection(tables: Sequence[str]) -> list[dg.AssetKey]:
     """The identity map, these tables, and all events if one of them can have some."""
     events = [ALL_EVENTS_KEY] if any(map(may_hold_events, tables)) else []
     return [USER_IDENTITY, *map(current_key, tables), *events]
-
-
-def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
-    """Mark the runs of passes that were killed as failed. Call it while holding the pass lock."""
-    for run in instance.get_runs(dg.RunsFilter(tags=HEADLESS, statuses=UNFINISHED)):
-        instance.report_run_failed(
-            run, "csq sync was killed; the partitions that it had finished are kept"
-        )

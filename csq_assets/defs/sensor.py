@@ -14,13 +14,17 @@ from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, SENSOR
+from csq_assets.defs.recovery import (
+    fail_orphaned_runs,
+    record_missing_partitions,
+    tables_of_broken_refresh,
+)
 from csq_assets.defs.resources import ExportResource, LakeResource
 from csq_assets.defs.run_requests import (
     FINGERPRINT_TAG,
     PARTITION_TAG,
     UNFINISHED,
     decode_request,
-    fail_orphaned_runs,
     refresh_request,
     snapshot_request,
 )
@@ -65,6 +69,7 @@ def build_sync_reports_sensor(
                 planner = Planner(lake, warehouse, settings.duckdb_snapshot_path, settings.skips)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
                 record_discovery(context.instance, plan.discovery, now)
+                record_missing_partitions(context.instance, lake, plan.attempted)
                 return _Tick(context.instance, planner, plan, with_assets, now).result()
         except BusyError as error:
             return dg.SkipReason(error.message)
@@ -144,8 +149,10 @@ class _Tick:
         if self._runs(job_name=CURRENT_JOB, statuses=UNFINISHED):
             self._reasons.append("a refresh is in progress")
             return []
+        broken = tables_of_broken_refresh(self._instance, self._with_assets)
         try:
-            plan = self._planner.plan_refresh(self._planner.state(), wait_seconds=0)
+            state = self._planner.state()
+            plan = self._planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
         except BusyError as error:
             self._reasons.append(str(error))
             return []

@@ -3,13 +3,13 @@
 The sensor and `csq sync` both follow it; they differ only in who executes the runs.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from csq_assets.dataconnect.check_registry import Finding
-from csq_assets.dataconnect.dump_records import Failure
+from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.intake import Intake, Rules, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
@@ -26,10 +26,14 @@ _SHOWN = 5  # dumps in a message
 
 @dataclass(frozen=True, slots=True)
 class DecodePlan:
-    """What was found, and what to decode: `intake.take`, which is in the ledger by now."""
+    """What was found, and what to decode: `intake.take`, which is in the ledger by now.
+
+    `attempted` are the dumps with attempts since the last pass.
+    """
 
     discovery: Discovery
     intake: Intake
+    attempted: Sequence[DumpRecord]
 
     @property
     def decode(self) -> tuple[Work, ...]:
@@ -74,7 +78,7 @@ class Planner:
         or the lake cannot be used.
         """
         discovery = discover(export, self.lake.documents)
-        records = self.lake.ledger.fold()
+        records, attempted = self.lake.ledger.fold()
         partitions = self.lake.store.partitions()
         rules = Rules(self.skips, retry)
         intake = decide(discovery.catalog, records, partitions, now, rules)
@@ -83,14 +87,16 @@ class Planner:
                 (self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason
             )
         self.lake.ledger.take((work.dump_id for work in intake.take), records)
-        return DecodePlan(discovery, intake)
+        return DecodePlan(discovery, intake, attempted)
 
     def state(self) -> PipelineState:
         """What the lake remembers now."""
         return PipelineState(self.lake.documents.catalog(), self.lake.ledger.records(), self.skips)
 
-    def plan_refresh(self, state: PipelineState, *, wait_seconds: float) -> RefreshPlan:
-        """Compare the DuckDB file with the lake.
+    def plan_refresh(
+        self, state: PipelineState, also: Collection[str] = (), *, wait_seconds: float
+    ) -> RefreshPlan:
+        """Compare the DuckDB file with the lake. The tables in `also` are refreshed anyway.
 
         Raises StorageError where another process keeps the file for longer than `wait_seconds`.
         """
@@ -110,6 +116,7 @@ class Planner:
             for table in applied.stale_dump_rows(effective.dump_rows)
             if table not in applied.contents or not self.skips(table)
         }
+        stale.update(also)
         reports = effective.report_rows()
         is_behind = bool(stale) or applied.reports != frozenset(reports)
         if USER_MIGRATIONS in stale:
