@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -205,27 +205,63 @@ def _extreme(texts: list[str], *, earliest: bool) -> str | None:
 
 
 def instant(text: str) -> Fraction | None:
-    """Seconds since 1970; None for a text that is no instant."""
+    """Seconds since 1970, to the microsecond; None for a text that is not an instant."""
     if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
         number = Fraction(text)
         if not -(2**63) <= int(number) < 2**63:
             return None
         unit = 1 if abs(number) < 10**11 else 10**3 if abs(number) < 10**14 else 10**6
         return Fraction(int(number * 10**6 / unit), 10**6)
-    parts = re.fullmatch(
-        r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-        r"(?:[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:[.,][0-9]+)?)? ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?",
-        text,
-    )
-    if parts is None or re.search("[+-]..:?[6-9].$", text[16:]):
-        return None  # no zone is sixty minutes off the hour
-    day, minutes, seconds, zone = parts.groups()
-    seconds = (seconds or ":00").replace(",", ".")
-    try:
-        at = datetime.fromisoformat(f"{day}T{minutes or '00:00'}{seconds}{zone or 'Z'}")
-        return Fraction((at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1), 10**6)
-    except (ValueError, OverflowError):
+    day_text, *rest = re.split("[Tt ]", text, maxsplit=1)
+    day = _day(day_text)
+    if rest in (["UTC"], ["GMT"]):
+        return Fraction(day // timedelta(seconds=1)) if day and text[-4] == " " else None
+    start = _since_midnight(rest[0]) if rest else Fraction(0)
+    if day is None or start is None:
         return None
+    return day // timedelta(seconds=1) + Fraction(int(start * 10**6 // 1), 10**6)
+
+
+def _day(text: str) -> timedelta | None:
+    """From 1970 to the start of the day."""
+    style = _DATES.get(re.sub("[0-9]", "0", text))
+    try:
+        day = datetime.strptime(text, style) if style else None  # noqa: DTZ007
+    except ValueError:
+        return None
+    # strptime takes day 366, and week 53, of years that have none.
+    year = day.isocalendar()[0] if day and "W" in text else day and day.year
+    return day - datetime(1970, 1, 1) if day and year == int(text[:4]) else None  # noqa: DTZ001
+
+
+def _since_midnight(text: str) -> Fraction | None:
+    """Seconds from UTC's midnight."""
+    spelled = re.fullmatch(
+        r"(.*?)(?:[.,]([0-9]+))?(?: ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)| (?:UTC|GMT))?", text
+    )
+    if spelled is None or re.sub("[0-9]", "0", spelled[1]) not in _CLOCKS:
+        return None
+    clock, zone = spelled[1].replace(":", ""), (spelled[3] or "Z").replace(":", "")
+    hour, minute, second = (int(part or 0) for part in (clock[:2], clock[2:4], clock[4:]))
+    unit = {2: 3600, 4: 60, 6: 1}[len(clock)]
+    local = hour * 3600 + minute * 60 + second + Fraction(f"0.{spelled[2] or 0}") * unit
+    ahead = int(zone[1:3] or 0) * 3600 + int(zone[3:] or 0) * 60
+    start = local + (ahead if zone[0] == "-" else -ahead)
+    in_range = minute < 60 and zone[1:3] < "24" and zone[3:] < "60"
+    midnight = hour == 24 and local == 24 * 3600
+    leap = second == 60 and start // 1 % (24 * 3600) == 0
+    return start if in_range and (hour < 24 or midnight) and (second < 60 or leap) else None
+
+
+_DATES = {
+    "0000-00-00": "%Y-%m-%d",
+    "00000000": "%Y%m%d",
+    "0000-000": "%Y-%j",
+    "0000000": "%Y%j",
+    "0000-W00-0": "%G-W%V-%u",
+    "0000W000": "%GW%V%u",
+}
+_CLOCKS = ("00", "00:00", "00:00:00", "0000", "000000")
 
 
 def _told_apart(seen: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csq_assets.dataconnect.instants import instant_from_epoch
+from csq_assets.dataconnect.instants import instant_from_epoch, instant_from_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -45,3 +45,18 @@ def test_microseconds_are_exact(moment: datetime) -> None:
     instant = moment.replace(tzinfo=UTC)
     number = (instant - EPOCH) // timedelta(microseconds=1)
     assert instant_from_epoch(number) == instant
+
+
+@pytest.mark.edge(44)
+def test_a_text_is_an_instant_in_utc() -> None:
+    assert instant_from_text("2024-04-25T01:06:40.5+02:00") == datetime(
+        2024, 4, 24, 23, 6, 40, 500_000, tzinfo=UTC
+    )
+    assert instant_from_text("1714000000000") == datetime(2024, 4, 24, 23, 6, 40, tzinfo=UTC)
+    assert instant_from_text("soon") is None
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T24:00", "0001-01-01T00:00+01", "9" * 18])
+def test_no_calendar_reaches_that_far_in_a_text(text: str) -> None:
+    with pytest.raises(OverflowError):
+        instant_from_text(text)

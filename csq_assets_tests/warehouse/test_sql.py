@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlglot import ErrorLevel, exp
 
+from csq_assets.dataconnect.instants import microseconds_from_text
 from csq_assets.warehouse.all_events_sql import EventTable, all_events, no_events
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.identity_sql import (
@@ -64,10 +65,17 @@ def test_no_definition_uses_what_engines_do_differently(name: str) -> None:
     assert not {name for name in called if "hash" in name or name in ("first", "rowid")}
 
 
-DAYS = st.from_regex(r"[0-9]{4}-[0-1][0-9]-[0-3][0-9]", fullmatch=True)
+DAYS = st.from_regex(
+    r"[0-2][0-9]{3}(-?[0-1][0-9]-?[0-3][0-9]|-?[0-3][0-9]{2}|-?W[0-5][0-9]-?[0-8])", fullmatch=True
+)
 CLOCKS = st.from_regex(
-    r"([T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9]([.,][0-9]{1,8})?)?"
-    r"( ?(Z|[+-][0-2][0-9](:?[0-6][0-9])?))?)?",
+    r"([Tt ][0-2][0-9](:?[0-6][0-9](:?[0-6][0-9])?)?([.,][0-9]{1,17})?"
+    r"( ?(Z|z|UTC|GMT|[+-][0-2][0-9](:?[0-6][0-9])?))?| UTC)?",
+    fullmatch=True,
+)
+LAST_MINUTES = st.from_regex(
+    r"2016-12-31[Tt ](23:59:60|24:00(:00)?|24|15:59:60|235960)([.,][0-9]{1,3})?"
+    r"(Z| UTC|-08(:00)?|\+08)?",
     fullmatch=True,
 )
 NUMBERS = st.one_of(
@@ -75,41 +83,114 @@ NUMBERS = st.one_of(
     st.integers(-(10**15), 10**15).map(str),
     st.from_regex(r"-?[0-9]{1,17}\.[0-9]{1,8}", fullmatch=True),
 )
-ODD = st.text(st.sampled_from("0129-:.,TZ +\né"), max_size=20)
-
-
-BOUNDS = [
+ODD = st.text(st.sampled_from("0129-:.,TtWZzUTC +\né"), max_size=20)
+INSTANTS = {  # 2024-04-24 23:06:40 in many spellings
+    "1714000000",
+    "1714000000000",
     "1714000000000000",
-    "100000000000.5",
-    "99999999999",
-    "-9223372036854775808",
-    "9223372036854775808",
+    "1714000000.0",
+    "2024-04-24T23:06:40",
+    "2024-04-24t23:06:40z",
+    "2024-04-24 23:06:40 UTC",
+    "2024-04-24 23:06:40 GMT",
+    "2024-04-24T23:06:40.000Z",
+    "2024-04-24T23:06:40,0 Z",
+    "20240424T230640Z",
+    "20240424 230640+0000",
+    "2024-W17-3T23:06:40Z",
+    "2024W173T230640",
+    "2024-115T23:06:40",
+    "2024115T230640Z",
+    "2024-04-25T01:06:40+02",
+    "2024-04-24 18:36:40 -0430",
+    "2024-04-24T23:06.666666666666667",
+}
+OTHER_INSTANTS = {
+    "2024-04-24": 1_713_916_800,
+    "2024-04-24 UTC": 1_713_916_800,
+    "20240424 UTC": 1_713_916_800,
+    "2024-W17-3": 1_713_916_800,
+    "2024-115": 1_713_916_800,
+    "20240424": 20_240_424,  # digits alone are an epoch
+    "2024115": 2_024_115,
+    "2024-04-24T24:00": 1_714_003_200,
+    "2024-04-24T24": 1_714_003_200,
+    "2024-04-24T06": 1_713_938_400,
+    "2024-04-24T06.5Z": 1_713_940_200,
+    "2016-12-31T23:59:60Z": 1_483_228_800,
+    "2016-12-31T15:59:60-08:00": 1_483_228_800,
+    "2020-W53-7": 1_609_632_000,
+    "1969-12-31T23:59:59.5Z": -0.5,
+    "0001-01-01": -62_135_596_800,
+    "9999-12-31T24:00:00": 253_402_300_800,
+}
+NO_INSTANTS = [
     "0000-01-01",
     "2024-02-30",
+    "2023-366",
+    "2024-000",
+    "2021-W53-1",
+    "2024-W00-1",
+    "2024-W17-0",
+    "2024-W17",
+    "2024-04",
     "2024-04-24\n",
-    "2024-04-24T24:00",
+    "2024-04-24Z",
+    "2024-04-24T",
+    "2024-04-24TUTC",
+    "2024-04-24T24:00:01",
+    "2024-04-24T24.5",
+    "2024-04-24T25",
+    "2024-04-24T23:60",
+    "2024-04-24T23:59:61",
+    "2024-04-24T12:59:60",
+    "2024-04-24T23:06:40utc",
+    "2024-04-24T23:06:40UTC",
+    "2024-04-24  23:06:40",
     "2024-04-24T23:06+05:60",
-    "2024-04-24 23:06:40.1234567-02",
+    "2024-04-24T23:06+24:00",
+    "2024-04-24T1:06",
+    "2024-04-24T23:0640",
+    "9223372036854775808",
+    "1714000000Z",
+    "٢٠٢٤-04-24",
+    "",
 ]
 
 
-@example(BOUNDS)
-@settings(deadline=None)
-@given(st.lists(NUMBERS | ODD | st.tuples(DAYS, CLOCKS).map("".join), min_size=1, max_size=50))
-def test_an_instant_is_the_one_that_the_oracle_tells(texts: list[str]) -> None:
+def in_duckdb(texts: list[str]) -> list[int | None]:
     with duckdb.connect() as connection:
         given_texts = "FROM (SELECT unnest(?::VARCHAR[]) AS text)"
-        found = connection.execute(
-            f"{given_texts} SELECT text, {instant('text')}", [texts]
-        ).fetchall()
-    expected = {text: model.instant(text) for text in texts}
-    assert found == [
-        (text, None if expected[text] is None else int((expected[text] or 0) * 1_000_000))
-        for text in texts
+        found = connection.execute(f"{given_texts} SELECT {instant('text')}", [texts])
+        return [microseconds for (microseconds,) in found.fetchall()]
+
+
+@example(["100000000000.5", "99999999999", "-9223372036854775808", "9999-W52-7", *NO_INSTANTS])
+@settings(deadline=None)
+@given(
+    st.lists(
+        NUMBERS | ODD | st.tuples(DAYS, CLOCKS).map("".join) | LAST_MINUTES, min_size=1, max_size=50
+    )
+)
+def test_an_instant_is_the_one_that_the_oracle_gives(texts: list[str]) -> None:
+    expected = [
+        None if found is None else int(found * 1_000_000) for found in map(model.instant, texts)
     ]
+    assert dict(zip(texts, map(microseconds_from_text, texts), strict=True)) == dict(
+        zip(texts, expected, strict=True)
+    )
+    assert dict(zip(texts, in_duckdb(texts), strict=True)) == dict(
+        zip(texts, expected, strict=True)
+    )
 
 
 @pytest.mark.edge(44)
-def test_three_spellings_of_one_instant() -> None:
-    texts = ["1714000000000000", "1714000000", "2024-04-24 23:06:40"]
-    assert {model.instant(text) for text in texts} == {1_714_000_000}
+def test_every_spelling_of_an_instant_is_understood() -> None:
+    spelled = {**dict.fromkeys(INSTANTS, 1_714_000_000), **OTHER_INSTANTS}
+    assert dict(zip(spelled, in_duckdb(list(spelled)), strict=True)) == {
+        text: int(seconds * 1_000_000) for text, seconds in spelled.items()
+    }
+
+
+def test_what_is_not_an_instant_is_none() -> None:
+    assert dict(zip(NO_INSTANTS, in_duckdb(NO_INSTANTS), strict=True)) == dict.fromkeys(NO_INSTANTS)
