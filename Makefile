@@ -8,7 +8,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_OWNERS= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev ui test fuzz check format bench golden lock clean
+.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -29,8 +29,11 @@ install-dev: .venv/installed-dev ## The same, with what tests and checks need
 ui: install ## Open Dagster's UI on http://127.0.0.1:3000
 	@DAGSTER_HOME="$${DAGSTER_HOME:-$$PWD}" $(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
-test: install-dev ## Run the tests
-	@$(BIN)/pytest
+test: install-dev ## Run the tests, on all cores
+	@$(BIN)/pytest --numprocesses auto --dist loadscope
+
+bench-check: install-dev ## Run the tests of the benchmarks, which measure small cases
+	@$(BIN)/pytest benchmarks
 
 fuzz: install-dev ## Change 20,000 bytes of Avro files in each codec, and compare the reading paths
 	@$(BIN)/python -m csq_assets_tests.avro.fuzz

@@ -1,0 +1,49 @@
+"""Definitions of people's own, scaffolded by `dg` in a copy of the clone."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from csq_assets_tests.platform import REPOSITORY, Platform
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the clone's code."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "csq_assets", folder / "csq_assets", ignore=ignored)
+    return folder
+
+
+def dg(*arguments: str, clone: Path, platform: Platform) -> str:
+    """What `dg` prints on stdout; it must succeed."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dg"), *arguments],
+        cwd=clone,
+        env={**platform.environment(), "PYTHONPATH": str(clone)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_what_dg_scaffolds_is_listed_beside_ours(clone: Path, platform: Platform) -> None:
+    dg("scaffold", "defs", "dagster.asset", "own/first.py", clone=clone, platform=platform)
+    listed = json.loads(dg("list", "defs", "--json", clone=clone, platform=platform))
+    ours = platform.definitions().resolve_asset_graph().get_all_asset_keys()
+    assert {asset["asset_key"] for asset in listed["assets"]} == {
+        "first",
+        *(key.to_user_string() for key in ours),
+    }
+    dg("check", "defs", clone=clone, platform=platform)
