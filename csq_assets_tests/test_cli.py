@@ -1,5 +1,6 @@
 """What `csq` makes of folders that cannot be used, and of where it is called."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,21 @@ def test_a_wrong_dagster_yaml_is_a_wrong_setting(
     assert (ran.code, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"csq: setting DAGSTER_HOME: the Dagster instance of {home} ")
     assert "Traceback" not in ran.stderr
+
+
+def test_odd_names_neither_stop_a_sync_nor_reach_the_terminal(platform: Platform) -> None:
+    table = "evil\x1b]0;title\x07\u202e" + "購" * 20
+    platform.deliver(12, **{table: [{"event_id": 1, "user_id": 1}]})
+    reports = Path(platform.settings.export_url) / "sync_reports"
+    os.mkfifo(reports / "pipe")
+    (reports / "loop").symlink_to("loop")
+    Path(os.fsdecode(bytes(reports) + b"/\xff")).write_bytes(b"{}")
+    ran = [platform.csq(*arguments) for arguments in (("sync",), ("status",), ("doctor",))]
+    assert [one.code for one in ran] == [0, 0, 0]
+    assert r"evil\x1b]0;title\x07\u202e購" in ran[0].stderr
+    for one in ran:
+        assert not set("\x1b\x07\u202e") & set(one.stderr)
+    assert platform.rows(table)[0]["event_id"] == 1
 
 
 def index_of_runs(platform: Platform) -> Path:

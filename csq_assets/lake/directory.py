@@ -1,5 +1,6 @@
 """Objects in a directory."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import polars as pl
@@ -49,12 +51,18 @@ class DirectoryStore:
         with self._reading(prefix):
             for folder, _, names in os.walk(self._path(prefix), onerror=_refuse_unless_missing):
                 for name in names:
-                    path = Path(folder, name)
+                    key = Path(folder, name).relative_to(self.root).as_posix()
                     try:
-                        stat = path.stat()
-                    except FileNotFoundError:  # gone meanwhile, or a link that leads nowhere
+                        found = _delivered(key, self._file_stat(key))
+                        key.encode()
+                    except OSError as error:
+                        # Gone meanwhile, no file, or a link that leads nowhere or in a circle.
+                        if error.errno not in (None, errno.ENOENT, errno.ELOOP):
+                            raise
+                    except UnicodeEncodeError:  # no name in S3 could be like it
                         continue
-                    yield _delivered(path.relative_to(self.root).as_posix(), stat)
+                    else:
+                        yield found
 
     def folders(self, prefix: str) -> Iterator[str]:
         with self._reading(prefix), suppress(FileNotFoundError, NotADirectoryError):
@@ -63,20 +71,20 @@ class DirectoryStore:
                     yield path.name
 
     def stat(self, key: str) -> Delivered | None:
-        path = self._path(key)
         try:
             with self._reading(key):
-                return _delivered(key, path.stat()) if not path.is_dir() else None
+                return _delivered(key, self._file_stat(key))
         except FileNotFoundError:
             return None
 
     def open(self, key: str) -> BinaryIO:
         with self._reading(key):
+            self._file_stat(key)
             return self._path(key).open("rb")
 
     def read(self, key: str) -> bytes:
-        with self._reading(key):
-            return self._path(key).read_bytes()
+        with self.open(key) as file, self._reading(key):
+            return file.read()
 
     def put(self, key: str, body: bytes) -> None:
         with self.staging() as folder:
@@ -130,6 +138,13 @@ class DirectoryStore:
         if self.stat(key) is None:  # Polars tells that in several ways
             raise FileNotFoundError(key)
         return self._path(key)
+
+    def _file_stat(self, key: str) -> os.stat_result:
+        """Raises FileNotFoundError where there is something else: a pipe would not end."""
+        found = self._path(key).stat()
+        if not S_ISREG(found.st_mode):
+            raise FileNotFoundError(key)
+        return found
 
     def _path(self, key: str) -> Path:
         # Not `root / key`: a key that begins with a slash would leave the directory.
