@@ -84,6 +84,7 @@ def _pass(
         s3_client,
         request_payer=settings.request_payer,
     )
+    lake.store.remove_unfinished_writes(now)
     discovery = discover(export, lake.documents)
     catalog = discovery.catalog
     headless = Headless(settings, instance, listener, catalog)

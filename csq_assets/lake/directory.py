@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import SettingsError, StorageError
 
 _STAGING = ".staging"
-_ABANDONED_AFTER_SECONDS = 24 * 3600
 _AT_ONCE = 8  # the directory may lie on another machine
 
 
@@ -105,7 +103,6 @@ class DirectoryStore:
                 remedy="Choose a folder that can be written.",
             ) from error
         with self._writing(_STAGING):
-            _sweep(parent)
             folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder
@@ -115,8 +112,21 @@ class DirectoryStore:
     def publish(self, staged: Path, key: str) -> None:
         final = self._path(key)
         with self._writing(key):
+            _flush(staged)
+            made = [folder for folder in final.parents if not folder.exists()]
             final.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(final)
+            for folder in {final.parent, *(folder.parent for folder in made)}:
+                _flush(folder)
+
+    def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
+        """Remove what was staged, whatever its prefix was going to be."""
+        staging = self.root / _STAGING
+        with self._writing(_STAGING), suppress(FileNotFoundError):
+            for folder in staging.iterdir():
+                with suppress(FileNotFoundError):  # another process was quicker
+                    if folder.stat().st_mtime < before.timestamp():
+                        shutil.rmtree(folder, ignore_errors=True)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -179,12 +189,16 @@ def _refuse_unless_missing(error: OSError) -> None:
         raise error
 
 
-def _sweep(staging: Path) -> None:
-    """Remove what killed processes left on its way, a day after."""
-    for folder in staging.iterdir():
-        with suppress(FileNotFoundError):  # another process was quicker
-            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+def _flush(path: Path) -> None:
+    """Return when a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not all file systems flush folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _delivered(key: str, stat: os.stat_result) -> Delivered:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from csq_assets.masking import masked
 # A row group is held in memory while it is written: so many values, however wide the table.
 _ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
 _COMPRESSION_LEVEL = 1
+_ABANDONED_AFTER = timedelta(days=1)
 _TABLE = "csq.table"  # in the footer
 _DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
 _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
@@ -103,6 +105,10 @@ class LakeStore:
                 f"{self.objects.url}/{key} cannot be read: {masked(str(error))}",
                 remedy="If the file is damaged, delete it and run csq sync.",
             ) from None  # Polars may name an endpoint with its password
+
+    def remove_unfinished_writes(self, now: datetime) -> None:
+        """Remove what killed processes left of partitions, a day after they began to write them."""
+        self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))
