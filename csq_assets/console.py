@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from csq_assets.errors import printable
+
 if TYPE_CHECKING:
     from csq_assets.doctor import Probe
     from csq_assets.sample import SampleSummary
@@ -169,7 +171,7 @@ def _show_rows(
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left")
     for row in rows:
-        table.add_row(*(Text(value, style=_STYLES.get(value, "")) for value in row))
+        table.add_row(*(Text(printable(value), style=_STYLES.get(value, "")) for value in row))
     _console.print(table)
 
 
@@ -185,7 +187,9 @@ def _show_checks(checks: Iterable["CheckSummary"]) -> None:
 
 
 def _say(text: str | Text) -> None:
-    _console.print(Text(text) if isinstance(text, str) else text)
+    if isinstance(text, Text):  # its styles are at the beginning, so they stay in place
+        text.plain = printable(text.plain)
+    _console.print(text if isinstance(text, Text) else Text(printable(text)))
 
 
 def _time(iso: str | None) -> str:

@@ -1,7 +1,22 @@
 """What can go wrong, split by who must act. Every error says what, where and what to do."""
 
+import re
 from collections.abc import Mapping
 from typing import Self
+
+_LONGEST_TEXT, _LONGEST_NAME = 2_000, 300
+# Controls of terminals and of the direction of text, and halves of surrogate pairs.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The text as a terminal may show it: control characters as escapes, the middle of a long one
+    left out."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-longest // 2 :]}"
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class CsqError(Exception):
@@ -25,9 +40,11 @@ class CsqError(Exception):
         return self
 
     def __str__(self) -> str:
-        place = ", ".join(f"{name} {value}" for name, value in self.where.items())
-        said = f"{place}: {self.message}" if place else self.message
-        return f"{said.rstrip('.')}. {self.remedy}" if self.remedy else said
+        names = {name: printable(str(value), _LONGEST_NAME) for name, value in self.where.items()}
+        place = ", ".join(f"{name} {value}" for name, value in names.items())
+        message = printable(self.message)
+        said = f"{place}: {message}" if place else message
+        return f"{said.rstrip('.')}. {printable(self.remedy)}" if self.remedy else said
 
 
 class SettingsError(CsqError):

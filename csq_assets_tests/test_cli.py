@@ -1,5 +1,6 @@
 """What `csq` makes of folders that cannot be used, and of where it is called."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -105,6 +106,21 @@ def test_a_postgres_that_is_away_is_a_sentence(platform: Platform, postgres_home
         'connection to server at "127.0.0.1", port 1 failed: Connection refused'
     )
     assert "secret" not in sentence
+
+
+def test_odd_names_neither_stop_a_sync_nor_reach_the_terminal(platform: Platform) -> None:
+    table = "evil\x1b]0;title\x07\u202e" + "購" * 20
+    platform.deliver(12, **{table: [{"event_id": 1, "user_id": 1}]})
+    reports = Path(platform.settings.export_url) / "sync_reports"
+    os.mkfifo(reports / "pipe")
+    (reports / "loop").symlink_to("loop")
+    Path(os.fsdecode(bytes(reports) + b"/\xff")).write_bytes(b"{}")
+    ran = [platform.csq(*arguments) for arguments in (("sync",), ("status",), ("doctor",))]
+    assert [one.code for one in ran] == [0, 0, 0]
+    assert r"evil\x1b]0;title\x07\u202e購" in ran[0].stderr
+    for one in ran:
+        assert not set("\x1b\x07\u202e") & set(one.stderr)
+    assert platform.rows(table)[0]["event_id"] == 1
 
 
 def index_of_runs(platform: Platform) -> Path:

@@ -1,5 +1,6 @@
 """Kinds of table, their keys and ids, and the names they take in Dagster and DuckDB."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,8 +70,15 @@ def is_full_resync(table: str, *, incremental: bool) -> bool:
 
 
 def asset_name(table: str) -> str:
-    """The last part of the table's asset keys."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", table)
+    """The last part of the table's asset keys. Names in other scripts get a digest, as their
+    characters all become `_`.
+
+    Source: contract.md, "Dagster names".
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", table)
+    if any(character.isalnum() and not character.isascii() for character in table):
+        return f"{name}_{hashlib.sha256(table.encode()).hexdigest()[:8]}"
+    return name
 
 
 SYNC_REPORTS_ASSET, MANIFESTS_ASSET = "csq/sync_reports", "csq/manifests"

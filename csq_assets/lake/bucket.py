@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -133,13 +134,24 @@ class BucketStore:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="csq-") as folder:
+        with tempfile.TemporaryDirectory(prefix="csq-", ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
     def publish(self, staged: Path, key: str) -> None:
         # An upload in parts becomes an object when it is completed, and not before.
         with self._reaching(key), staged.open("rb") as file:
             self._client.upload_fileobj(file, self._bucket, self._prefix + key)
+
+    def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
+        uploads = self._client.get_paginator("list_multipart_uploads")
+        # Whoever lacks the right, or has a store that cannot do it, has a lifecycle rule instead.
+        with suppress(StorageError), self._reaching(prefix):
+            for page in uploads.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                for upload in page.get("Uploads", ()):
+                    if upload["Initiated"] < before:
+                        self._client.abort_multipart_upload(
+                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
 
     def delete(self, key: str) -> None:
         with self._reaching(key):

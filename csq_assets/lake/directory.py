@@ -1,13 +1,14 @@
 """Objects in a directory."""
 
+import errno
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import polars as pl
@@ -16,7 +17,6 @@ from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import SettingsError, StorageError
 
 _STAGING = ".staging"
-_ABANDONED_AFTER_SECONDS = 24 * 3600
 _AT_ONCE = 8  # the directory may lie on another machine
 
 
@@ -49,12 +49,18 @@ class DirectoryStore:
         with self._reading(prefix):
             for folder, _, names in os.walk(self._path(prefix), onerror=_refuse_unless_missing):
                 for name in names:
-                    path = Path(folder, name)
+                    key = Path(folder, name).relative_to(self.root).as_posix()
                     try:
-                        stat = path.stat()
-                    except FileNotFoundError:  # gone meanwhile, or a link that leads nowhere
+                        found = _delivered(key, self._file_stat(key))
+                        key.encode()
+                    except OSError as error:
+                        # Gone meanwhile, no file, or a link that leads nowhere or in a circle.
+                        if error.errno not in (None, errno.ENOENT, errno.ELOOP):
+                            raise
+                    except UnicodeEncodeError:  # no name in S3 could be like it
                         continue
-                    yield _delivered(path.relative_to(self.root).as_posix(), stat)
+                    else:
+                        yield found
 
     def folders(self, prefix: str) -> Iterator[str]:
         with self._reading(prefix), suppress(FileNotFoundError, NotADirectoryError):
@@ -63,20 +69,20 @@ class DirectoryStore:
                     yield path.name
 
     def stat(self, key: str) -> Delivered | None:
-        path = self._path(key)
         try:
             with self._reading(key):
-                return _delivered(key, path.stat()) if not path.is_dir() else None
+                return _delivered(key, self._file_stat(key))
         except FileNotFoundError:
             return None
 
     def open(self, key: str) -> BinaryIO:
         with self._reading(key):
+            self._file_stat(key)
             return self._path(key).open("rb")
 
     def read(self, key: str) -> bytes:
-        with self._reading(key):
-            return self._path(key).read_bytes()
+        with self.open(key) as file, self._reading(key):
+            return file.read()
 
     def put(self, key: str, body: bytes) -> None:
         with self.staging() as folder:
@@ -97,7 +103,6 @@ class DirectoryStore:
                 remedy="Choose a folder that can be written.",
             ) from error
         with self._writing(_STAGING):
-            _sweep(parent)
             folder = Path(tempfile.mkdtemp(dir=parent))
         try:
             yield folder
@@ -107,8 +112,21 @@ class DirectoryStore:
     def publish(self, staged: Path, key: str) -> None:
         final = self._path(key)
         with self._writing(key):
+            _flush(staged)
+            made = [folder for folder in final.parents if not folder.exists()]
             final.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(final)
+            for folder in {final.parent, *(folder.parent for folder in made)}:
+                _flush(folder)
+
+    def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
+        """Remove what was staged, whatever its prefix was going to be."""
+        staging = self.root / _STAGING
+        with self._writing(_STAGING), suppress(FileNotFoundError):
+            for folder in staging.iterdir():
+                with suppress(FileNotFoundError):  # another process was quicker
+                    if folder.stat().st_mtime < before.timestamp():
+                        shutil.rmtree(folder, ignore_errors=True)
 
     def delete(self, key: str) -> None:
         path = self._path(key)
@@ -141,6 +159,13 @@ class DirectoryStore:
         if self.stat(key) is None:  # Polars tells that in several ways
             raise FileNotFoundError(key)
         return self._path(key)
+
+    def _file_stat(self, key: str) -> os.stat_result:
+        """Raises FileNotFoundError where there is something else: a pipe would not end."""
+        found = self._path(key).stat()
+        if not S_ISREG(found.st_mode):
+            raise FileNotFoundError(key)
+        return found
 
     def _path(self, key: str) -> Path:
         # Not `root / key`: a key that begins with a slash would leave the directory.
@@ -175,12 +200,16 @@ def _refuse_unless_missing(error: OSError) -> None:
         raise error
 
 
-def _sweep(staging: Path) -> None:
-    """Remove what killed processes left on its way, a day after."""
-    for folder in staging.iterdir():
-        with suppress(FileNotFoundError):  # another process was quicker
-            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+def _flush(path: Path) -> None:
+    """Return when a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not all file systems flush folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

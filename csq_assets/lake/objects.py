@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -59,6 +60,12 @@ class ObjectStore(Protocol):
 
     def publish(self, staged: Path, key: str) -> None:
         """Make the staged file the object, whole, in the place of an earlier one."""
+        ...
+
+    def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
+        """Remove what killed processes left of objects below `prefix` that they began to write
+        before that time. Lacking the right to do so is no error.
+        """
         ...
 
     def delete(self, key: str) -> None:

@@ -2,22 +2,26 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 import polars as pl
 from polars.exceptions import ComputeError, PolarsError
 from polars.io.plugins import register_io_source
 
 from csq_assets.errors import StorageError
+from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.masking import masked
 
 # A row group is held in memory while it is written: so many values, however wide the table.
 _ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
 _COMPRESSION_LEVEL = 1
+_ABANDONED_AFTER = timedelta(days=1)
+_TABLE = "csq.table"  # in the footer
 _DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
 _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
@@ -58,7 +62,8 @@ class LakeStore:
 
         Where taking a frame raises, the partition stays what it was.
         """
-        return self.write_object(_key(table, dump_id), rows)
+        named = replace(rows, footer=lambda: {_TABLE: table, **rows.footer()})
+        return self.write_object(_key(table, dump_id), named)
 
     def write_frame(self, key: str, frame: pl.LazyFrame) -> tuple[Written, int]:
         """Publish the frame as the Parquet file at `key`; also gives its number of rows."""
@@ -132,13 +137,22 @@ class LakeStore:
         Raises StorageError where there is no such partition, or its file is damaged.
         """
         try:
-            return self.objects.parquet_metadata(_key(table, dump_id))
+            return self._footer(_key(table, dump_id))
+        except StorageError as error:
+            raise error.at(dump=dump_id, table=table) from None
+
+    def _footer(self, key: str) -> Mapping[str, str]:
+        try:
+            return self.objects.parquet_metadata(key)
         except (OSError, PolarsError) as error:
             raise StorageError(
-                f"{self.location(table, dump_id)} cannot be read: {error}",
-                where={"dump": dump_id, "table": table},
+                f"{self.objects.url}/{key} cannot be read: {masked(str(error))}",
                 remedy="If the file is damaged, delete it and run csq sync.",
-            ) from error
+            ) from None  # Polars may name an endpoint with its password
+
+    def remove_unfinished_writes(self, now: datetime) -> None:
+        """Remove what killed processes left of partitions, a day after they began to write them."""
+        self.objects.abort_unfinished_uploads("", now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))
@@ -146,11 +160,28 @@ class LakeStore:
     def partitions(self) -> frozenset[tuple[str, int]]:
         """Every partition that exists, as table and dump id."""
         found = (_PARTITION.fullmatch(entry.key) for entry in self.objects.list("raw/"))
-        return frozenset((unquote(match[1]), int(match[2])) for match in found if match)
+        folders: dict[str, list[int]] = {}
+        for match in found:
+            if match:
+                folders.setdefault(match[1], []).append(int(match[2]))
+        return frozenset(
+            (table, dump_id)
+            for folder, dump_ids in folders.items()
+            for table in [self._table(folder, dump_ids)]
+            for dump_id in dump_ids
+        )
+
+    def _table(self, folder: str, dump_ids: Iterable[int]) -> str:
+        """The table of a folder, told by a partition's footer where its name is cut."""
+        if is_cut(folder):
+            for dump_id in dump_ids:
+                with suppress(StorageError, KeyError):  # a damaged file; another may tell
+                    return self._footer(f"raw/{folder}/dump_id={dump_id}/data.parquet")[_TABLE]
+        return table_of(folder)
 
     def dumps_of(self, table: str) -> list[int]:
         """The dump ids of the table's partitions, ascending, by one shallow listing."""
-        found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{_folder(table)}/"))
+        found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{folder_of(table)}/"))
         return sorted(int(match[1]) for match in found if match)
 
 
@@ -184,9 +215,4 @@ def _digest(staged: Path) -> str:
 
 
 def _key(table: str, dump_id: int) -> str:
-    return f"raw/{_folder(table)}/dump_id={dump_id}/data.parquet"
-
-
-def _folder(table: str) -> str:
-    """The table's name where that is a folder's name, else encoded like a URL."""
-    return table.replace(".", "%2E") if table in (".", "..") else quote(table, safe=" +@")
+    return f"raw/{folder_of(table)}/dump_id={dump_id}/data.parquet"

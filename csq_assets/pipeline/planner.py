@@ -77,6 +77,7 @@ class Planner:
         Raises UsageError for a dump that is unknown, SettingsError or StorageError where the export
         or the lake cannot be used.
         """
+        self.lake.store.remove_unfinished_writes(now)
         discovery = discover(export, self.lake.documents)
         records, attempted = self.lake.ledger.fold()
         partitions = self.lake.store.partitions()

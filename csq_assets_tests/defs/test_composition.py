@@ -58,7 +58,9 @@ def test_a_plain_asset_keeps_its_own_io_manager_and_ours_still_work(platform: Pl
     assert defs.resolve_job_def("other").execute_in_process(instance=instance).success
     assert KEPT == {"plain": 7}
     raw = defs.resolve_job_def("csq_raw").execute_in_process(
-        instance=instance, partition_key="12", asset_selection=[dg.AssetKey(["csq", "raw", "users"])]
+        instance=instance,
+        partition_key="12",
+        asset_selection=[dg.AssetKey(["csq", "raw", "users"])],
     )
     assert raw.success
     assert KEPT == {"plain": 7}

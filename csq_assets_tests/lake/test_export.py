@@ -1,5 +1,6 @@
 """What is seen of an export, and what is never read, over a directory and over a bucket."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 
-from csq_assets.errors import FileError, SettingsError, StorageError
+from csq_assets.errors import FileError, SettingsError, StorageError, printable
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export
 from csq_assets_tests.builders import ExportBuilder
@@ -36,7 +37,7 @@ def refusal(builder: ExportBuilder, path: str) -> str:
     with pytest.raises(FileError) as refused:
         look(builder).open_file(path)
     assert refused.value.where == {"file": path}
-    return str(refused.value).removeprefix(f"file {path}: ")
+    return str(refused.value).removeprefix(f"file {printable(path)}: ")
 
 
 MIRROR = (
@@ -257,3 +258,18 @@ def test_a_file_that_the_system_refuses_is_told_with_the_setting(
     for reach in (look(directory_export).open_file, look(directory_export).file_state):
         with pytest.raises(StorageError, match="Check the folder that CSQ_EXPORT_URL names"):
             reach(path)
+
+
+def test_what_is_no_file_is_neither_listed_nor_read(directory_export: ExportBuilder) -> None:
+    directory_export.put("manifests/a.json", b"{}")
+    root = directory_export.target.directory  # pyright: ignore[reportAttributeAccessIssue]
+    os.mkfifo(root / "manifests" / "pipe.json")
+    (root / "manifests" / "loop.json").symlink_to("loop.json")
+    (root / "manifests" / "nowhere.json").symlink_to("nowhere")
+    (root / "manifests" / "null.json").symlink_to("/dev/null")
+    Path(os.fsdecode(bytes(root) + b"/manifests/\xff.json")).write_bytes(b"{}")
+    assert manifests(directory_export) == ["manifests/a.json"]
+    for name in ("pipe", "null"):
+        assert refusal(directory_export, f"s3://customer/manifests/{name}.json").startswith(
+            "there is no such file. "
+        )

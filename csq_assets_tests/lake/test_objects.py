@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ from csq_assets.lake.bucket import BucketStore
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.locations import open_export
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.lake.store import LakeStore
 from csq_assets.s3_resource import PooledS3Resource
-from csq_assets_tests.faulty_s3 import FaultyS3
+from csq_assets_tests.faulty_s3 import Answer, FaultyS3, error
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def keys(objects: ObjectStore, prefix: str = "") -> list[str]:
@@ -230,7 +234,6 @@ def link_to_itself(root: Path) -> None:
         lambda objects: objects.read("loop"),
         lambda objects: objects.open("loop"),
         lambda objects: objects.stat("loop"),
-        lambda objects: list(objects.list("")),
         lambda objects: list(objects.list("loop/")),
     ],
 )
@@ -271,17 +274,41 @@ def test_writing_where_a_file_is_in_the_way_is_told(tmp_path: Path) -> None:
     assert keys(lake) == ["file", "folder/a"]
 
 
-def test_what_killed_processes_left_is_swept_a_day_after(
+def test_what_killed_processes_staged_is_removed_a_day_later(
     directory_objects: DirectoryStore,
 ) -> None:
     staging = directory_objects.root / ".staging"
+    directory_objects.abort_unfinished_uploads("raw/", NOON)
     for name, hours in (("left", 25), ("at work", 23)):
         (staging / name).mkdir(parents=True)
         (staging / name / "data.parquet").write_bytes(b"half")
-        then = time.time() - hours * 3600
-        os.utime(staging / name, (then, then))
-    directory_objects.put("a", b"")
+        began = NOON.timestamp() - hours * 3600
+        os.utime(staging / name, (began, began))
+    LakeStore(directory_objects).remove_unfinished_writes(NOON)
     assert [path.name for path in staging.iterdir()] == ["at work"]
+
+
+def test_files_and_folders_are_on_the_disk_before_they_are_relied_on(
+    directory_objects: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    real_fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        flushed.append(path.name if path.is_file() else f"{path.relative_to(root.parent)}/")
+        real_fsync(descriptor)
+
+    root = directory_objects.root
+    monkeypatch.setattr("os.fsync", note)
+    directory_objects.put("raw/users/dump_id=1/x", b"")
+    assert (flushed[0], sorted(flushed[1:])) == (
+        "object",
+        ["my lake/", "my lake/raw/", "my lake/raw/users/", "my lake/raw/users/dump_id=1/"],
+    )
+    flushed.clear()
+    directory_objects.put("raw/users/dump_id=1/x", b"")
+    assert flushed == ["object", "my lake/raw/users/dump_id=1/"]
 
 
 # A bucket
@@ -387,3 +414,36 @@ def test_as_many_objects_are_read_at_once_as_there_are_connections(s3_environmen
     for resource, connections in ((PooledS3Resource(), 32), (S3Resource(), 10)):
         with closing(open_s3_client(resource)) as client:
             assert BucketStore(client, "customer", setting="CSQ_EXPORT_URL").at_once == connections
+
+
+@pytest.mark.s3
+def test_uploads_of_killed_processes_are_aborted_a_day_later(
+    s3_client: Any, s3_objects: BucketStore
+) -> None:
+    prefix = "my lake/é/"
+    for key in (f"{prefix}raw/users/dump_id=1/data.parquet", f"{prefix}other", "raw/of another"):
+        s3_client.create_multipart_upload(Bucket="customer", Key=key)
+
+    def unfinished() -> list[str]:
+        uploads = s3_client.list_multipart_uploads(Bucket="customer").get("Uploads", ())
+        return sorted(upload["Key"] for upload in uploads)
+
+    began = s3_client.list_multipart_uploads(Bucket="customer")["Uploads"][0]["Initiated"]
+    before = unfinished()
+    LakeStore(s3_objects).remove_unfinished_writes(began + timedelta(hours=23))
+    assert unfinished() == before
+    LakeStore(s3_objects).remove_unfinished_writes(began + timedelta(hours=25))
+    assert unfinished() == [f"{prefix}other", "raw/of another"]
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    "answer", [error(403, "AccessDenied"), error(501, "NotImplemented"), Answer(400)]
+)
+def test_who_may_not_abort_uploads_does_without(faulty_s3: FaultyS3, answer: Answer) -> None:
+    faulty_s3.always(answer)
+    with closing(open_s3_client(PooledS3Resource(max_attempts=0))) as client:
+        objects = BucketStore(client, "customer", setting="CSQ_LAKE_URL")
+        LakeStore(objects).remove_unfinished_writes(NOON)
+    (request,) = faulty_s3.requests
+    assert request.path.startswith("/customer?uploads")

@@ -10,6 +10,7 @@ import pytest
 
 from csq_assets.errors import CsqError, FileError, StorageError
 from csq_assets.lake.directory import DirectoryStore
+from csq_assets.lake.folders import folder_of
 from csq_assets.lake.store import LakeStore, Rows
 
 FIRST = pl.DataFrame({"user_id": [1, 2], "plan": ["free", None]})
@@ -27,6 +28,13 @@ ODD_NAMES = [
     "a\"'\\b",
     "a=b#c&d",
     "../../etc",
+    "購入完了ページの表示とその直後のボタンのクリックイベント二",
+    "клик_по_кнопке_оформления_заказа_на_главной_странице",
+    "line\nbreak \x1b[31m \u202e\u3000",
+    "購" * 86,
+    "購" * 85 + "入",
+    "x" * 256,
+    "/" * 300,
 ]
 
 
@@ -225,7 +233,38 @@ def test_tables_of_any_name_have_a_folder_of_their_own(store: LakeStore, tmp_pat
         raw, folder, partition, file = key.split("/")
         assert (raw, partition, file) == ("raw", "dump_id=12", "data.parquet")
         assert folder not in (".", "..")
+        assert len(folder.encode()) <= 255
+        assert folder.isprintable()
+    for table in ODD_NAMES:
+        assert store.dumps_of(table) == [12]
     assert {path.name for path in tmp_path.iterdir()} <= {"my lake"}
+
+
+@pytest.mark.parametrize(
+    ("table", "folder"),
+    [
+        ("größe 日", "größe 日"),
+        ("購入完了ページの表示とその直後のボタンのクリックイベント", None),
+        ("a/b%2F*?[{~", "a%2Fb%252F%2A%3F%5B%7B~"),
+        ("x" * 255, None),
+        ("x" * 256, f"{'x' * 237}%~85e62acd750c4eb5"),
+        ("購" * 86, f"{'購' * 79}%~7aa4b60b9ccca010"),
+        ("/" * 86, f"{'%2F' * 79}%~8253e1c020580e56"),
+    ],
+)
+def test_a_folder_keeps_the_name_where_it_can(table: str, folder: str | None) -> None:
+    assert folder_of(table) == (folder or table)
+
+
+def test_a_long_name_is_known_though_a_file_is_damaged(store: LakeStore) -> None:
+    table = "購" * 100
+    for dump_id in (12, 13):
+        write(store, table, dump_id, FIRST)
+    store.objects.put(f"raw/{folder_of(table)}/dump_id=12/data.parquet", b"damaged")
+    assert store.partitions() == {(table, 12), (table, 13)}
+    store.objects.put(f"raw/{folder_of(table)}/dump_id=13/data.parquet", b"damaged")
+    write(store, "users", 7, FIRST)
+    assert ("users", 7) in store.partitions()
 
 
 @pytest.mark.parametrize("table", ["users", "größe 日", "a/b", "[x]*?"])
