@@ -70,7 +70,12 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
-def rebuild(*, tables: tuple[str, ...]) -> None:
+@click.option(
+    "--accept-lake",
+    is_flag=True,
+    help="Even from a lake that is not the one that the DuckDB file was filled from.",
+)
+def rebuild(*, tables: tuple[str, ...], accept_lake: bool) -> None:
     """Drop current tables and replay them from the lake; all, if none is named."""
     from csq_assets.instance import open_instance, recording
 
@@ -80,7 +85,9 @@ def rebuild(*, tables: tuple[str, ...]) -> None:
         from csq_assets.sync import run_rebuild
 
         with recording(), SyncProgress() as progress:
-            summary = run_rebuild(settings, instance, progress, tables=tables)
+            summary = run_rebuild(
+                settings, instance, progress, tables=tables, accept_lake=accept_lake
+            )
     show_rebuild(summary)
     sys.exit(summary.exit_code)
 

@@ -26,10 +26,12 @@ from csq_assets.defs.run_requests import (
 from csq_assets.errors import StorageError, UsageError
 from csq_assets.headless import HeadlessRuns, Listener
 from csq_assets.lake.locations import Lake, open_export, open_lake
+from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
+from csq_assets.warehouse.connection import open_warehouse
 
 _WAIT_SECONDS = 60  # for another pass, and for the DuckDB file
 
@@ -52,6 +54,7 @@ def run_sync(
         now = datetime.now(UTC)
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
+        planner.check_lake(wait_seconds=_WAIT_SECONDS)
         try:
             export = open_export(
                 settings.export_url,
@@ -90,8 +93,10 @@ def run_rebuild(
     listener: Listener,
     *,
     tables: Sequence[str] = (),
+    accept_lake: bool = False,
 ) -> SyncSummary:
-    """Drop current tables and replay them from the lake: those named, or all.
+    """Drop current tables and replay them from the lake: those named, or all. With `accept_lake`, from
+    a lake that is not the one that the DuckDB file was filled from.
 
     Raises UsageError for a table that is unknown; otherwise what `run_sync` raises.
     """
@@ -99,6 +104,11 @@ def run_rebuild(
         fail_orphaned_runs(instance)
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
+        if accept_lake:
+            with open_warehouse(settings.duckdb_path, wait_seconds=_WAIT_SECONDS) as connection:
+                accept_lake_now(connection, lake, lake.ledger.records())
+        else:
+            planner.check_lake(wait_seconds=_WAIT_SECONDS)
         state = planner.state()
         known = tuple(state.plans())
         for table in tables:

@@ -33,6 +33,7 @@ from csq_assets.defs.keys import (
     step_name,
 )
 from csq_assets.defs.resources import LakeResource, connect
+from csq_assets.pipeline.lake_guard import check_lake
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.snapshot import publish_snapshot
@@ -166,7 +167,9 @@ class CurrentAssets:
     @contextmanager
     def _refreshing(self, lake: LakeResource, duckdb: DuckDBResource) -> Iterator[Refresh]:
         with errors_as_failures(), connect(duckdb) as connection:
-            yield Refresh(connection, lake.effective_dumps(self.skips), datetime.now(UTC))
+            effective = lake.effective_dumps(self.skips)
+            check_lake(connection, lake.open(), effective.state.records)
+            yield Refresh(connection, effective, datetime.now(UTC))
 
     def _spec(
         self,

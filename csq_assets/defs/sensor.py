@@ -67,6 +67,8 @@ def build_sync_reports_sensor(
                 fail_orphaned_runs(context.instance)
                 export, lake = csq_export.open(), csq_lake.open()
                 planner = Planner(lake, warehouse, settings.duckdb_snapshot_path, settings.skips)
+                with suppress(BusyError):  # a refresh has the file, and checks the lake itself
+                    planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
                 record_discovery(context.instance, plan.discovery, now)
                 record_missing_partitions(context.instance, lake, plan.attempted)

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -62,20 +62,6 @@ class LakeStore:
 
         Where taking a frame raises, the partition stays what it was.
         """
-        named = replace(rows, footer=lambda: {_TABLE: table, **rows.footer()})
-        return self.write_object(_key(table, dump_id), named)
-
-    def write_frame(self, key: str, frame: pl.LazyFrame) -> tuple[Written, int]:
-        """Publish the frame as the Parquet file at `key`; also gives its number of rows."""
-        with self.objects.staging() as folder:
-            staged = folder / "data.parquet"
-            with _writing(staged):
-                frame.sink_parquet(staged, compression="zstd", compression_level=_COMPRESSION_LEVEL)
-            rows = pl.scan_parquet(staged, glob=False).select(pl.len()).collect().item()
-            return self._publish(staged, key), rows
-
-    def write_object(self, key: str, rows: Rows) -> Written:
-        """Publish the rows as the Parquet file at `key`, whole or not at all."""
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
             source = register_io_source(lambda *_: rows.frames, schema=rows.schema)
@@ -85,9 +71,18 @@ class LakeStore:
                     compression="zstd",
                     compression_level=_COMPRESSION_LEVEL,
                     row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(rows.schema)),
-                    metadata=lambda _context: dict(rows.footer()),
+                    metadata=lambda _context: {_TABLE: table, **rows.footer()},
                 )
-            return self._publish(staged, key)
+            return self._publish(staged, _key(table, dump_id))
+
+    def write_frame(self, key: str, frame: pl.LazyFrame) -> tuple[Written, int]:
+        """Publish the frame as the Parquet file at `key`; also gives its number of rows."""
+        with self.objects.staging() as folder:
+            staged = folder / "data.parquet"
+            with _writing(staged):
+                frame.sink_parquet(staged, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+            rows = pl.scan_parquet(staged, glob=False).select(pl.len()).collect().item()
+            return self._publish(staged, key), rows
 
     def _publish(self, staged: Path, key: str) -> Written:
         location = f"{self.objects.url}/{key}"

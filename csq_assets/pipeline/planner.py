@@ -16,8 +16,10 @@ from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
 from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
+from csq_assets.lake.identity import ensure_identity
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.pipeline.lake_guard import refuse_other_lake
 from csq_assets.pipeline.refresh import evaluate_gap
 from csq_assets.warehouse.staleness import read_applied_file
 
@@ -63,6 +65,13 @@ class Planner:
     snapshot: Path | None
     skips: Callable[[str], bool]
 
+    def check_lake(self, *, wait_seconds: float) -> None:
+        """Raise SettingsError where the DuckDB file was filled from another lake, or from one that knew
+        more; BusyError where another process keeps the file for longer than `wait_seconds`."""
+        applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
+        records = self.lake.ledger.records() if applied.contents else ()
+        refuse_other_lake(self.lake, records, applied.lake, applied.dump_ids)
+
     def plan_decoding(
         self,
         export: Export,
@@ -77,6 +86,7 @@ class Planner:
         Raises UsageError for a dump that is unknown, SettingsError or StorageError where the export
         or the lake cannot be used.
         """
+        ensure_identity(self.lake.store.objects)
         self.lake.store.remove_unfinished_writes(now)
         discovery = discover(export, self.lake.documents)
         records, attempted = self.lake.ledger.fold()

@@ -54,6 +54,12 @@ def read_tables(connection: DuckDBPyConnection) -> list[str]:
     return [table for (table,) in found]
 
 
+def read_dump_ids(connection: DuckDBPyConnection) -> set[int]:
+    """Every dump that is in some table."""
+    found = connection.execute("SELECT DISTINCT dump_id FROM csq_ledger.dumps").fetchall()
+    return {dump_id for (dump_id,) in found}
+
+
 def read_state(connection: DuckDBPyConnection, table: str) -> TableState | None:
     """The table's state, None where it was never applied."""
     found = first_row(

@@ -29,6 +29,11 @@ class Applied:
     reports: frozenset[ReportRow] = frozenset()
     lake: str | None = None
 
+    @property
+    def dump_ids(self) -> frozenset[int]:
+        """Every dump that is in some table."""
+        return frozenset(dump_id for dumps in self.contents.values() for dump_id in dumps)
+
     def stale_tables(self, wanted: Mapping[str, Mapping[int, str]]) -> frozenset[str]:
         """The tables that a refresh would change; `wanted` gives the contents that count."""
         changed = (
