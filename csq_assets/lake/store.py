@@ -147,7 +147,7 @@ class LakeStore:
 
     def remove_unfinished_writes(self, now: datetime) -> None:
         """Remove what killed processes left of partitions, a day after they began to write them."""
-        self.objects.abort_unfinished_uploads("", now - _ABANDONED_AFTER)
+        self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))
