@@ -13,6 +13,7 @@ from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.lake.repair import repair_ledger
 from csq_assets.settings import Settings, dagster_home
 from csq_assets.warehouse.connection import open_warehouse
 
@@ -43,6 +44,18 @@ def examine() -> Iterator[Probe]:
     if settings.duckdb_snapshot_path is not None:
         snapshot = settings.duckdb_snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
+
+
+def repair_lake() -> Iterator[Probe]:
+    """Find lost or damaged records of the lake's ledger again, one line each."""
+    lake = open_lake(Settings.from_environment().lake_url, s3_client)
+    found = 0
+    for dump_id, error in repair_ledger(lake):
+        found += 1
+        name = f"dump {dump_id}"
+        yield _failed(name, error) if error else Probe(name, True, "its record was found again")
+    if not found:
+        yield Probe("ledger", True, "no record is lost or damaged")
 
 
 def _examine_export(settings: Settings) -> Iterator[Probe]:

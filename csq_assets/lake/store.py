@@ -145,6 +145,11 @@ class LakeStore:
                 remedy="If the file is damaged, delete it and run csq sync.",
             ) from None  # Polars may name an endpoint with its password
 
+    def digest(self, table: str, dump_id: int) -> str:
+        """The SHA-256 of the partition's file."""
+        with self.local_file(table, dump_id) as path:
+            return _digest(path)
+
     def remove_unfinished_writes(self, now: datetime) -> None:
         """Remove what killed processes left of partitions, a day after they began to write them."""
         self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
