@@ -28,7 +28,7 @@ _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A partition that was published. `digest`, of the file, tells other rows from the same ones."""
+    """A published partition. `digest` is the SHA-256 of its file: other rows, another digest."""
 
     location: str
     size_bytes: int
@@ -42,7 +42,7 @@ class LakeStore:
         self.objects = objects
 
     def location(self, table: str, dump_id: int) -> str:
-        """Where the partition is, as a path or an s3:// URL."""
+        """The path or s3:// URL of the partition."""
         return f"{self.objects.url}/{_key(table, dump_id)}"
 
     def write(
@@ -53,10 +53,10 @@ class LakeStore:
         frames: Iterator[pl.DataFrame],
         footer: Callable[[], Mapping[str, str]],
     ) -> Written:
-        """Publish the frames, all of `schema`, as the partition, in the place of an earlier one.
+        """Publish the frames, all of `schema`, as the partition; it replaces an earlier one.
 
-        One frame is taken at a time. `footer` is asked after the last of them; what it gives is kept
-        in the file. Where taking a frame raises, the partition stays what it was.
+        One frame is in memory at a time. `footer` is called after the last one; its result is kept
+        in the file. Where a frame raises, the partition stays as it was.
         """
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
@@ -88,7 +88,7 @@ class LakeStore:
             ) from None
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
-        """What was kept in the partition's file beside its rows.
+        """The metadata in the footer of the partition's file.
 
         Raises StorageError where there is no such partition, or its file is damaged.
         """
@@ -107,7 +107,7 @@ class LakeStore:
             ) from None  # Polars may name an endpoint with its password
 
     def remove_unfinished_writes(self, now: datetime) -> None:
-        """Remove what killed processes left of partitions, a day after they began to write them."""
+        """Remove staged files and uploads of killed processes, a day after they began."""
         self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
@@ -128,10 +128,10 @@ class LakeStore:
         )
 
     def _table(self, folder: str, dump_ids: Iterable[int]) -> str:
-        """The table of a folder, told by a partition's footer where its name is cut."""
+        """The table of a folder; where its name is cut, a partition's footer has it."""
         if is_cut(folder):
             for dump_id in dump_ids:
-                with suppress(StorageError, KeyError):  # a damaged file; another may tell
+                with suppress(StorageError, KeyError):  # a damaged file; try another
                     return self._footer(f"raw/{folder}/dump_id={dump_id}/data.parquet")[_TABLE]
         return table_of(folder)
 
