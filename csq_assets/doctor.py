@@ -1,4 +1,4 @@
-"""Tests settings and rights, one probe each, with its remedy."""
+"""Tests settings and rights, one probe each, with the remedy."""
 
 import os
 import uuid
@@ -20,7 +20,7 @@ from csq_assets.warehouse.connection import open_warehouse
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was tried and what came of it; `exit_code` is what csq ends with on its account."""
+    """What was tested and the result; `exit_code` is what csq exits with because of it."""
 
     name: str
     ok: bool
@@ -29,7 +29,7 @@ class Probe:
 
 
 def examine() -> Iterator[Probe]:
-    """Probe everything; a probe that fails does not keep the others from being tried."""
+    """Test everything; a failed probe does not stop the others."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -93,7 +93,7 @@ def _try_data(export: Export, newest: Delivered) -> str:
     manifest: Manifest = parse_manifest(export.read(newest))
     path = next((path for table in manifest.tables for path in table.files), None)
     if path is None:
-        return f"{newest.key} lists none"
+        return f"{newest.key} lists no data file"
     with export.open_file(path) as file:
         return f"{len(file.read(16))} bytes of {path}"
 
@@ -112,7 +112,7 @@ def _try_lake(settings: Settings) -> str:
     try:
         listed = [found.key for found in objects.list(folder)]
         if objects.read(key) != b"csq doctor" or listed != [key]:
-            raise StorageError("what was written is not what is read")
+            raise StorageError("what is read is not what was written")
     finally:
         objects.delete(key)
     return f"written, listed, read and deleted an object in {settings.lake_url}"
@@ -126,7 +126,7 @@ def _try_warehouse(path: Path) -> str:
         raise StorageError(
             "the DuckDB file cannot be written",
             where={"file": str(path)},
-            remedy="Give yourself the right to write it.",
+            remedy="Allow this user to write it.",
         )
     with open_warehouse(path, read_only=True, wait_seconds=0):
         return f"{said}, and {path.name} can be opened"
@@ -153,7 +153,7 @@ def _tried(name: str, probe: Callable[[], str]) -> Probe:
     except CsqError as error:
         return _failed(name, error)
     except FileNotFoundError as error:
-        return Probe(name, False, f"{error} is not there any more. Run csq doctor again.", 1)
+        return Probe(name, False, f"{error} does not exist any more. Run csq doctor again.", 1)
 
 
 def _failed(name: str, error: CsqError) -> Probe:
