@@ -106,7 +106,8 @@ def _refresh(
     with scratch(connection, TABLE_SCRATCH):
         state, audit = _apply(connection, table, work, version)
     write_state(connection, table, known, state)
-    if known is None or work.replay or list(known.columns.items()) != list(state.columns.items()):
+    replayed = audit.change == "replayed"  # which may store columns under other names
+    if known is None or replayed or list(known.columns.items()) != list(state.columns.items()):
         show_table(connection, table, state)
         if TableKind.EVENTS in (state.kind, known.kind if known else None):
             show_all_events(connection)
