@@ -53,5 +53,5 @@ def _refused(lake: Lake, because: str) -> SettingsError:
         f"{lake.store.objects.url} {because}",
         where={"setting": "CSQ_LAKE_URL"},
         remedy="Correct CSQ_LAKE_URL or CSQ_DUCKDB_PATH, or mount the folder. If this is meant, run "
-        "csq rebuild --accept-lake: every current table is then made from this lake alone.",
+        "csq rebuild --accept-lake. If files of its ledger were lost, run csq doctor --repair.",
     )

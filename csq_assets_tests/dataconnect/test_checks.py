@@ -49,9 +49,9 @@ def raw(check: str, facts: RawFacts) -> Finding:
     return found("raw", check, facts)
 
 
-def test_the_registry_says_what_is_judged() -> None:
+def test_the_registry_says_what_each_check_evaluates() -> None:
     drift = (
-        "The columns are those of the numerically previous dump: additions warn, else it is an "
+        "The columns equal those of the numerically previous dump. Additions warn, else it is an "
         "error."
     )
     assert [(one.on, one.name, one.description) for one in REGISTRY.values()] == [
@@ -66,15 +66,15 @@ def test_the_registry_says_what_is_judged() -> None:
         (
             "raw",
             "columns_match_manifest",
-            "The files have the columns that their manifest names, no others.",
+            "The files have the columns that their manifest names, and no others.",
         ),
         ("raw", "text_valid", "All text is UTF-8."),
-        ("raw", "keys_not_null", "No column of the key holds a null."),
+        ("raw", "keys_not_null", "No key column holds a null."),
         ("current", "unique_key", "No key occurs twice."),
         (
             "current",
             "rows_reconcile",
-            "Every row that was delivered is kept, or was dropped as a duplicate, or merged.",
+            "Every delivered row is kept, was dropped as a duplicate, or was merged.",
         ),
         ("current", "no_gap", "No increment is held behind a failed dump."),
         (
