@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
@@ -57,33 +58,12 @@ class RawFacts:
 
 @dataclass(frozen=True, slots=True)
 class CurrentFacts:
-    """A current table as it stands. `gap` is the failed dump that the dumps in `held` wait behind.
-
-    `duplicated_keys` was counted over all rows if `audited_all`, else over those that changed.
-    """
+    """A current table as it stands. `gap` is the failed dump that the dumps in `held` wait behind."""
 
     has_key: bool
-    duplicated_keys: int
-    audited_all: bool
-    rows_delivered: int
-    rows_kept: int
-    duplicates_dropped: int
-    users_merged: int
-    gap: int | None
-    held: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityFacts:
-    """The pairs of the newest `user_migrations`, with some examples of those counted."""
-
-    pairs: int
-    refused: int
-    refused_examples: tuple[str, ...]
-    contested: int
-    contested_examples: tuple[int, ...]
-    cycles: int
-    cycle_examples: tuple[tuple[int, ...], ...]
+    audit: TableAudit
+    gap: int | None = None
+    held: tuple[int, ...] = ()
 
 
 def evaluate_export(catalog: Catalog, now: datetime) -> Iterator[tuple[str, Finding]]:
@@ -211,12 +191,13 @@ def keys_not_null(facts: RawFacts) -> Verdict:
 @check(on="current")
 def unique_key(facts: CurrentFacts) -> Verdict:
     """No key occurs twice."""
-    where = "in the table" if facts.audited_all else "among the rows that changed"
+    duplicated = facts.audit.duplicated_keys
+    where = "in the table" if facts.audit.audited_all else "among the rows that changed"
     if not facts.has_key:
         return Verdict(True, ERROR, "rows of this table have no key")
-    metadata: dict[str, Measure] = {"duplicated_keys": facts.duplicated_keys}
-    if facts.duplicated_keys:
-        keys = _count(facts.duplicated_keys, "key occurs", "keys occur")
+    metadata: dict[str, Measure] = {"duplicated_keys": duplicated}
+    if duplicated:
+        keys = _count(duplicated, "key occurs", "keys occur")
         return Verdict(False, ERROR, f"{keys} twice {where}", metadata)
     return Verdict(True, ERROR, f"every key {where} occurs once", metadata)
 
@@ -224,21 +205,20 @@ def unique_key(facts: CurrentFacts) -> Verdict:
 @check(on="current")
 def rows_reconcile(facts: CurrentFacts) -> Verdict:
     """Every delivered row is kept, was dropped as a duplicate, or was merged."""
-    dropped = facts.duplicates_dropped + facts.users_merged
-    said = (
-        f"{facts.rows_delivered:,} rows delivered, {facts.rows_kept:,} kept, "
-        f"{dropped:,} dropped as duplicates"
-    )
-    lost = facts.rows_delivered - facts.rows_kept - dropped
+    audit = facts.audit
     metadata: dict[str, Measure] = {
-        "delivered": facts.rows_delivered,
-        "kept": facts.rows_kept,
-        "dropped": facts.duplicates_dropped,
-        "merged": facts.users_merged,
-        "unaccounted": lost,
+        "delivered": audit.rows_delivered,
+        "kept": audit.rows_kept,
+        "dropped": audit.duplicates_total,
+        "merged": audit.merged_total,
+        "unaccounted": audit.unaccounted,
     }
-    if lost:
-        return Verdict(False, ERROR, f"{said}: {lost:,} unaccounted for", metadata)
+    said = (
+        f"{audit.rows_delivered:,} rows delivered, {audit.rows_kept:,} kept, "
+        f"{audit.duplicates_total + audit.merged_total:,} dropped as duplicates"
+    )
+    if audit.unaccounted:
+        return Verdict(False, ERROR, f"{said}: {audit.unaccounted:,} unaccounted for", metadata)
     return Verdict(True, ERROR, said, metadata)
 
 
@@ -259,7 +239,7 @@ def no_gap(facts: CurrentFacts) -> Verdict:
 
 
 @check(on="user_identity")
-def migrations_resolve(facts: IdentityFacts) -> Verdict:
+def migrations_resolve(facts: IdentityAudit) -> Verdict:
     """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
     refused = _count(facts.refused, "pair", "pairs")
     contested = _count(facts.contested, "user", "users")

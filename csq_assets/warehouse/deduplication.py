@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from duckdb import DuckDBPyConnection
 
@@ -31,7 +30,7 @@ class Deduplication:
     ) -> None:
         self._connection = connection
         self._replayed = replayed
-        self._sql = _sql_of(kind, f"csq_rows.{quote(table)}")
+        self._sql = _sql_of(kind, f"csq_rows.{quote(table)}", replayed=replayed)
 
     @property
     def has_key(self) -> bool:
@@ -54,29 +53,19 @@ class Deduplication:
         if self._sql is None:
             return Outcome()
         merged = self._merge(self._sql, stored) if isinstance(self._sql, UsersSql) else 0
-        counts = first_row(self._connection, self._sql.outcome(replayed=self._replayed)) or ()
+        counts = first_row(self._connection, self._sql.outcome()) or ()
         return Outcome(*counts, merged=merged)
 
     def _merge(self, sql: UsersSql, stored: Mapping[str, str]) -> int:
         execute = self._connection.execute
-        execute(sql.delete_merged(replayed=self._replayed))
-        execute(f"CREATE TEMP VIEW companions AS {sql.companions(replayed=self._replayed)}")
+        execute(sql.delete_merged())
+        execute(f"CREATE TEMP VIEW companions AS {sql.companions()}")
         if count(self._connection, "SELECT count(*) FROM companions"):
             execute(sql.insert_merged(stored))
         return count(self._connection, sql.merged())
 
 
-class _KindSql(Protocol):
-    """The statements of one kind of table."""
-
-    def arriving(self) -> str: ...
-    def touched_keys(self) -> str: ...
-    def touched_rows(self) -> str: ...
-    def verdict(self) -> str: ...
-    def outcome(self, *, replayed: bool) -> str: ...
-
-
-def _sql_of(kind: TableKind, rows: str) -> _KindSql | None:
+def _sql_of(kind: TableKind, rows: str, *, replayed: bool) -> UsersSql | KeyedSql | None:
     if kind is TableKind.USERS:
-        return UsersSql(rows)
-    return KeyedSql(rows, kind.key[-1]) if kind.key else None
+        return UsersSql(rows, replayed=replayed)
+    return KeyedSql(rows, kind.key[-1], replayed=replayed) if kind.key else None

@@ -5,9 +5,9 @@ from dataclasses import asdict, replace
 
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import IdentityAudit
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
 from csq_assets.warehouse.applied_state import identity_version
-from csq_assets.warehouse.audit_facts import IdentityAudit
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,

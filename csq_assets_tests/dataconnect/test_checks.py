@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
@@ -15,7 +17,7 @@ from csq_assets.dataconnect.check_registry import (
     checks_on,
     evaluate,
 )
-from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
+from csq_assets.dataconnect.checks import CurrentFacts, RawFacts, evaluate_export
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
 from csq_assets.dataconnect.raw_schema import ReplacedTexts
 from csq_assets_tests.dataconnect.seen import (
@@ -259,17 +261,19 @@ def test_nulls_in_a_key_are_counted_by_column() -> None:
     )
 
 
-IN_ORDER = CurrentFacts(
-    has_key=True,
-    duplicated_keys=0,
-    audited_all=False,
+AUDIT = TableAudit(
+    "users",
     rows_delivered=12_345,
     rows_kept=12_000,
-    duplicates_dropped=300,
-    users_merged=45,
-    gap=None,
-    held=(),
+    duplicates_total=300,
+    merged_total=45,
 )
+IN_ORDER = CurrentFacts(has_key=True, audit=AUDIT)
+
+
+def current(**changes: Any) -> CurrentFacts:
+    """A table in order, but for these facts of its audit."""
+    return replace(IN_ORDER, audit=replace(AUDIT, **changes))
 
 
 def test_a_current_table_in_order_passes() -> None:
@@ -288,7 +292,7 @@ def test_a_current_table_in_order_passes() -> None:
     ("facts", "finding"),
     [
         (
-            replace(IN_ORDER, audited_all=True),
+            current(audited_all=True),
             passed("unique_key", ERROR, "every key in the table occurs once"),
         ),
         (
@@ -296,11 +300,11 @@ def test_a_current_table_in_order_passes() -> None:
             passed("unique_key", ERROR, "rows of this table have no key"),
         ),
         (
-            replace(IN_ORDER, duplicated_keys=1_200, audited_all=True),
+            current(duplicated_keys=1_200, audited_all=True),
             not_passed("unique_key", ERROR, "1,200 keys occur twice in the table"),
         ),
         (
-            replace(IN_ORDER, duplicated_keys=2),
+            current(duplicated_keys=2),
             not_passed("unique_key", ERROR, "2 keys occur twice among the rows that changed"),
         ),
     ],
@@ -310,7 +314,7 @@ def test_a_key_occurs_once(facts: CurrentFacts, finding: Finding) -> None:
 
 
 def test_a_row_that_went_astray_is_counted() -> None:
-    assert found("current", "rows_reconcile", replace(IN_ORDER, rows_kept=10_000)) == not_passed(
+    assert found("current", "rows_reconcile", current(rows_kept=10_000)) == not_passed(
         "rows_reconcile",
         ERROR,
         "12,345 rows delivered, 10,000 kept, 345 dropped as duplicates: 2,000 unaccounted for",
@@ -328,7 +332,7 @@ def test_what_is_held_is_told_with_its_gap() -> None:
     assert found("current", "no_gap", replace(IN_ORDER, gap=13)).passed
 
 
-ALL_RESOLVE = IdentityFacts(
+ALL_RESOLVE = IdentityAudit(
     pairs=1_234,
     refused=0,
     refused_examples=(),
@@ -384,5 +388,5 @@ ALL_RESOLVE = IdentityFacts(
         ),
     ],
 )
-def test_migrations_that_lead_astray_are_told(facts: IdentityFacts, finding: Finding) -> None:
+def test_migrations_that_lead_astray_are_told(facts: IdentityAudit, finding: Finding) -> None:
     assert evaluate("user_identity", facts) == (finding,)

@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.plan import TableDumpState, plan_table
-from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.identity_refresh import refresh_identity
 from csq_assets.warehouse.ingest import DumpContent

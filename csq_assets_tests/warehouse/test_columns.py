@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from csq_assets.warehouse.columns import shown_names
 from csq_assets.warehouse.ingest import DumpContent
+from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import (
     Platform,
     as_file,
@@ -217,3 +218,19 @@ def test_a_large_partition_needs_little_memory(platform: Platform) -> None:
         "SELECT count(*), count(DISTINCT event_id), sum(length(said)) FROM csq.pageviews"
     ).fetchall()
     assert found == [(300_000, 300_000, frame.get_column("said").str.len_bytes().sum())]
+
+
+def test_a_replay_for_many_columns_that_no_manifest_names_shows_the_same(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, notes=delivered("a b", ("of a", "of b"))).sync()
+    platform.deliver(11, notes=delivered("b a", ("old b", "old a"))).sync()
+    extra = {f"extra_{number}": "x" for number in range(400)}
+    row = {"a": "new a", "b": "new b", **extra}
+    platform.deliver(13, notes=Delivered(("a", "b"), (row,)))
+    assert platform.sync()["notes"].change == "replayed"
+    assert platform.rows("notes") == [
+        {"a": "new a", "b": "new b", "_dump_id": 13},
+        {"a": "of a", "b": "of b", "_dump_id": 12},
+        {"a": "old a", "b": "old b", "_dump_id": 11},
+    ]
