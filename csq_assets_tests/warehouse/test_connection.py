@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -253,14 +254,15 @@ def test_a_damaged_file_is_named_with_the_remedy(
     )
 
 
-def refresh_on_full_disk(path: Path, dump: DumpContent) -> None:
+def refresh_on_full_disk(path: Path, dump: DumpContent, *, limit_bytes: int) -> None:
+    """No file may grow beyond so many bytes, until the connection is closed."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with open_warehouse(path) as connection:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-        try:
+    try:
+        with open_warehouse(path) as connection:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
             refresh(connection, "notes", [dump])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("rows", [500, 200_000], ids=["at the commit", "while rows are written"])
@@ -270,13 +272,28 @@ def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, rows: int) -> N
         Platform(connection).deliver(12, notes=delivered("text", ("a",))).sync()
     large = content(13, delivered("text", *[(f"{row * 7919**5}",) for row in range(rows)]))
     with large.parquet() as file, pytest.raises(StorageError) as raised:
-        refresh_on_full_disk(path, replace(large, parquet=lambda: nullcontext(file)))
+        refresh_on_full_disk(
+            path, replace(large, parquet=lambda: nullcontext(file)), limit_bytes=1000
+        )
     assert "Could not write file" in raised.value.message
     assert raised.value.remedy == (
         "Nothing was changed. Check the disk of the DuckDB file and its space, and try again."
     )
     with open_warehouse(path) as connection:
         assert list(relation(connection, "notes").rows) == [("a", 12)]
+
+
+def test_a_disk_that_is_full_at_the_close_loses_nothing(tmp_path: Path) -> None:
+    """What was committed stays in the write-ahead log until the file has room for it."""
+    path = tmp_path / "warehouse.duckdb"
+    fill(path)
+    rows = [(f"{row * 7919**5}",) for row in range(20_000)]
+    with content(13, delivered("text", *rows)).parquet() as file:
+        dump = DumpContent(13, "x", lambda: ("text",), lambda: nullcontext(file))
+        refresh_on_full_disk(path, dump, limit_bytes=path.stat().st_size)
+    assert path.with_name("warehouse.duckdb.wal").exists()
+    with open_warehouse(path) as connection:
+        assert relation(connection, "notes").rows == Counter((text, 13) for (text,) in rows)
 
 
 def test_a_mistake_in_our_sql_keeps_its_traceback(tmp_path: Path) -> None:
