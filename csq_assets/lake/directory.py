@@ -122,7 +122,7 @@ class DirectoryStore:
     def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
         """Remove what was staged, whatever its prefix was going to be."""
         staging = self.root / _STAGING
-        with self._writing(_STAGING), suppress(FileNotFoundError):
+        with self._writing(_STAGING), suppress(FileNotFoundError, NotADirectoryError):
             for folder in staging.iterdir():
                 with suppress(FileNotFoundError):  # another process was quicker
                     if folder.stat().st_mtime < before.timestamp():
