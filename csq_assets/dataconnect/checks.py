@@ -1,6 +1,6 @@
 """Every check: what it judges, its severity and its wording. Facts in, findings out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,8 +66,10 @@ class RawFacts:
     dump_id: int
     previous_dump_id: int | None
     drift: ColumnDrift
-    lacking: tuple[str, ...]  # columns of the manifest that a file lacks
-    extra: tuple[str, ...]  # columns of a file that the manifest does not name
+    files: int
+    lacking: Mapping[str, int]  # the manifest's columns that files lack, with their number
+    extra: Mapping[str, int]  # columns that the manifest does not list, with the number of files
+    respelled: Mapping[str, Sequence[tuple[str, int]]]  # in files, by the manifest's spelling
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
     replaced: ReplacedTexts | None = None
@@ -146,14 +148,22 @@ def column_drift(facts: RawFacts) -> Verdict:
 
 @check(on="raw")
 def columns_match_manifest(facts: RawFacts) -> Verdict:
-    """The files have the columns that their manifest names, no others."""
+    """Each file has the columns that the manifest lists, and no others."""
+
+    def of_files(number: int) -> str:
+        return f"in {number:,} of {_count(facts.files, 'file', 'files')}"
+
     said = [
-        f"{verb} {listed(columns)}"
-        for verb, columns in (("lack", facts.lacking), ("add", facts.extra))
-        if columns
+        *(f'"{column}" is missing {of_files(count)}' for column, count in facts.lacking.items()),
+        *(f'"{column}" is not listed, {of_files(count)}' for column, count in facts.extra.items()),
+        *(
+            f'"{column}" is spelled "{spelling}" {of_files(count)}'
+            for column, spellings in facts.respelled.items()
+            for spelling, count in spellings
+        ),
     ]
     if said:
-        return False, Severity.WARN, f"files of dump {facts.dump_id} {' and '.join(said)}"
+        return False, Severity.WARN, f"dump {facts.dump_id}: {'; '.join(said)}"
     return True, Severity.WARN, "files and manifest agree"
 
 

@@ -84,14 +84,14 @@ def _raw_facts(
     totals: DecodeTotals,
 ) -> RawFacts:
     older, _ = facts[wanted[0]]
-    brought = None if schema.file_columns is None else [one.name for one in schema.file_columns]
-    named = schema.manifest_columns
     return RawFacts(
         dump_id=wanted[-1],
         previous_dump_id=wanted[0] if len(wanted) > 1 else None,
         drift=compare(older, schema),
-        lacking=tuple(one for one in named if brought is not None and one not in brought),
-        extra=tuple(one for one in brought or () if one not in named),
+        files=schema.files,
+        lacking=schema.lacking,
+        extra=schema.extra,
+        respelled=schema.respelled,
         nulls={column: count for column, count in totals.key_nulls.items() if count},
         rows=totals.rows,
         replaced=totals.replaced,
