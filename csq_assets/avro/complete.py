@@ -92,9 +92,10 @@ class _Part:
         return max(1, _PART_CELLS // max(1, len(self._types))) - self._rows
 
     def decoded(self) -> Decoded:
-        nulls = [None] * self._rows
         columns = [
-            pl.Series(name, self._columns.get(name, nulls), dtype=dtype)
+            pl.Series(name, self._columns[name], dtype=dtype)
+            if name in self._columns
+            else pl.Series(name, [None], dtype=dtype).new_from_index(0, self._rows)
             for name, dtype in self._types.items()
         ]
         runs = joined(self._runs)

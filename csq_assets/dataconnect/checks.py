@@ -3,7 +3,7 @@
 In the metadata of a finding, counts and lists say the same for programs and plots.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,8 +49,10 @@ class RawFacts:
     dump_id: int
     previous_dump_id: int | None
     drift: ColumnDrift
-    lacking: tuple[str, ...]  # columns of the manifest that a file lacks
-    extra: tuple[str, ...]  # columns of a file that the manifest does not name
+    files: int
+    lacking: Mapping[str, int]  # the manifest's columns that files lack, with their number
+    extra: Mapping[str, int]  # columns that the manifest does not list, with the number of files
+    respelled: Mapping[str, Sequence[tuple[str, int]]]  # in files, by the manifest's spelling
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
     replaced: ReplacedTexts | None = None
@@ -149,16 +151,28 @@ def column_drift(facts: RawFacts) -> Verdict:
 
 @check(on="raw")
 def columns_match_manifest(facts: RawFacts) -> Verdict:
-    """The files have the columns that their manifest names, and no others."""
-    metadata: dict[str, Measure] = {"lacking": facts.lacking, "extra": facts.extra}
-    differences = [
-        f"{verb} {quoted(columns)}"
-        for verb, columns in (("lack", facts.lacking), ("add", facts.extra))
-        if columns
+    """Each file has the columns that the manifest lists, and no others."""
+
+    def of_files(number: int) -> str:
+        return f"in {number:,} of {_count(facts.files, 'file', 'files')}"
+
+    said = [
+        *(f'"{column}" is missing {of_files(count)}' for column, count in facts.lacking.items()),
+        *(f'"{column}" is not listed, {of_files(count)}' for column, count in facts.extra.items()),
+        *(
+            f'"{column}" is spelled "{spelling}" {of_files(count)}'
+            for column, spellings in facts.respelled.items()
+            for spelling, count in spellings
+        ),
     ]
-    if differences:
-        said = f"files of dump {facts.dump_id} {' and '.join(differences)}"
-        return Verdict(False, WARN, said, metadata)
+    metadata: dict[str, Measure] = {
+        "files": facts.files,
+        "lacking": tuple(facts.lacking),
+        "extra": tuple(facts.extra),
+        "respelled": tuple(facts.respelled),
+    }
+    if said:
+        return Verdict(False, WARN, f"dump {facts.dump_id}: {'; '.join(said)}", metadata)
     return Verdict(True, WARN, "files and manifest agree", metadata)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from csq_assets.dataconnect.delivered_json import read_json
 from csq_assets.dataconnect.instants import instant_from_epoch, instant_from_text
 from csq_assets.errors import ReportError
 
@@ -39,10 +40,7 @@ def parse_sync_report(body: bytes) -> SyncReport:
     Raises ReportError where it is not a JSON object.
     Source: export-format.md, "Sync reports", edge cases 74 and 75; contract.md, "When to take a dump".
     """
-    try:
-        document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"not JSON: {error}") from None
+    _, document = read_json(body, ReportError)
     if not isinstance(document, dict):
         raise ReportError("must be an object")
     return SyncReport(

@@ -95,19 +95,17 @@ def evaluate_partition(
     older = facts
     if previous is not None:
         older = known.get(previous) or read_facts(store, table, previous)
-    in_files = facts.schema.file_columns
-    columns = None if in_files is None else [column.name for column in in_files]
-    in_manifest = facts.schema.manifest_columns
+    schema = facts.schema
     return evaluate(
         "raw",
         RawFacts(
             dump_id=dump_id,
             previous_dump_id=previous,
-            drift=compare(older.schema, facts.schema),
-            lacking=tuple(
-                name for name in in_manifest if columns is not None and name not in columns
-            ),
-            extra=tuple(name for name in columns or () if name not in in_manifest),
+            drift=compare(older.schema, schema),
+            files=schema.files,
+            lacking=schema.lacking,
+            extra=schema.extra,
+            respelled=schema.respelled,
             nulls={column: count for column, count in facts.totals.key_nulls.items() if count},
             rows=facts.totals.rows,
             replaced=facts.totals.replaced,

@@ -34,8 +34,10 @@ AGREES = RawFacts(
     dump_id=1235,
     previous_dump_id=1234,
     drift=ColumnDrift(),
-    lacking=(),
-    extra=(),
+    files=3,
+    lacking={},
+    extra={},
+    respelled={},
     nulls={},
     rows=12_345,
 )
@@ -68,7 +70,7 @@ def test_the_registry_says_what_each_check_evaluates() -> None:
         (
             "raw",
             "columns_match_manifest",
-            "The files have the columns that their manifest names, and no others.",
+            "Each file has the columns that the manifest lists, and no others.",
         ),
         ("raw", "text_valid", "All text is UTF-8."),
         ("raw", "keys_not_null", "No key column holds a null."),
@@ -228,17 +230,30 @@ def test_drift_warns_of_additions_and_fails_else(
 
 @pytest.mark.edge(29, 30)
 @pytest.mark.parametrize(
-    ("lacking", "extra", "description"),
+    ("differences", "description"),
     [
-        (("plan",), (), 'files of dump 1235 lack "plan"'),
-        ((), ("a", "b"), 'files of dump 1235 add "a", "b"'),
-        (("plan",), ("a",), 'files of dump 1235 lack "plan" and add "a"'),
+        ({"lacking": {"plan": 1}}, 'dump 1235: "plan" is missing in 1 of 3 files'),
+        (
+            {"extra": {"a": 3, "b": 1}},
+            'dump 1235: "a" is not listed, in 3 of 3 files; "b" is not listed, in 1 of 3 files',
+        ),
+        (
+            {"respelled": {"plan": (("Plan", 2), ("PLAN", 1))}},
+            (
+                'dump 1235: "plan" is spelled "Plan" in 2 of 3 files; '
+                '"plan" is spelled "PLAN" in 1 of 3 files'
+            ),
+        ),
+        (
+            {"files": 1, "lacking": {"plan": 1}, "extra": {"a": 1}},
+            'dump 1235: "plan" is missing in 1 of 1 file; "a" is not listed, in 1 of 1 file',
+        ),
     ],
 )
 def test_files_with_other_columns_than_the_manifest_warn(
-    lacking: tuple[str, ...], extra: tuple[str, ...], description: str
+    differences: dict[str, Any], description: str
 ) -> None:
-    facts = replace(AGREES, lacking=lacking, extra=extra)
+    facts = replace(AGREES, **differences)
     assert raw("columns_match_manifest", facts) == not_passed(
         "columns_match_manifest", WARN, description
     )

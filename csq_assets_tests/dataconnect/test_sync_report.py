@@ -121,4 +121,9 @@ def test_what_is_no_report_is_refused(body: bytes, said: str) -> None:
 
 @pytest.mark.parametrize("body", [b"\xff\xfe{}", b"[" * 100_000, b'{"start_time": ' + b"1" * 5000])
 def test_bytes_of_any_kind_end_in_a_refusal(body: bytes) -> None:
-    assert refusal_of(body).startswith("not JSON: ")
+    assert refusal_of(body).startswith(("not JSON: ", "not UTF-8: "))
+
+
+def test_a_report_may_begin_with_a_byte_order_mark() -> None:
+    body = b'{"status": "succeeded", "finish_time": 1772341200000}'
+    assert parse_sync_report(b"\xef\xbb\xbf" + body) == parse_sync_report(body)
