@@ -94,11 +94,12 @@ def _results(
     ingested = ingest.ingested
     if ingested is None:
         raise RuntimeError(f"{LAKE_IO} did not write the partition")
-    yield from results.check_results(ingested.findings, key)
     if ingested.next_dump_id is not None:
         following = partition_key(ingested.next_dump_id)
         target = results.newest_materialization(context.instance, key, following)
         yield from results.evaluations(ingested.next_findings, key, following, target)
+    # The partition's own checks are last: a run that was killed in between is found by their lack.
+    yield from results.check_results(ingested.findings, key)
     if ingested.not_evaluated is not None:
         with errors_as_failures():
             raise ingested.not_evaluated

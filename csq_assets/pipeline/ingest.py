@@ -97,9 +97,10 @@ class TableIngest:
             rows=ingested.rows,
             digest=ingested.written.digest,
         )
-        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
+        # The partition's own outcome is last: after a kill in between, all of it is done again.
         if self.ingested.next_dump_id is not None:
             self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
+        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
         return self.ingested
 
     def _decode(self, dump: TableDump, publish: Publish) -> Ingested:
