@@ -71,7 +71,7 @@ def run_sync(
         runs.evaluations += record_discovery(instance, plan.discovery, now)
         broken = tables_of_broken_refresh(instance, tables_in(catalog, settings))
         try:
-            runs.evaluations += record_missing_partitions(instance, lake, plan.attempted)
+            runs.evaluations += record_missing_partitions(instance, lake, plan.records)
         except StorageError as error:
             runs.errors.append(str(error))
         runs.errors += catalog.unreadable

@@ -6,7 +6,7 @@ It shares no code with the package. It is slow, and says each rule where it is u
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -46,6 +46,7 @@ class _Held:
     columns: tuple[str, ...]
     rows: tuple[Row, ...] | None
     incremental: bool
+    failed: bool  # the newest delivery cannot be decoded; rows are an earlier one's
 
 
 def current_tables(deliveries: Iterable[Delivery]) -> dict[str, Relation]:
@@ -73,6 +74,37 @@ def all_events(deliveries: Iterable[Delivery]) -> Counter[tuple[Any, ...]]:
 
 def counting_dumps(deliveries: Iterable[Delivery]) -> dict[str, list[_Held]]:
     """The dumps that make each table, lowest first."""
+    return {table: _applied(held) for table, held in _held(deliveries).items()}
+
+
+def dump_statuses(deliveries: Iterable[Delivery]) -> dict[tuple[int, str], str]:
+    """The status of each table of each dump."""
+    statuses: dict[tuple[int, str], str] = {}
+    for table, dumps in _held(deliveries).items():
+        start, has_gap = _start(dumps), False
+        for place, dump in enumerate(dumps):
+            has_gap |= place >= start and dump.rows is None
+            if place < start:
+                status = "void"
+            elif dump.failed:
+                status = "failed"
+            else:
+                status = "held" if has_gap else "applied"
+            statuses[dump.dump_id, table] = status
+    return statuses
+
+
+def tables_with_gap(deliveries: Iterable[Delivery]) -> set[str]:
+    """The tables of which a decoded dump waits behind one that has no content."""
+    return {
+        table
+        for table, dumps in _held(deliveries).items()
+        if any(dump.rows is not None for dump in dumps[_start(dumps) + len(_applied(dumps)) :])
+    }
+
+
+def _held(deliveries: Iterable[Delivery]) -> dict[str, list[_Held]]:
+    """What each dump is by now, by table, lowest first."""
     dumps: dict[int, dict[str, _Held]] = {}
     for delivery in deliveries:
         earlier = dumps.get(delivery.dump_id, {})
@@ -80,26 +112,32 @@ def counting_dumps(deliveries: Iterable[Delivery]) -> dict[str, list[_Held]]:
         for table, new in delivery.tables.items():
             known = earlier.get(table)
             if new.rows is None and known is not None and known.rows is not None:
-                now[table] = known  # a re-delivery that fails leaves the earlier content in force
+                # a redelivery that fails leaves the earlier content in force
+                now[table] = replace(known, failed=True)
             else:
                 # user_migrations is complete each time, whatever its manifest says
                 incremental = new.incremental and table != "user_migrations"
-                now[table] = _Held(delivery.dump_id, new.columns, new.rows, incremental)
+                failed = new.rows is None
+                now[table] = _Held(delivery.dump_id, new.columns, new.rows, incremental, failed)
         dumps[delivery.dump_id] = now
     tables: dict[str, list[_Held]] = {}
     for dump_id in sorted(dumps):
         for table, held in dumps[dump_id].items():
             tables.setdefault(table, []).append(held)
-    return {table: _applied(held) for table, held in tables.items()}
+    return tables
 
 
-def _applied(dumps: list[_Held]) -> list[_Held]:
+def _start(dumps: list[_Held]) -> int:
     start = 0
     for place, dump in enumerate(dumps):
         if not dump.incremental and dump.rows is not None:
             start = place  # a full resync makes everything before it void
+    return start
+
+
+def _applied(dumps: list[_Held]) -> list[_Held]:
     applied = []
-    for dump in dumps[start:]:
+    for dump in dumps[_start(dumps) :]:
         if dump.rows is None:
             break  # a gap: what comes after it is held
         applied.append(dump)
@@ -108,9 +146,9 @@ def _applied(dumps: list[_Held]) -> list[_Held]:
 
 def user_identity(counting: dict[str, list[_Held]]) -> dict[int, int]:
     """Where each id leads; only ids that change."""
-    migrations = counting.get("user_migrations") or [_Held(0, (), (), incremental=False)]
+    migrations = counting.get("user_migrations")
     target: dict[int, int] = {}
-    for row in migrations[-1].rows or ():
+    for row in (migrations[-1].rows or ()) if migrations else ():
         start, end = _strict(row.get("from_user_id")), _strict(row.get("to_user_id"))
         if start is not None and end is not None and start != end:
             target[start] = end

@@ -95,9 +95,10 @@ def _results(
     ingested = ingest.ingested
     if ingested is None:
         raise RuntimeError(f"{LAKE_IO} did not write the partition")
-    yield from _evaluations(context, key, ingest.dump_id, ingested.findings)
     if ingested.next_dump_id is not None:
         yield from _evaluations(context, key, ingested.next_dump_id, ingested.next_findings)
+    # The partition's own checks are last: a run that was killed in between is found by their lack.
+    yield from _evaluations(context, key, ingest.dump_id, ingested.findings)
     if ingested.not_evaluated is not None:
         with errors_as_failures():
             raise ingested.not_evaluated

@@ -3,10 +3,12 @@
 The lake and DuckDB have what was finished; the next pass tells Dagster.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
 
+from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
@@ -16,6 +18,9 @@ from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
 
 _DATA_VERSION = "dagster/data_version"
+_RECORDED = "csq/recorded"  # runs whose partitions Dagster has by now
+_RUNS = 100  # the newest that failed
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
@@ -25,20 +30,23 @@ def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
 
 
 def record_missing_partitions(
-    instance: dg.DagsterInstance, lake: Lake, dumps: Iterable[DumpRecord]
+    instance: dg.DagsterInstance, lake: Lake, dumps: Mapping[int, DumpRecord]
 ) -> list[dg.AssetCheckEvaluation]:
-    """Record the partitions of these dumps, and their checks, that a run published but did not live
-    to record; gives the evaluations.
+    """Record the partitions, and their checks, that runs published but did not live to record; gives
+    the evaluations. Each run is dealt with once, whichever pass it is that lives to do so.
 
     Raises StorageError where a partition cannot be read.
     """
     recorded: list[dg.AssetCheckEvaluation] = []
-    for dump in dumps:
-        tags = {PARTITION_TAG: partition_key(dump.dump_id)}
-        newest = instance.get_runs(dg.RunsFilter(job_name=RAW_JOB, tags=tags), limit=1)
-        if newest and newest[0].is_finished and not newest[0].is_success:
-            for table in dump.tables:
-                recorded += _record_missing(instance, lake, dump.dump_id, table)
+    for run in instance.get_runs(dg.RunsFilter(job_name=RAW_JOB, statuses=_FAILED), limit=_RUNS):
+        if _RECORDED in run.tags:
+            continue
+        partition = run.tags.get(PARTITION_TAG, "")
+        dump = dumps.get(int(partition)) if partition.isdecimal() else None
+        for table in dump.tables if dump else ():
+            if run.asset_selection is None or raw_key(table.table) in run.asset_selection:
+                recorded += _record_missing(instance, lake, int(partition), table)
+        instance.add_run_tags(run.run_id, {_RECORDED: "true"})
     return recorded
 
 
@@ -61,23 +69,51 @@ def _record_missing(
         dg.AssetRecordsFilter(key, asset_partitions=[partition]), limit=1
     ).records
     known = latest[0].asset_materialization if latest else None
-    if known is not None and (known.tags or {}).get(_DATA_VERSION) == content.digest:
-        return []
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            key,
-            partition=partition,
-            metadata={
-                "dagster/partition_row_count": content.rows,
-                "dagster/uri": lake.store.location(table.table, dump_id),
-            },
-            tags={_DATA_VERSION: content.digest},
+    if known is None or (known.tags or {}).get(_DATA_VERSION) != content.digest:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(
+                key,
+                partition=partition,
+                metadata={
+                    "dagster/partition_row_count": content.rows,
+                    "dagster/uri": lake.store.location(table.table, dump_id),
+                },
+                tags={_DATA_VERSION: content.digest},
+            )
         )
-    )
-    if table.table == PROPERTY_DEFINITIONS:
+    if table.table == PROPERTY_DEFINITIONS or _is_evaluated(instance, key, partition):
         return []
-    target = newest_materialization(instance, key, partition)
-    found = list(evaluations(reevaluate(lake, table.table, dump_id), key, partition, target))
+    later = (one for one in lake.store.dumps_of(table.table) if one > dump_id)
+    found = [
+        evaluation
+        for one in (dump_id, *sorted(later)[:1])  # the drift of the next one depends on this one
+        for evaluation in _evaluate(instance, lake, table.table, one)
+    ]
     for evaluation in found:
         instance.report_runless_asset_event(evaluation)
     return found
+
+
+def _is_evaluated(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> bool:
+    """Whether every check was evaluated on the partition as it was last materialized."""
+    target = newest_materialization(instance, key, partition)
+    checks = [dg.AssetCheckKey(key, check.name) for check in checks_on("raw")]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        checks, partition_filter=PartitionKeyFilter(key=partition)
+    )
+    evaluations = [record.evaluation for record in latest.values()]
+    return len(evaluations) == len(checks) and all(
+        evaluation is not None
+        and target is not None
+        and evaluation.target_materialization_data is not None
+        and evaluation.target_materialization_data.storage_id == target.storage_id
+        for evaluation in evaluations
+    )
+
+
+def _evaluate(
+    instance: dg.DagsterInstance, lake: Lake, table: str, dump_id: int
+) -> Iterator[dg.AssetCheckEvaluation]:
+    key, partition = raw_key(table), partition_key(dump_id)
+    target = newest_materialization(instance, key, partition)
+    return evaluations(reevaluate(lake, table, dump_id), key, partition, target)

@@ -71,7 +71,7 @@ def build_sync_reports_sensor(
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
                 record_discovery(context.instance, plan.discovery, now)
-                record_missing_partitions(context.instance, lake, plan.attempted)
+                record_missing_partitions(context.instance, lake, plan.records)
                 return _Tick(context, planner, plan, with_assets, now).result()
         except BusyError as error:
             return dg.SkipReason(error.message)

@@ -71,22 +71,17 @@ class Ledger:
         key = f"{_FOLDER}{outcome.dump_id}/{time.time_ns():020}-{uuid.uuid4().hex}.json"
         self._objects.put(key, _OUTCOMES.dump_json(outcome, exclude_defaults=True))
 
-    def fold(self) -> tuple[dict[int, DumpRecord], list[DumpRecord]]:
-        """Write outcomes into their records; gives all records, and those that had outcomes.
-
-        For one process at a time.
-        """
+    def fold(self) -> dict[int, DumpRecord]:
+        """Write outcomes into their records; gives all records. For one process at a time."""
         records: dict[int, DumpRecord] = {}
-        folded: list[DumpRecord] = []
         for entry in self._entries():
             if entry.record is None:
                 continue
             records[entry.record.dump_id] = entry.record
             if entry.outcomes:
-                folded.append(entry.record)
                 self._replace(entry.stored, entry.record)
                 side_by_side(self._objects.delete, entry.outcomes)
-        return records, folded
+        return records
 
     def take(self, dump_ids: Iterable[int], records: Mapping[int, DumpRecord]) -> None:
         """Enter the newest manifest of each dump. Partitions of tables that it no longer lists are

@@ -92,9 +92,10 @@ class TableIngest:
         self.ingested = self._evaluate(ingested)
         origin, digest = self._origin, ingested.written.digest
         content = Content(origin.manifest, origin.incremental, origin.files, ingested.rows, digest)
-        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
+        # The partition's own outcome is last: after a kill in between, all of it is done again.
         if self.ingested.next_dump_id is not None:
             self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
+        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
         return self.ingested
 
     @property

@@ -3,7 +3,7 @@
 The sensor and `csq sync` both follow it; they differ only in who executes the runs.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,12 +30,12 @@ _SHOWN = 5  # dumps in a message
 class DecodePlan:
     """What was found, and what to decode: `intake.take`, which is in the ledger by now.
 
-    `attempted` are the dumps with attempts since the last pass.
+    `records` are what became of the dumps until this pass.
     """
 
     discovery: Discovery
     intake: Intake
-    attempted: Sequence[DumpRecord]
+    records: Mapping[int, DumpRecord]
 
     @property
     def decode(self) -> tuple[Work, ...]:
@@ -89,7 +89,7 @@ class Planner:
         ensure_identity(self.lake.store.objects)
         self.lake.store.remove_unfinished_writes(now)
         discovery = discover(export, self.lake.documents)
-        records, attempted = self.lake.ledger.fold()
+        records = self.lake.ledger.fold()
         partitions = self.lake.store.partitions()
         rules = Rules(self.skips, retry)
         intake = decide(discovery.catalog, records, partitions, now, rules)
@@ -98,7 +98,7 @@ class Planner:
                 (self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason
             )
         self.lake.ledger.take((work.dump_id for work in intake.take), records)
-        return DecodePlan(discovery, intake, attempted)
+        return DecodePlan(discovery, intake, records)
 
     def state(self) -> PipelineState:
         """What the lake remembers now."""

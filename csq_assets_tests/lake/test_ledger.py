@@ -21,7 +21,7 @@ def store(objects: ObjectStore, record: DumpRecord) -> None:
 
 
 def test_there_are_no_records_at_first(lake: Lake) -> None:
-    assert (lake.ledger.records(), lake.ledger.fold()) == ({}, ({}, []))
+    assert (lake.ledger.records(), lake.ledger.fold()) == ({}, {})
 
 
 def test_a_record_is_read_as_it_was_written(lake: Lake, objects: ObjectStore) -> None:

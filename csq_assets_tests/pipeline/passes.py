@@ -51,7 +51,7 @@ class Passes:
 
     def take(self, dump_id: int) -> None:
         """Enter the newest manifest of the dump into the ledger."""
-        self.lake.ledger.take([dump_id], self.lake.ledger.fold()[0])
+        self.lake.ledger.take([dump_id], self.lake.ledger.fold())
 
     def ingest(self, dump_id: int, table: str) -> TableIngest:
         manifest, content = self.lake.documents.manifest(dump_id)

@@ -144,7 +144,7 @@ def test_outcomes_of_several_processes_are_folded_into_one_record(passes: Passes
     unfolded = passes.lake.ledger.records()
     assert [table.content is not None for table in unfolded[12].tables] == [True, True]
     assert before != unfolded
-    assert passes.lake.ledger.fold() == (unfolded, [unfolded[12]])
+    assert passes.lake.ledger.fold() == unfolded
     assert passes.lake.ledger.records() == unfolded
     assert [found.key for found in passes.lake.store.objects.list("ledger/")] == ["ledger/12.json"]
 
