@@ -38,6 +38,9 @@ class LakeDocuments:
         """
         return self.read(_CATALOG, _CATALOGS) or Catalog(tuple(self._kept_manifests()))
 
+    def has_catalog(self) -> bool:
+        return self._objects.stat(_CATALOG) is not None
+
     def _kept_manifests(self) -> Iterator[SeenManifest]:
         for kept in sorted(self._objects.list("manifests/"), key=lambda found: found.key):
             body = self._objects.read(kept.key)
