@@ -111,6 +111,8 @@ def damaged(error: Exception, file: str, row: int, column: str | None = None) ->
     what = str(error)
     if isinstance(error, IndexError):
         what = "a value is cut"
+    elif isinstance(error, UnicodeDecodeError):
+        what = f"a text is not UTF-8: {error.reason} at its byte {error.start}"
     elif isinstance(error, RecursionError):
         what = "its values are nested too deeply"
     where: dict[str, str | int] = {"file": file, "row": row}

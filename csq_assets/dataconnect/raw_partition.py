@@ -97,7 +97,7 @@ class RawPartition:
                 if batch is not None and not batch.schema.reads_like(file.schema):
                     yield batch
                     batch = None
-                with _contained(file.path):
+                with contained(file.path):
                     for block in file.blocks():
                         batch = batch or Batch(file.schema)
                         batch.add(file.path, block)
@@ -123,7 +123,7 @@ class RawPartition:
         """A batch in the partition's columns; an iterator where it is large."""
         matched = match_columns(self.dump.columns, batch.schema.columns)
         ids = [matched[name] for name in tables.ID_COLUMNS if name in matched]
-        with _contained(batch.blocks[0][0]):
+        with contained(batch.blocks[0][0]):
             decoded = decode(batch, ids)
             pieces = self._pieces(batch, decoded)
             if isinstance(decoded, list) and batch.rows * len(self._columns) <= LARGE_CELLS:
@@ -134,7 +134,7 @@ class RawPartition:
         """Decoded rows in the partition's columns, fewer at a time where there are many columns."""
         matched = match_columns(self.dump.columns, batch.schema.columns)
         step = max(1, LARGE_CELLS // max(1, len(self._columns)))
-        with _contained(batch.blocks[0][0]):
+        with contained(batch.blocks[0][0]):
             for part in decoded:
                 origin, replaced = _origin(part.runs), part.replaced
                 for start in range(0, part.rows, step):
@@ -152,7 +152,7 @@ class RawPartition:
 
 
 @contextmanager
-def _contained(file: str) -> Iterator[None]:
+def contained(file: str) -> Iterator[None]:
     """What ends the reading of a file is an error of its table alone."""
     try:
         yield

@@ -13,7 +13,7 @@ from csq_assets.avro.schema import RecordSchema
 from csq_assets.dataconnect import tables
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
-from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError
+from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError, contained
 from csq_assets.errors import CsqError, DeliveryError, FileError, IdentifierError
 from csq_assets.prefetch import open_in_order
 
@@ -93,7 +93,11 @@ def _open_files(dump: TableDump, open_file: OpenFile, ahead: int) -> Iterator[It
             fit.add(file.schema)
         return file
 
-    opened = open_in_order(dump.files, lambda path: AvroFile(path, open_file), ahead=ahead)
+    def open_one(path: str) -> AvroFile:
+        with contained(path):
+            return AvroFile(path, open_file)
+
+    opened = open_in_order(dump.files, open_one, ahead=ahead)
     with opened as files:
         yield map(admit, files)
 

@@ -347,7 +347,7 @@ def test_a_block_with_more_or_fewer_rows_than_it_claims_is_told(
 @pytest.mark.parametrize(
     ("declared", "stored", "says"),
     [
-        ("string", text(b"\xff\xfe"), "invalid start byte"),
+        ("string", text(b"\xff\xfe"), "a text is not UTF-8: invalid start byte at its byte 0"),
         ("string", long(2**40) + b"hi", "a value of 1099511627776 bytes where 2 are left"),
         ("string", long(-2) + b"hi", "a value of -2 bytes"),
         ("string", long(5) + b"hi", "a value of 5 bytes where 2 are left"),

@@ -457,6 +457,33 @@ def test_text_that_is_not_utf_8_is_replaced_and_counted_over_all_files(many: int
     assert result.totals.replaced == ReplacedTexts(sequences=4, files=2, file="b", row=many)
 
 
+def test_rows_are_spread_over_frames_where_the_manifest_lists_many_columns() -> None:
+    columns = ["a", *(f"c{number}" for number in range(9_999))]
+    heights: list[int] = []
+
+    def write_heights(partition: RawPartition) -> None:
+        heights.extend(frame.height for frame in partition.frames())
+
+    bucket = Bucket({"a": encode_avro([{"a": 1}] * 1_000)})
+    write_partition(dump_of(("a",), columns, "clicks"), bucket.open_file, write_heights)
+    assert heights == [400, 400, 200]
+
+
+@pytest.mark.parametrize("when", ["while it is opened", "while it is read"])
+def test_a_file_that_takes_too_much_memory_is_an_error_of_its_table(when: str) -> None:
+    class Greedy(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if when == "while it is opened" or self.tell() > 0:
+                raise MemoryError
+            return super().read(200)
+
+    with pytest.raises(FileError) as refused:
+        write_partition(dump_of(("a",), ["path"], "clicks"), lambda _: Greedy(GOOD), write)
+    assert refused.value.where == {"dump": 7, "table": "clicks", "file": "a"}
+    assert refused.value.message == "decoding it takes more memory than there is"
+    assert refused.value.remedy.startswith("Give the process more memory")
+
+
 @pytest.mark.parametrize("name", ["_dump_id", "_source_file", "_Source_Row", "_raw_user_id"])
 @pytest.mark.parametrize("in_manifest", ["in the manifest", ""])
 def test_a_column_named_like_one_of_ours_is_refused(name: str, in_manifest: str) -> None:
