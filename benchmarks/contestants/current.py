@@ -16,7 +16,7 @@ from benchmarks.timed import report
 from csq_assets.dataconnect.audits import TableAudit
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.identity_refresh import refresh_identity
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.table_refresh import refresh_table
 
 MEMORY_LIMIT = "2GB"

@@ -10,8 +10,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.errors import BusyError, StorageError
+from csq_assets.warehouse.database_schemas import create_schemas
 from csq_assets.warehouse.duckdb_errors import explain, explained
-from csq_assets.warehouse.schema import create_schemas
 
 # DuckDB draws its progress on stdout where it takes the process for an interactive one.
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"

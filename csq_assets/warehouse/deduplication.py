@@ -12,7 +12,7 @@ from csq_assets.warehouse.users_sql import UsersSql
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Deduplicated:
     """What became of the rows that a refresh touched. `duplicates` may be negative."""
 
     rows_updated: int = 0  # keys whose row is a newer one now
@@ -48,13 +48,13 @@ class Deduplication:
         execute(f"CREATE TEMP VIEW touched AS {touched}")
         execute(f"INSERT INTO verdict {self._sql.verdict()}")
 
-    def finish(self, stored: Mapping[str, str]) -> Outcome:
+    def finish(self, stored: Mapping[str, str]) -> Deduplicated:
         """Merge users, now that all rows are written, and count. `stored` names the columns."""
         if self._sql is None:
-            return Outcome()
+            return Deduplicated()
         merged = self._merge(self._sql, stored) if isinstance(self._sql, UsersSql) else 0
         counts = first_row(self._connection, self._sql.outcome()) or ()
-        return Outcome(*counts, merged=merged)
+        return Deduplicated(*counts, merged=merged)
 
     def _merge(self, sql: UsersSql, stored: Mapping[str, str]) -> int:
         execute = self._connection.execute

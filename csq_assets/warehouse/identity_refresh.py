@@ -15,7 +15,7 @@ from csq_assets.warehouse.identity_sql import (
     PAIRS_TO_FOLLOW,
     RESOLVED_IDS,
 )
-from csq_assets.warehouse.ingest import DumpContent, open_partitions
+from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
 _EXAMPLES = 10

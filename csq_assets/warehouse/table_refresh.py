@@ -19,8 +19,8 @@ from csq_assets.warehouse.applied_state import (
 from csq_assets.warehouse.columns import new_columns, stored_columns
 from csq_assets.warehouse.deduplication import Deduplication
 from csq_assets.warehouse.engine import insert_rows, transaction
-from csq_assets.warehouse.ingest import DumpContent, keep_single_open, read_columns
 from csq_assets.warehouse.meta import DumpRow, record_dumps
+from csq_assets.warehouse.partition_files import DumpContent, keep_single_open, read_columns
 from csq_assets.warehouse.row_store import (
     Arrived,
     add_columns,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csq_assets.warehouse.columns import shown_names
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import (
     Platform,

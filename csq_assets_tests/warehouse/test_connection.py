@@ -19,7 +19,7 @@ from csq_assets.errors import StorageError
 from csq_assets.warehouse.applied_state import adopt_lake, lake_identity
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.engine import quote, quote_text, transaction
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.staleness import Applied, read_applied
 from csq_assets_tests.warehouse.deliveries import Platform, content, delivered, refresh, relation
 

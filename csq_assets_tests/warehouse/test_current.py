@@ -15,7 +15,7 @@ from csq_assets.dataconnect.tables import TableKind
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.deduplication import Deduplication
 from csq_assets.warehouse.engine import insert_rows
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.scratch import TABLE_SCRATCH, scratch
 from csq_assets.warehouse.table_refresh import drop_table
 from csq_assets_tests import model
