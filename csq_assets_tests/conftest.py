@@ -15,7 +15,7 @@ from csq_assets.lake.bucket import BucketStore
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.faulty_s3 import FaultyS3, serve_faulty_s3
-from csq_assets_tests.platform import Platform, make_home, open_platform
+from csq_assets_tests.platform import Platform, csq, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
 BUCKET = "customer"
@@ -144,6 +144,17 @@ def either_platform(request: pytest.FixtureRequest, home: Path) -> Iterator[Plat
         lake_url = "s3://ours/lake"
         request.getfixturevalue("s3_client").create_bucket(Bucket="ours")
     with open_platform(home, export, lake_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sampled(home: Path, tmp_path: Path) -> Iterator[Platform]:
+    """A platform over the sample export, nothing of it taken yet."""
+    export = tmp_path / "sample"
+    ran = csq(home, "sample", str(export), "--users", "60", environment={"PATH": ""})
+    assert ran.code == 0, ran.stderr
+    builder = ExportBuilder(DirectoryTarget(export), bucket="csq-rs3-acme")
+    with open_platform(home, builder, str(home / "data" / "lake")) as opened:
         yield opened
 
 

@@ -1,19 +1,16 @@
 """Commands, exit codes, JSON and messages, through the real console script."""
 
 import json
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from csq_assets_tests.builders import AvroFile, ExportBuilder
-from csq_assets_tests.platform import Platform, Ran, csq, open_platform
-from csq_assets_tests.targets import DirectoryTarget
+from csq_assets_tests.builders import AvroFile
+from csq_assets_tests.platform import Platform, Ran
 
 
 def assert_no_traceback(ran: Ran) -> None:
@@ -244,78 +241,6 @@ def test_a_snapshot_is_put_in_place_after_a_sync(platform: Platform, tmp_path: P
     assert ran.code == 0
     with duckdb.connect(str(snapshot), read_only=True) as connection:
         assert connection.execute("SELECT user_id FROM csq.users").fetchall() == [(1,)]
-
-
-@pytest.fixture
-def sampled(home: Path, tmp_path: Path) -> Iterator[Platform]:
-    """A platform over the sample export, nothing of it taken yet."""
-    export = tmp_path / "sample"
-    ran = csq(home, "sample", str(export), "--users", "60", environment={"PATH": ""})
-    assert ran.code == 0, ran.stderr
-    builder = ExportBuilder(DirectoryTarget(export), bucket="csq-rs3-acme")
-    with open_platform(home, builder, str(home / "data" / "lake")) as opened:
-        yield opened
-
-
-def everything(platform: Platform) -> dict[str, list[str]]:
-    """All that analysts see, but for the time of applying."""
-    tables = [
-        *(
-            ("csq", table)
-            for table in platform.lake.documents.catalog().names(lambda _: False).kept
-        ),
-        ("csq", "all_events"),
-        ("csq_meta", "user_identity"),
-        ("csq_meta", "property_definitions"),
-    ]
-    return {
-        f"{schema}.{table}": [json.dumps(row, default=str) for row in platform.rows(table, schema)]
-        for schema, table in tables
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.edge(53)
-def test_killed_at_any_point_and_run_again_the_rows_are_the_same(
-    sampled: Platform, tmp_path: Path
-) -> None:
-    command = [Path(sys.executable).with_name("csq"), "sync"]
-    for seconds in (1.5, 2.0, 2.5, 3.0, 3.5, 4.5):
-        process = subprocess.Popen(
-            command,
-            cwd=sampled.folder,
-            env=sampled.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        process.wait()
-    last = sampled.csq("sync")
-    assert last.code == 0, last.stderr
-    killed = everything(sampled)
-    sampled.csq("rebuild")
-    assert everything(sampled) == killed
-
-    untouched = tmp_path / "untouched"
-    untouched.mkdir()
-    anew = sampled.csq(
-        "sync",
-        CSQ_LAKE_URL=str(untouched / "lake"),
-        CSQ_DUCKDB_PATH=str(untouched / "warehouse.duckdb"),
-    )
-    assert anew.code == 0, anew.stderr
-    with duckdb.connect(str(untouched / "warehouse.duckdb"), read_only=True) as connection:
-        for name, rows in killed.items():
-            found = connection.table(name)
-            columns = found.columns
-            again = [
-                json.dumps(dict(zip(columns, row, strict=True)), default=str)
-                for row in found.fetchall()
-            ]
-            assert sorted(again) == sorted(rows), name
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
 from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, current_key, partition_key, raw_key
 from csq_assets.defs.run_requests import HEADLESS, PARTITION_TAG, UNFINISHED
+from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
 
@@ -35,18 +36,25 @@ def record_missing_partitions(
     """Record the partitions, and their checks, that runs published but did not live to record; gives
     the evaluations. Each run is dealt with once, whichever pass it is that lives to do so.
 
-    Raises StorageError where a partition cannot be read.
+    Raises StorageError where a partition cannot be read, after the others are recorded; its run is
+    dealt with again.
     """
     recorded: list[dg.AssetCheckEvaluation] = []
+    problem: StorageError | None = None
     for run in instance.get_runs(dg.RunsFilter(job_name=RAW_JOB, statuses=_FAILED), limit=_RUNS):
         if _RECORDED in run.tags:
             continue
         partition = run.tags.get(PARTITION_TAG, "")
         dump = dumps.get(int(partition)) if partition.isdecimal() else None
-        for table in dump.tables if dump else ():
-            if run.asset_selection is None or raw_key(table.table) in run.asset_selection:
-                recorded += _record_missing(instance, lake, int(partition), table)
-        instance.add_run_tags(run.run_id, {_RECORDED: "true"})
+        try:
+            for table in dump.tables if dump else ():
+                if run.asset_selection is None or raw_key(table.table) in run.asset_selection:
+                    recorded += _record_missing(instance, lake, int(partition), table)
+            instance.add_run_tags(run.run_id, {_RECORDED: "true"})
+        except StorageError as error:
+            problem = error
+    if problem is not None:
+        raise problem
     return recorded
 
 
@@ -101,14 +109,15 @@ def _is_evaluated(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         checks, partition_filter=PartitionKeyFilter(key=partition)
     )
-    evaluations = [record.evaluation for record in latest.values()]
-    return len(evaluations) == len(checks) and all(
-        evaluation is not None
-        and target is not None
-        and evaluation.target_materialization_data is not None
-        and evaluation.target_materialization_data.storage_id == target.storage_id
-        for evaluation in evaluations
-    )
+    found = [record.evaluation for record in latest.values()]
+    targets = [
+        evaluation.target_materialization_data
+        for evaluation in found
+        if isinstance(evaluation, dg.AssetCheckEvaluation)  # not one that was only planned
+    ]
+    return target is not None and [one and one.storage_id for one in targets] == [
+        target.storage_id
+    ] * len(checks)
 
 
 def _evaluate(

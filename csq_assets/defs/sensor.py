@@ -28,7 +28,7 @@ from csq_assets.defs.run_requests import (
     refresh_request,
     snapshot_request,
 )
-from csq_assets.errors import BusyError, CsqError
+from csq_assets.errors import BusyError, CsqError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
@@ -71,7 +71,10 @@ def build_sync_reports_sensor(
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
                 record_discovery(context.instance, plan.discovery, now)
-                record_missing_partitions(context.instance, lake, plan.records)
+                try:
+                    record_missing_partitions(context.instance, lake, plan.records)
+                except StorageError as error:  # of one partition, which stops nothing else
+                    context.log.warning(str(error))
                 return _Tick(context, planner, plan, with_assets, now).result()
         except BusyError as error:
             return dg.SkipReason(error.message)

@@ -1,13 +1,14 @@
 """What a killed process had finished and not told Dagster is recorded by the next pass."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.event_api import PartitionKeyFilter
 
 from csq_assets.dataconnect.dump_records import Content
 from csq_assets.defs.keys import CURRENT_JOB, META, RAW_JOB, USER_IDENTITY, current_key, raw_key
@@ -19,6 +20,7 @@ from csq_assets.pipeline.ingest import TableIngest
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets_tests.defs.test_sensor import Daemon
 from csq_assets_tests.platform import Platform
 
 ROWS = [{"user_id": None, "plan": "a"}, {"user_id": 1, "plan": "b"}]
@@ -29,9 +31,13 @@ def planner(platform: Platform) -> Planner:
 
 
 def add_killed_run(
-    platform: Platform, job: str, assets: Sequence[dg.AssetKey], dump_id: int | None = None
+    platform: Platform,
+    job: str,
+    assets: Sequence[dg.AssetKey],
+    dump_id: int | None = None,
+    tags: Mapping[str, str] = HEADLESS,
 ) -> str:
-    """A run of csq's own process that began, and never said how it ended."""
+    """A run, as of csq's own process, that began and never said how it ended."""
     run_id = str(uuid.uuid4())
     partition = {} if dump_id is None else {PARTITION_TAG: str(dump_id)}
     platform.instance.add_run(
@@ -39,19 +45,21 @@ def add_killed_run(
             job_name=job,
             run_id=run_id,
             status=dg.DagsterRunStatus.STARTED,
-            tags={**HEADLESS, **partition},
+            tags={**tags, **partition},
             asset_selection=frozenset(assets),
         )
     )
     return run_id
 
 
-def decode_and_die(platform: Platform, dump_id: int, *tables: str) -> str:
+def decode_and_die(
+    platform: Platform, dump_id: int, *tables: str, tags: Mapping[str, str] = HEADLESS
+) -> str:
     """Publish the tables of a dump, with their outcomes in the ledger, and tell Dagster nothing."""
     lake, now = platform.lake, datetime.now(UTC)
     export = open_export(platform.settings.export_url, "manifests/", lambda: None)
     planner(platform).plan_decoding(export, now)
-    run_id = add_killed_run(platform, RAW_JOB, [*map(raw_key, tables)], dump_id)
+    run_id = add_killed_run(platform, RAW_JOB, [*map(raw_key, tables)], dump_id, tags)
     for table in tables:
         ingest = TableIngest(
             *lake.documents.manifest(dump_id), table, export, lake, partial(datetime.now, UTC)
@@ -85,6 +93,15 @@ def evaluated(platform: Platform) -> set[tuple[str, str | None, str]]:
         for check in checks
         if check.asset.startswith("csq/raw/")
     }
+
+
+def recorded_checks(platform: Platform, table: str, dump_id: int) -> set[str]:
+    """The checks of which Dagster has a result for this partition."""
+    records = platform.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [dg.AssetCheckKey(raw_key(table), name) for *_, name in raw_checks(table, dump_id)],
+        partition_filter=PartitionKeyFilter(key=str(dump_id)),
+    )
+    return {key.name for key, record in records.items() if record.evaluation is not None}
 
 
 def raw_checks(table: str, dump_id: int) -> set[tuple[str, str | None, str]]:
@@ -191,6 +208,38 @@ def test_a_run_that_failed_by_itself_has_nothing_to_be_recorded(platform: Platfo
     records = platform.lake.ledger.records()
     assert record_missing_partitions(platform.instance, platform.lake, records) == []
     assert len(materializations(platform, raw_key("users"), "12")) == 1
+
+
+def test_a_tick_continues_after_a_partition_that_cannot_be_read(platform: Platform) -> None:
+    platform.deliver(12, users=ROWS)
+    decode_and_die(platform, 12, "users")
+    partition = Path(platform.lake.store.location("users", 12))
+    body = partition.read_bytes()
+    partition.write_bytes(b"PAR1")
+    platform.deliver(13, users=ROWS)
+    daemon = Daemon(platform)
+    requested = [request.partition_key for request in daemon.tick().run_requests or []]
+    assert requested == ["13"]
+
+    partition.write_bytes(body)
+    daemon.tick()
+    assert recorded_checks(platform, "users", 12) == {name for *_, name in raw_checks("users", 12)}
+
+
+def test_what_a_run_of_the_daemon_published_is_recorded_once_it_has_failed(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, users=ROWS)
+    decode_and_die(platform, 12, "users", tags={})
+    (run,) = platform.instance.get_runs()
+    daemon = Daemon(platform)
+    for _ in range(2):  # the outcome is folded while the run still counts as in progress
+        daemon.tick()
+        assert materializations(platform, raw_key("users"), "12") == []
+    platform.instance.report_run_failed(run, "the worker is gone")  # as run monitoring does
+    daemon.tick()
+    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert len(recorded_checks(platform, "users", 12)) == 4
 
 
 def refresh_and_die(platform: Platform) -> None:

@@ -1,0 +1,204 @@
+"""`csq sync`, killed in the midst of each kind of its work, and run again."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecordStatus as EvaluationStatus,
+)
+
+from csq_assets.aws import s3_client
+from csq_assets.dataconnect.checks import checks_on
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.defs.keys import current_key, partition_key, raw_key
+from csq_assets.defs.run_requests import UNFINISHED
+from csq_assets.lake.locations import Lake, open_lake
+from csq_assets.warehouse.staleness import read_applied_file
+from csq_assets_tests.platform import Platform
+
+# A sync that kills itself before the n-th change of the file system, or event of Dagster's, that fits
+# a pattern: the change is not made, and all that precedes it is.
+KILLED_SYNC = """
+import itertools, os, re, signal, sys
+import dagster as dg
+from csq_assets.cli import main
+
+_, pattern, nth = sys.argv
+matches = itertools.count(1)
+
+def see(what):
+    if re.match(pattern, what) and next(matches) == int(nth):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def watch(event, arguments):
+    if event == "os.rename":
+        see(f"rename {os.fspath(arguments[1])}")
+    elif event == "os.remove":
+        see(f"remove {os.fspath(arguments[0])}")
+
+def record(instance, entry, **options):
+    event = entry.dagster_event
+    see(f"record {event.event_type_value} {event.step_key or event.job_name}" if event else "log")
+    return handle(instance, entry, **options)
+
+sys.addaudithook(watch)
+handle, dg.DagsterInstance.handle_new_event = dg.DagsterInstance.handle_new_event, record
+sys.argv = ["csq", "sync"]
+main()
+"""
+
+
+def kill_before(platform: Platform, what: str, nth: int = 1) -> None:
+    """Kill a sync before it does this for the n-th time. One that never does ends by itself, which
+    fails the test."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_SYNC, what, str(nth)],
+        cwd=platform.folder,
+        env=platform.environment(),
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, f"never came to: {what}\n{done.stderr.decode()}"
+
+
+def newest(
+    platform: Platform, key: dg.AssetKey, partition: str | None = None
+) -> dg.AssetMaterialization | None:
+    wanted = dg.AssetRecordsFilter(key, asset_partitions=None if partition is None else [partition])
+    found = platform.instance.fetch_materializations(wanted, limit=1).records
+    return found[0].asset_materialization if found else None
+
+
+def contents(lake: Lake) -> dict[tuple[int, str], tuple[str, int]]:
+    """Data version and rows of each partition that the ledger has."""
+    return {
+        (dump_id, table.table): (table.content.digest, table.content.rows)
+        for dump_id, dump in lake.ledger.records().items()
+        for table in dump.tables
+        if table.content is not None
+    }
+
+
+def unrecorded(platform: Platform) -> set[tuple[int, str]]:
+    """The partitions of the ledger of which Dagster has no event, or another content."""
+    return {
+        (dump_id, table)
+        for (dump_id, table), (digest, rows) in contents(platform.lake).items()
+        for recorded in [newest(platform, raw_key(table), partition_key(dump_id))]
+        if recorded is None
+        or (recorded.tags or {}).get("dagster/data_version") != digest
+        or recorded.metadata["dagster/partition_row_count"].value != rows
+    }
+
+
+def unevaluated(platform: Platform) -> set[tuple[int, str, str]]:
+    """The checks of partitions of which Dagster has no result."""
+    return {
+        (dump_id, table, check.name)
+        for dump_id, table in contents(platform.lake)
+        for check in checks_on("raw")
+        if table != PROPERTY_DEFINITIONS
+        and not platform.instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(raw_key(table), check.name),
+            limit=1,
+            status={EvaluationStatus.SUCCEEDED, EvaluationStatus.FAILED},
+            partition_filter=PartitionKeyFilter(key=partition_key(dump_id)),
+        )
+    }
+
+
+def public_relations(path: Path) -> dict[str, list[str]]:
+    """All that analysts see, but for the time of applying, and rows as texts."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        names = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_schema = 'csq' OR table_name IN ('user_identity', 'property_definitions')"
+        ).fetchall()
+        found = {
+            f'{schema}."{name}"': connection.table(f'{schema}."{name}"') for schema, name in names
+        }
+        shown = {
+            name: sorted(
+                repr(dict(zip(table.columns, row, strict=True))) for row in table.fetchall()
+            )
+            for name, table in found.items()
+        }
+        dumps = connection.execute("SELECT * EXCLUDE applied_at FROM csq_meta.dumps").fetchall()
+        return {**shown, "csq_meta.dumps": sorted(map(repr, dumps))}
+
+
+def files(lake: Path) -> set[str]:
+    """The files of a lake, without what is staged and outcomes that no pass has folded yet."""
+    found = (path.relative_to(lake) for path in lake.rglob("*") if path.is_file())
+    return {
+        path.as_posix()
+        for path in found
+        if path.parts[0] != ".staging" and not (path.parts[0] == "ledger" and len(path.parts) > 2)
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.edge(53)
+def test_a_sync_killed_at_any_point_is_finished_by_the_next(
+    sampled: Platform, tmp_path: Path
+) -> None:
+    lake, warehouse = sampled.lake, sampled.settings.duckdb_path
+    kill_before(sampled, r"rename .*/ledger/\d+\.json", 2)  # while manifests are taken
+    assert len(lake.ledger.records()) == 1
+    kill_before(sampled, r"rename .*/data\.parquet")  # with a partition that is only staged
+    assert lake.store.partitions() == frozenset()
+    kill_before(sampled, r"rename .*/ledger/\d+/")  # with a partition that the ledger lacks
+    assert (len(lake.store.partitions()), contents(lake)) == (1, {})
+    kill_before(sampled, r"rename .*/ledger/\d+/", 4)  # amid a dump
+    assert len(contents(lake)) == 3
+    kill_before(sampled, r"remove .*/ledger/\d+/", 2)  # while outcomes are folded
+    assert len(contents(lake)) == 3
+    kill_before(sampled, "record ASSET_MATERIALIZATION csq__raw__", 2)
+    assert len(unrecorded(sampled)) == 1
+    kill_before(sampled, "record ASSET_CHECK_EVALUATION csq__raw__", 6)
+    assert unrecorded(sampled) == set()
+    kill_before(sampled, "record STEP_START csq__user_identity")  # with all decoded
+    assert len(contents(lake)) == len(lake.store.partitions())
+    kill_before(sampled, "record ASSET_MATERIALIZATION csq__current__users")
+    assert "users" in read_applied_file(warehouse, wait_seconds=0).contents
+    assert newest(sampled, current_key("users")) is None
+    kill_before(sampled, "record ASSET_MATERIALIZATION csq__current__all_events")
+    assert newest(sampled, current_key("users")) is not None
+
+    last = sampled.csq("sync")
+    assert last.code == 0, last.stderr
+    assert sampled.instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)) == 0
+    killed = public_relations(warehouse)
+
+    anew = tmp_path / "anew"
+    untouched = {
+        "CSQ_LAKE_URL": str(anew / "lake"),
+        "CSQ_DUCKDB_PATH": str(anew / "warehouse.duckdb"),
+        "DAGSTER_HOME": str(tmp_path / "anew home"),
+    }
+    (tmp_path / "anew home").mkdir()
+    (tmp_path / "anew home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    ran = sampled.csq("sync", **untouched)
+    assert ran.code == 0, ran.stderr
+    assert killed == public_relations(anew / "warehouse.duckdb")
+    assert files(Path(sampled.settings.lake_url)) == files(anew / "lake")
+
+    known = contents(lake)
+    assert known == contents(open_lake(str(anew / "lake"), s3_client))
+    assert unrecorded(sampled) == set()
+    assert unevaluated(sampled) == set()
+    for table in {table for _, table in known} - {PROPERTY_DEFINITIONS}:
+        recorded = newest(sampled, current_key(table))
+        assert recorded is not None, table
+        rows = len(killed[f'csq."{table}"'])
+        assert recorded.metadata["dagster/row_count"].value == rows
+
+    assert sampled.csq("rebuild").code == 0
+    assert public_relations(warehouse) == killed
