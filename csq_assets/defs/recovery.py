@@ -13,7 +13,7 @@ from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
 from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, current_key, partition_key, raw_key
-from csq_assets.defs.run_requests import HEADLESS, PARTITION_TAG, UNFINISHED
+from csq_assets.defs.run_requests import ENDED_BADLY, HEADLESS, PARTITION_TAG, UNFINISHED
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
@@ -21,7 +21,6 @@ from csq_assets.pipeline.ingest import reevaluate
 _DATA_VERSION = "dagster/data_version"
 _RECORDED = "csq/recorded"  # runs whose partitions Dagster has by now
 _RUNS = 100  # the newest that failed
-_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
@@ -41,7 +40,9 @@ def record_missing_partitions(
     """
     recorded: list[dg.AssetCheckEvaluation] = []
     problem: StorageError | None = None
-    for run in instance.get_runs(dg.RunsFilter(job_name=RAW_JOB, statuses=_FAILED), limit=_RUNS):
+    for run in instance.get_runs(
+        dg.RunsFilter(job_name=RAW_JOB, statuses=ENDED_BADLY), limit=_RUNS
+    ):
         if _RECORDED in run.tags:
             continue
         partition = run.tags.get(PARTITION_TAG, "")
