@@ -201,7 +201,7 @@ class HistoriesOfMigrations(Histories):
 def at_a_share(share: int) -> settings:
     """So many of the profile's examples: each has several passes."""
     return settings(
-        max_examples=settings.default.max_examples * share // 100,
+        max_examples=settings().max_examples * share // 100,
         stateful_step_count=10,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
