@@ -47,20 +47,19 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
                 2 wrong usage or settings
                 3 nothing failed, but a check of severity ERROR did not pass
     """
+    from csq_assets.console import SyncProgress, show_sync
     from csq_assets.instance import open_instance, recording
 
-    settings = Settings.from_environment()
-    with open_instance() as instance:
-        from csq_assets.console import SyncProgress, show_sync
-        from csq_assets.sync import run_sync
+    try:
+        settings = Settings.from_environment()
+        with open_instance() as instance, recording(), SyncProgress() as progress:
+            from csq_assets.sync import run_sync
 
-        try:
-            with recording(), SyncProgress() as progress:
-                summary = run_sync(settings, instance, progress, dump_id=dump_id)
-        except CsqError as error:
-            if as_json:  # one object on stdout, even where the pass could not begin
-                _print_json({"dumps": [], "checks": [], "standing": [], "errors": [str(error)]})
-            raise
+            summary = run_sync(settings, instance, progress, dump_id=dump_id)
+    except CsqError as error:
+        if as_json:  # one object on stdout, even where the pass could not begin
+            _print_json({"dumps": [], "checks": [], "standing": [], "errors": [str(error)]})
+        raise
     if as_json:
         document = asdict(summary)
         _print_json({key: document[key] for key in ("dumps", "checks", "standing", "errors")})

@@ -79,14 +79,17 @@ def postgres_home(tmp_path: Path) -> Path:
 def test_variables_of_postgres_that_are_not_set_are_named(
     platform: Platform, postgres_home: Path
 ) -> None:
-    ran = platform.csq("sync", DAGSTER_HOME=str(postgres_home), DAGSTER_PG_HOST="localhost")
-    assert (ran.code, ran.stdout) == (2, "")
-    assert ran.stderr == (
-        f"csq: setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: not "
+    ran = platform.csq(
+        "sync", "--json", DAGSTER_HOME=str(postgres_home), DAGSTER_PG_HOST="localhost"
+    )
+    said = (
+        f"setting DAGSTER_HOME: the Dagster instance of {postgres_home} cannot be opened: not "
         "set in the environment: DAGSTER_PG_DB, DAGSTER_PG_PASSWORD, DAGSTER_PG_USERNAME. Correct "
         f"{postgres_home / 'dagster.yaml'}, or check the folder or the environment variables that "
-        "it names.\n"
+        "it names."
     )
+    assert (ran.code, ran.stderr) == (2, f"csq: {said}\n")
+    assert ran.json() == {"dumps": [], "checks": [], "standing": [], "errors": [said]}
 
 
 @pytest.mark.slow
