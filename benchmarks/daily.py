@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from benchmarks.made_up import column_names, made_rows
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 
 PAGE_VIEWS, USERS, MIGRATIONS = 20_000, 1_000, 200
 _SOME = USERS // 2

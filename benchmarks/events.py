@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 
 INCREMENT = 500_000
 _TEXTS = ("time", *(f"property_{number}" for number in range(1, 19)))

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def open_s3_client(s3: "S3Resource") -> Any:
-    """The resource's client: what it leaves open, the AWS SDK takes from its variables and files.
+    """The resource's client: what it does not set, the AWS SDK reads from its variables and files.
 
-    Raises SettingsError where no client can be made of them.
+    Raises SettingsError where no client can be made.
     """
     from csq_assets.lake.s3_errors import explaining, refuse_other_services  # noqa: PLC0415
 
     strip_aws_variables()
     hide(s3.aws_secret_access_key, s3.aws_session_token)
-    # It logs what it then raises, with a traceback and unmasked; without handlers, to stderr.
+    # It logs errors that it also raises, with a traceback and unmasked; to stderr by default.
     logger = logging.getLogger("botocore")
     logger.setLevel(logger.level or logging.CRITICAL)
     with explaining():
@@ -29,7 +29,7 @@ def open_s3_client(s3: "S3Resource") -> Any:
 
 
 def s3_client() -> Any:
-    """The client of a resource in which nothing is set."""
+    """The client of the default resource: the AWS SDK's own variables and files decide."""
     from csq_assets.s3_resource import PooledS3Resource  # noqa: PLC0415
 
     return open_s3_client(PooledS3Resource())

@@ -107,13 +107,14 @@ def status(*, as_json: bool) -> None:
 
 
 @cli.command()
-def doctor() -> None:
+@click.option("--repair", is_flag=True, help="Find lost or damaged records of the lake again.")
+def doctor(*, repair: bool) -> None:
     """Test the settings and every right that is needed."""
     from csq_assets.console import show_probe
-    from csq_assets.doctor import examine
+    from csq_assets.doctor import examine, repair_lake
 
     codes = []
-    for probe in examine():
+    for probe in repair_lake() if repair else examine():
         show_probe(probe)
         codes.append(probe.exit_code)
     sys.exit(max(codes))

@@ -1,4 +1,4 @@
-"""Tests settings and rights, one probe each, with its remedy."""
+"""Tests settings and rights, one probe each, with the remedy."""
 
 import os
 import uuid
@@ -13,13 +13,14 @@ from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.lake.repair import repair_ledger
 from csq_assets.settings import Settings, dagster_home
 from csq_assets.warehouse.connection import open_warehouse
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was tried and what came of it; `exit_code` is what csq ends with on its account."""
+    """What was tested and the result; `exit_code` is what csq exits with because of it."""
 
     name: str
     ok: bool
@@ -28,7 +29,7 @@ class Probe:
 
 
 def examine() -> Iterator[Probe]:
-    """Probe everything; a probe that fails does not keep the others from being tried."""
+    """Test everything; a failed probe does not stop the others."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -43,6 +44,18 @@ def examine() -> Iterator[Probe]:
     if settings.duckdb_snapshot_path is not None:
         snapshot = settings.duckdb_snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
+
+
+def repair_lake() -> Iterator[Probe]:
+    """Find lost or damaged records of the lake's ledger again, one line each."""
+    lake = open_lake(Settings.from_environment().lake_url, s3_client)
+    found = 0
+    for dump_id, error in repair_ledger(lake):
+        found += 1
+        name = f"dump {dump_id}"
+        yield _failed(name, error) if error else Probe(name, True, "its record was found again")
+    if not found:
+        yield Probe("ledger", True, "no record is lost or damaged")
 
 
 def _examine_export(settings: Settings) -> Iterator[Probe]:
@@ -80,7 +93,7 @@ def _try_data(export: Export, newest: Delivered) -> str:
     manifest: Manifest = parse_manifest(export.read(newest))
     path = next((path for table in manifest.tables for path in table.files), None)
     if path is None:
-        return f"{newest.key} lists none"
+        return f"{newest.key} lists no data file"
     with export.open_file(path) as file:
         return f"{len(file.read(16))} bytes of {path}"
 
@@ -99,7 +112,7 @@ def _try_lake(settings: Settings) -> str:
     try:
         listed = [found.key for found in objects.list(folder)]
         if objects.read(key) != b"csq doctor" or listed != [key]:
-            raise StorageError("what was written is not what is read")
+            raise StorageError("what is read is not what was written")
     finally:
         objects.delete(key)
     return f"written, listed, read and deleted an object in {settings.lake_url}"
@@ -113,7 +126,7 @@ def _try_warehouse(path: Path) -> str:
         raise StorageError(
             "the DuckDB file cannot be written",
             where={"file": str(path)},
-            remedy="Give yourself the right to write it.",
+            remedy="Allow this user to write it.",
         )
     with open_warehouse(path, read_only=True, wait_seconds=0):
         return f"{said}, and {path.name} can be opened"
@@ -140,7 +153,7 @@ def _tried(name: str, probe: Callable[[], str]) -> Probe:
     except CsqError as error:
         return _failed(name, error)
     except FileNotFoundError as error:
-        return Probe(name, False, f"{error} is not there any more. Run csq doctor again.", 1)
+        return Probe(name, False, f"{error} does not exist any more. Run csq doctor again.", 1)
 
 
 def _failed(name: str, error: CsqError) -> Probe:

@@ -1,4 +1,4 @@
-"""What can go wrong, split by who must act. Every error says what, where and what to do."""
+"""Errors, split by who must act. Each says what happened, where, and what to do."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class CsqError(Exception):
     """An error that a person can act on.
 
     `where` places it, outermost first: `dump`, `table`, `file`, `row`, `column`; or `field`, `setting`.
-    `remedy` is a sentence, or empty where there is nothing to do but to look.
+    `remedy` is a sentence, or empty where there is nothing to do.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class CsqError(Exception):
         self.remedy = remedy
 
     def at(self, **where: str | int) -> Self:
-        """The same error, placed more widely: what it already knows stays, and comes after."""
+        """The same error with a wider place before the place that it already has."""
         self.where = {**where, **self.where}
         return self
 
@@ -52,11 +52,11 @@ class SettingsError(CsqError):
 
 
 class UsageError(CsqError):
-    """A command was asked for something that does not exist. Exit code 2."""
+    """A command names something that does not exist. Exit code 2."""
 
 
 class DeliveryError(CsqError):
-    """What arrived is not what the format promises: Contentsquare must deliver again."""
+    """What arrived is not what the format promises: Contentsquare must redeliver it."""
 
 
 class ManifestError(DeliveryError):
@@ -68,20 +68,20 @@ class ReportError(DeliveryError):
 
 
 class FileError(DeliveryError):
-    """A data file is missing, damaged, not Avro, or lies where it may not."""
+    """A data file is missing, damaged, not Avro, or is outside the export."""
 
 
 class IdentifierError(DeliveryError):
-    """An id column is missing, or holds a value that is no 64-bit integer."""
+    """An id column is missing, or holds a value that is not a 64-bit integer."""
 
 
 class NameClashError(DeliveryError):
-    """A table or a column has a name that is taken: by us, or by a table seen before."""
+    """A table or a column has a name that is reserved, or taken by a table seen earlier."""
 
 
 class StorageError(CsqError):
-    """The lake, the warehouse or the way to the export fails; trying again may help."""
+    """The lake, the warehouse or the connection to the export fails; a retry may help."""
 
 
 class BusyError(StorageError):
-    """Another process holds what is needed. Nothing is wrong: it is tried again later."""
+    """Another process holds what is needed. Nothing is wrong: a retry follows."""

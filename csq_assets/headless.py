@@ -50,14 +50,16 @@ class HeadlessRuns:
 
     def execute(self, request: dg.RunRequest) -> None:
         """Execute the run, to its end whatever fails in it."""
-        job = self._definitions.resolve_job_def(str(request.job_name))
+        job = self._definitions.resolve_job_def(str(request.job_name)).get_subset(
+            asset_selection=frozenset(request.asset_selection or ()),
+            asset_check_selection=frozenset(),
+        )
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, self._follow)
         result = job.execute_in_process(
             instance=self._instance,
             run_id=run_id,
             partition_key=request.partition_key,
-            asset_selection=[*(request.asset_selection or ())],
             run_config={**request.run_config, **_QUIET},
             tags={**_TAGS, **request.tags},
             raise_on_error=False,

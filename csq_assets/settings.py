@@ -18,7 +18,7 @@ def _setting(variable: str, default: str | None, meaning: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where things are and what to leave alone. One field is one variable."""
+    """Where things are and what to skip. Each field is one variable."""
 
     export_url: str = _setting(
         "CSQ_EXPORT_URL",
@@ -30,7 +30,7 @@ class Settings:
         "CSQ_MANIFEST_PREFIX", "manifests/", "where manifests lie under it"
     )
     skip_tables: tuple[str, ...] = _setting(
-        "CSQ_SKIP_TABLES", None, "tables to leave alone: names or globs, separated by commas"
+        "CSQ_SKIP_TABLES", None, "tables to skip: names or globs, separated by commas"
     )
     lake_url: str = _setting(
         "CSQ_LAKE_URL",
@@ -62,7 +62,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read the variables; one that is empty counts as not set.
+        """Read the variables; an empty one counts as not set.
 
         Raises SettingsError, naming the variable.
         """
@@ -89,7 +89,7 @@ class Settings:
         ).checked()
 
     def checked(self) -> "Settings":
-        """The settings, once it is sure that they do not contradict each other."""
+        """These settings, checked for contradictions."""
         places = {
             "CSQ_LAKE_URL": self.lake_url,
             "CSQ_DUCKDB_PATH": self.duckdb_path,
@@ -99,7 +99,7 @@ class Settings:
             if place and overlap(str(place), self.export_url):
                 raise wrong(
                     variable,
-                    f"{place} and the export at {self.export_url} lie in each other",
+                    f"{place} and the export at {self.export_url} overlap",
                     "Choose another place: nothing is ever written into the export.",
                 )
         snapshot = self.duckdb_snapshot_path
@@ -112,7 +112,7 @@ class Settings:
         return self
 
     def skips(self, table: str) -> bool:
-        """Whether `table` is to be left alone."""
+        """Whether `table` is to be skipped."""
         return any(fnmatchcase(table, pattern) for pattern in self.skip_tables)
 
     @classmethod
@@ -124,7 +124,7 @@ class Settings:
         )
 
     def described(self) -> tuple[tuple[str, str], ...]:
-        """Each variable with its value in force, for people."""
+        """Each variable with its effective value, for people."""
         return tuple(
             (setting.metadata["variable"], _shown(getattr(self, setting.name)))
             for setting in fields(self)
@@ -182,7 +182,7 @@ def _manifest_prefix(value: str) -> str:
     if not prefix or "://" in value or ".." in prefix.split("/"):
         raise wrong(
             "CSQ_MANIFEST_PREFIX",
-            f'"{value}" is no folder under CSQ_EXPORT_URL',
+            f'"{value}" is not a folder under CSQ_EXPORT_URL',
             "Give a folder such as manifests/.",
         )
     return f"{prefix}/"
@@ -192,7 +192,7 @@ def _memory_limit(value: str) -> str:
     if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
         raise wrong(
             "CSQ_DUCKDB_MEMORY_LIMIT",
-            f'"{value}" is no amount of memory',
+            f'"{value}" is not an amount of memory',
             "Write for example 2GB or 512MB.",
         )
     return value
@@ -212,7 +212,7 @@ def _owners(value: str) -> tuple[str, ...]:
 
 def _request_payer(value: str) -> str | None:
     if value not in ("", "requester"):
-        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" pays for nothing', "Write requester.")
+        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" is not a payer', "Write requester.")
     return value or None
 
 

@@ -152,7 +152,7 @@ def copy_dagster_yaml(folder: Path) -> None:
 def make_home(folder: Path) -> None:
     """Make `folder` what DAGSTER_HOME may be, with the repository's dagster.yaml."""
     copy_dagster_yaml(folder)
-    with _dagster_home(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    with _open_instance(folder) as instance:
         instance.get_dynamic_partitions("csq_dumps")
 
 
@@ -164,13 +164,21 @@ def open_platform(folder: Path, export: ExportBuilder, lake_url: str) -> Iterato
         "CSQ_LAKE_URL": lake_url,
         "CSQ_DUCKDB_PATH": str(folder / "data" / "warehouse.duckdb"),
     }
-    with _dagster_home(folder), dg.DagsterInstance.from_config(str(folder)) as instance:
+    with _open_instance(folder) as instance:
         yield Platform(folder, export, Settings.from_environment(environment), instance)
 
 
 @contextmanager
-def _dagster_home(folder: Path) -> Iterator[None]:
-    """A relative base_dir in dagster.yaml counts from DAGSTER_HOME."""
+def _open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of `folder`, from where its relative base_dirs count.
+
+    Not as `with instance`: that sets a context variable, and a context of Dagster's that the garbage
+    collector closes later sets it again, to this instance, for whichever test is then running.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(folder))
-        yield
+        instance = dg.DagsterInstance.from_config(str(folder))
+        try:
+            yield instance
+        finally:
+            instance.dispose()

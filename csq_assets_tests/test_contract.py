@@ -29,7 +29,7 @@ def test_sync_as_json_is_one_object(either_platform: Platform) -> None:
     ran = platform.csq("sync", "--json")
     assert_no_traceback(ran)
     document = ran.json()
-    assert list(document) == ["dumps", "checks", "errors"]
+    assert list(document) == ["dumps", "checks", "standing", "errors"]
     (error,) = document["errors"]
     assert error.startswith(f"dump 12, table pageviews, file {broken.paths['pageviews'][0]}: ")
     assert document["dumps"] == [

@@ -105,7 +105,7 @@ def test_a_place_is_a_directory_or_in_s3(variable: str) -> None:
 @pytest.mark.parametrize("value", ["s3://bucket/manifests", "../manifests", "a/../../b"])
 def test_manifests_lie_under_the_export(value: str) -> None:
     assert refusal_of(CSQ_MANIFEST_PREFIX=value) == (
-        f'setting CSQ_MANIFEST_PREFIX: "{value}" is no folder under CSQ_EXPORT_URL. '
+        f'setting CSQ_MANIFEST_PREFIX: "{value}" is not a folder under CSQ_EXPORT_URL. '
         "Give a folder such as manifests/."
     )
 
@@ -146,7 +146,7 @@ def test_a_duckdb_file_is_no_directory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("amount", ["2", "GB", "80%", "-2GB", "2 gb"])
 def test_memory_is_an_amount_with_its_unit(amount: str) -> None:
     assert refusal_of(CSQ_DUCKDB_MEMORY_LIMIT=amount) == (
-        f'setting CSQ_DUCKDB_MEMORY_LIMIT: "{amount}" is no amount of memory. '
+        f'setting CSQ_DUCKDB_MEMORY_LIMIT: "{amount}" is not an amount of memory. '
         "Write for example 2GB or 512MB."
     )
 
@@ -161,7 +161,7 @@ def test_an_owner_is_an_address_or_a_team(owner: str) -> None:
 
 def test_only_a_requester_pays() -> None:
     assert refusal_of(CSQ_REQUEST_PAYER="me") == (
-        'setting CSQ_REQUEST_PAYER: "me" pays for nothing. Write requester.'
+        'setting CSQ_REQUEST_PAYER: "me" is not a payer. Write requester.'
     )
 
 
@@ -185,7 +185,7 @@ def test_the_lake_and_the_export_do_not_overlap(tmp_path: Path, export: str, lak
     refused = refusal_of(CSQ_EXPORT_URL=export.format(tmp_path), CSQ_LAKE_URL=lake.format(tmp_path))
     assert refused.startswith("setting CSQ_LAKE_URL: ")
     assert refused.endswith(
-        " lie in each other. Choose another place: nothing is ever written into the export."
+        " overlap. Choose another place: nothing is ever written into the export."
     )
 
 
@@ -291,7 +291,7 @@ def test_tables_are_skipped_by_name_or_glob(patterns: str, skipped: list[str]) -
 
 def test_settings_that_are_changed_can_be_checked_again() -> None:
     settings = Settings.from_environment({})
-    with pytest.raises(SettingsError, match="lie in each other"):
+    with pytest.raises(SettingsError, match="overlap"):
         replace(settings, lake_url=settings.export_url).checked()
 
 

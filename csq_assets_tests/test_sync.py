@@ -99,7 +99,7 @@ def test_a_missing_file_fails_its_partition_and_holds_what_follows(platform: Pla
     summary = platform.sync()
     error = (
         f"dump 13, table users, file {lost}: there is no such file. "
-        "Ask Contentsquare to deliver the dump again, then run csq sync."
+        "Ask Contentsquare to redeliver the dump, or replace the file in place."
     )
     assert (summary.exit_code, summary.errors) == (1, (error,))
     statuses = {

@@ -92,9 +92,10 @@ class _Part:
         return max(1, _PART_CELLS // max(1, len(self._types))) - self._rows
 
     def decoded(self) -> Decoded:
-        nulls = [None] * self._rows
         columns = [
-            pl.Series(name, self._columns.get(name, nulls), dtype=dtype)
+            pl.Series(name, self._columns[name], dtype=dtype)
+            if name in self._columns
+            else pl.Series(name, [None], dtype=dtype).new_from_index(0, self._rows)
             for name, dtype in self._types.items()
         ]
         runs = joined(self._runs)
@@ -110,6 +111,8 @@ def damaged(error: Exception, file: str, row: int, column: str | None = None) ->
     what = str(error)
     if isinstance(error, IndexError):
         what = "a value is cut"
+    elif isinstance(error, UnicodeDecodeError):
+        what = f"a text is not UTF-8: {error.reason} at its byte {error.start}"
     elif isinstance(error, RecursionError):
         what = "its values are nested too deeply"
     where: dict[str, str | int] = {"file": file, "row": row}

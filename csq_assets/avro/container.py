@@ -1,4 +1,4 @@
-"""The Avro object container: a header, then blocks of rows. Nothing cut or damaged passes."""
+"""The Avro object container: a header, then blocks of rows. Damage is always detected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ _SYNC_BYTES = 16
 _MORE = 0x80  # of an integer, when set in a byte
 _MOST_BITS = 70  # that the bytes of an integer can hold
 _CHUNK_BYTES = 256 * 1024
+_MAX_HEADER_BYTES = 16 * 1024 * 1024  # of one entry: a schema of 200,000 columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Some rows in a row, still packed."""
+    """Consecutive rows, still packed."""
 
     first_row: int  # number in the file, from 0
     rows: int
@@ -26,7 +27,7 @@ class Block:
 
     @property
     def plain_size(self) -> int:
-        """About how many bytes it unpacks to."""
+        """The approximate number of bytes that it unpacks to."""
         return codecs.plain_size(self.codec, self.packed)
 
     def unpack(self, limit: int = codecs.MAX_BLOCK_BYTES) -> codecs.Plain:
@@ -39,12 +40,12 @@ class Block:
 
 
 class Container:
-    """One container file, read from front to back. Holds no more than a block and a chunk of it.
+    """One container file, read from front to back. Holds one block and one chunk of it at most.
 
-    `file` needs `read`. Where it tells how long it should be, by an attribute `size_bytes` or else
-    by seeking, the bytes read are compared with that.
+    `file` needs `read`. If its size is known, by an attribute `size_bytes` or by seeking, the bytes
+    read are compared with it.
 
-    Raises FileError where the file is no Avro, cut, or damaged; StorageError where reading fails.
+    Raises FileError where the file is not Avro, cut, or damaged; StorageError where reading fails.
     Source: export-format.md, "The Avro files", edge cases 24 and 25.
     """
 
@@ -65,19 +66,23 @@ class Container:
 
     @property
     def size_bytes(self) -> int:
-        """How long it should be; what was read so far where the file does not tell."""
+        """The size of the file; the bytes read so far where it is unknown."""
         return self._bytes.taken if self._bytes.size is None else self._bytes.size
 
     def blocks(self) -> Iterator[Block]:
-        """Its blocks in order; once only. The end counts only right behind a sync marker."""
+        """The blocks in order, once. The file may end only after a sync marker."""
         source, row = self._bytes, 0
         while not source.at_end():
             rows, size = source.take_long(), source.take_long()
             if rows < 0 or size < 0:
                 raise FileError(f"damaged: a block of {rows} rows and {size} bytes")
+            if size > codecs.MAX_BLOCK_BYTES:
+                raise codecs.TooLargeError(
+                    f"a block of {size:,} bytes; the most is {codecs.MAX_BLOCK_BYTES:,}"
+                )
             packed = source.take(size)
             if source.take(_SYNC_BYTES) != self._sync:
-                raise FileError(f"damaged: wrong sync marker behind row {row + rows}")
+                raise FileError(f"damaged: wrong sync marker after row {row + rows}")
             yield Block(row, rows, self.codec, packed)
             row += rows
         source.check_size()
@@ -87,20 +92,26 @@ class Container:
         if source.at_end():
             raise FileError("it is empty: 0 bytes")
         if source.take(len(_MAGIC)) != _MAGIC:
-            raise FileError("it is no Avro container file: it does not begin with Obj1")
+            raise FileError("it is not an Avro container file: it does not begin with Obj1")
         metadata: dict[bytes, bytes] = {}
         while pairs := source.take_long():
             if pairs < 0:  # then the size in bytes follows, for readers who want to skip
                 source.take_long()
             for _ in range(abs(pairs)):
-                key = bytes(source.take(source.take_long()))
-                metadata[key] = bytes(source.take(source.take_long()))
+                key = self._take_bytes()
+                metadata[key] = self._take_bytes()
         self._sync = source.take(_SYNC_BYTES)
         return metadata
 
+    def _take_bytes(self) -> bytes:
+        size = self._bytes.take_long()
+        if size > _MAX_HEADER_BYTES:
+            raise FileError(f"a header entry of {size:,} bytes; the most is {_MAX_HEADER_BYTES:,}")
+        return bytes(self._bytes.take(size))
+
 
 class _Bytes:
-    """A file as a run of bytes, read in chunks."""
+    """The bytes of a file, read in chunks."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -146,10 +157,12 @@ class _Bytes:
         more = self._told_size is not None and self._read() != b""
         if self.size == self.taken and not more:
             return
-        raise FileError(f"truncated or changed: {self.taken} bytes came, its size is {self.size}")
+        raise FileError(
+            f"truncated or changed: {self.taken} bytes were read, its size is {self.size}"
+        )
 
     def _fill(self, count: int) -> bool:
-        """Have at least `count` bytes ahead; False where the file has not that many."""
+        """Buffer at least `count` bytes; False where the file has fewer."""
         if self.size is not None and self.taken + count > self.size:
             return False  # before anything is allocated for what a damaged length claims
         pieces = [bytes(self._chunk[self._at :])]

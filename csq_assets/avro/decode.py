@@ -72,18 +72,13 @@ def decode_native(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -
     columns = read_native(batch.schema.native, row_counts, [plain.data for plain in plains])
     if columns is None:
         return None
-    runs, replaced = batch.runs(), list[tuple[int, int]]()
-    texts: list[pl.Series] = []
-    for name, column in zip(batch.schema.columns, columns, strict=True):
-        named = column.rename(name)
-        if named.dtype == pl.Binary:
-            named, found = decoded_texts(named)
-            replaced += found
-        try:
-            texts.append(ids_of(named) if name in ids else texts_of(named))
-        except NotAnIdError as error:
-            raise not_an_id(error, *locate(runs, error.index)) from None
-    return Decoded(pl.DataFrame(texts), runs, sum_up_replaced(runs, replaced))
+    frame, replaced = decoded_texts(pl.DataFrame(columns, schema=list(batch.schema.columns)))
+    runs = batch.runs()
+    try:
+        converted = [ids_of(c) if c.name in ids else texts_of(c) for c in frame.get_columns()]
+    except NotAnIdError as error:
+        raise not_an_id(error, *locate(runs, error.index)) from None
+    return Decoded(pl.DataFrame(converted), runs, sum_up_replaced(runs, replaced))
 
 
 def _decode_large(batch: Batch, ids: Collection[str]) -> Iterator[Decoded]:

@@ -33,14 +33,13 @@ def read_native(
     header = _header(tuple(types)) + encode_long(rows) + encode_long(sum(sizes))
     container = b"".join((header, *blocks, _SYNC))
     try:
-        frame = pl.read_avro(BytesIO(container))
+        columns = pl.read_avro(BytesIO(container)).get_columns()
     # Polars panics over a text that is longer than what is left; a panic is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
     ends = list(zip(accumulate(row_counts), accumulate(sizes), strict=True))
-    if frame.height != rows or not is_exact(frame, types, container, len(header), ends):
-        return None
-    return frame.get_columns()
+    complete = len(columns[0]) == rows
+    return columns if complete and is_exact(columns, types, container, len(header), ends) else None
 
 
 def encode_long(number: int) -> bytes:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from csq_assets.avro.type_parser import TypeParser
-from csq_assets.avro.type_readers import AvroType, Reader
+from csq_assets.avro.type_readers import AvroType, Reader, record_reader
 from csq_assets.errors import FileError
 
 NATIVE_TYPES = ("long", "int", "float", "double", "boolean", "string")
@@ -53,12 +53,12 @@ class RecordSchema:
         )
 
 
-@lru_cache(maxsize=256)  # a table's files mostly share one
+@lru_cache(maxsize=64)  # the files of a table mostly share one
 def parse_schema(text: bytes) -> RecordSchema:
-    """Read the schema of a file. Raises FileError where it is none, or not that of a record."""
+    """Parse a file's schema. Raises FileError where it is invalid, or not that of a record."""
     try:
         document = json.loads(text)
-        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair is not a text
         return _record(document)
     except (ValueError, RecursionError) as error:
         raise FileError(f"its schema cannot be read: {error}") from None
@@ -75,8 +75,7 @@ def _record(document: Any) -> RecordSchema:
     for column, count in Counter(columns).items():
         if count > 1:
             raise FileError(f'its schema names the field "{column}" {count} times')
-    readers = [(field.name, field.read) for field in fields]
-    record.read = lambda cursor: {name: read(cursor) for name, read in readers}
+    record.read = record_reader([(entry["name"], avro_type) for entry, avro_type in types])
     natives = tuple(field.native for field in fields if field.native is not None)
     return RecordSchema(
         fields=fields,
@@ -88,7 +87,7 @@ def _record(document: Any) -> RecordSchema:
 
 def _type_of(entry: Any) -> Any:
     if not isinstance(entry, dict) or "type" not in entry or not isinstance(entry.get("name"), str):
-        raise FileError(f"its schema has a field that is none: {str(entry)[:60]}")
+        raise FileError(f"its schema has an invalid field: {str(entry)[:60]}")
     return entry["type"]
 
 

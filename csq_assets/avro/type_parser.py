@@ -1,4 +1,4 @@
-"""The types that a schema declares: primitive, made of others, or named before."""
+"""The types that a schema declares: primitive, compound, or defined before."""
 
 from typing import Any
 
@@ -8,17 +8,19 @@ from csq_assets.avro.type_readers import (
     CorruptValueError,
     Cursor,
     array_of,
+    decimal_of,
     enum_of,
     fixed_of,
     map_of,
+    record_reader,
     union_of,
 )
 
 
 class TypeParser:
-    """Reads the types of one schema, and knows the names that it has defined so far.
+    """Parses the types of one schema, and knows the names that it has defined so far.
 
-    Raises ValueError (CorruptValueError is one) where a schema is none.
+    Raises ValueError (CorruptValueError is one) where the schema is invalid.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,8 @@ class TypeParser:
     def _primitive_or_named(self, name: str, namespace: str, schema: dict[str, Any]) -> AvroType:
         if name in PRIMITIVES:
             least, read = PRIMITIVES[name]
-            return AvroType(name + _logical(schema), least, read)
+            made = AvroType(name + _logical(schema), least, read)
+            return _decimal(made, schema) if name == "bytes" else made
         for full in (f"{namespace}.{name}", name):
             if (known := self._named.get(full)) is not None:
                 return _reference(full, known)
@@ -68,6 +71,7 @@ class TypeParser:
             made = enum_of(name, _part(schema, "symbols", (list,)))
         else:
             made = fixed_of(name + _logical(schema), _part(schema, "size", (int,)))
+            made = _decimal(made, schema)
         self._named[name] = made
         return made
 
@@ -77,9 +81,8 @@ class TypeParser:
             (_part(entry, "name", (str,)), self.parse(_part(entry, "type"), inner))
             for entry in entries
         ]
-        readers = [(name, field.read) for name, field in fields]
         record.least_bytes = sum(field.least_bytes for _, field in fields)
-        record.read = lambda cursor: {name: read(cursor) for name, read in readers}
+        record.read = record_reader(fields)
         shapes = [{"name": name, "type": field.shape} for name, field in fields]
         shape = {"type": "record", "name": record.shape, "fields": shapes}
         return AvroType(shape, record.least_bytes, record.read)
@@ -99,6 +102,18 @@ def _logical(schema: dict[str, Any]) -> str:
     if "precision" in schema:
         logical += f"({schema['precision']},{schema.get('scale', 0)})"
     return f"({logical})"
+
+
+def _decimal(stored: AvroType, schema: dict[str, Any]) -> AvroType:
+    """The stored type where the schema does not declare a decimal as Avro defines it."""
+    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    if (
+        schema.get("logicalType") != "decimal"
+        or type(precision) is not int
+        or type(scale) is not int
+    ):
+        return stored
+    return decimal_of(stored, scale) if 0 <= scale <= precision and precision > 0 else stored
 
 
 def _full_name(schema: Any, namespace: str) -> tuple[str, str]:

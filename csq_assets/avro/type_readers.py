@@ -1,24 +1,28 @@
-"""The types of Avro, and how a value of each is read: exactly, or not at all.
+"""The Avro types, and how a value of each is read: exactly, or not at all.
 
-Values come out as stored: a logical type changes nothing. What the Avro specification calls corrupt
-is refused: a cut value, a branch or symbol that does not exist, a text that is no UTF-8.
+Values are read as stored; of the logical types only decimals count. What the Avro specification calls
+corrupt is refused: a cut value, a branch or symbol that does not exist, a text that is not UTF-8.
 """
 
 import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from csq_assets.avro.values import replace_invalid
 
 _MORE = 0x80  # of an integer, when set in a byte
 _MOST_BITS = 70  # that the bytes of an integer can hold
-_MOST_EMPTY_ITEMS = 1_000_000  # of a type that takes no bytes, so that no length bounds them
+_MOST_EMPTY_VALUES = 1_000_000  # those that take no bytes, so that no length bounds them
+
+
+_MOST_DECIMAL_BYTES = 1_024  # Python spells no number of more than 4,300 digits
 
 
 class CorruptValueError(ValueError):
-    """The bytes are no value of the type, or the schema no schema."""
+    """The bytes are not a value of the type, or the schema is not one."""
 
 
 class Cursor:
@@ -27,7 +31,7 @@ class Cursor:
     With `replaces_text`, sequences that are not UTF-8 become U+FFFD, and `replaced` counts them.
     """
 
-    __slots__ = ("at", "data", "replaced", "replaces_text")
+    __slots__ = ("_empty_values_left", "at", "data", "replaced", "replaces_text")
 
     def __init__(self, data: bytes | bytearray | memoryview, *, replaces_text: bool) -> None:
         # Values are taken from bytes faster than from a view of them.
@@ -35,6 +39,7 @@ class Cursor:
         self.at = 0
         self.replaces_text = replaces_text
         self.replaced = 0
+        self._empty_values_left = _MOST_EMPTY_VALUES + len(data)
 
     @property
     def left(self) -> int:
@@ -48,13 +53,19 @@ class Cursor:
         self.at = end
         return taken
 
+    def count_empty(self, values: int) -> None:
+        """Count values that take no bytes. Raises CorruptValueError where there are too many."""
+        self._empty_values_left -= values
+        if self._empty_values_left < 0:
+            raise CorruptValueError("more values that take no bytes than can be meant")
+
 
 Reader = Callable[[Cursor], Any]
 
 
 @dataclass(slots=True, eq=False)
 class AvroType:
-    """What a type is called, how few bytes a value of it takes, and how one is read."""
+    """A type's name, the fewest bytes that a value of it takes, and how a value is read."""
 
     shape: Any  # of a primitive its name, else its schema without documentation
     least_bytes: int
@@ -160,15 +171,47 @@ def enum_of(name: str, symbols: list[Any]) -> AvroType:
 def fixed_of(name: str, size: int) -> AvroType:
     if size < 0:
         raise CorruptValueError(f'the size of "{name}" is {size}')
-    return AvroType(
-        {"type": "fixed", "name": name, "size": size}, size, lambda cursor: bytes(cursor.take(size))
-    )
+
+    def read(cursor: Cursor) -> bytes:
+        if size == 0:
+            cursor.count_empty(1)
+        return bytes(cursor.take(size))
+
+    return AvroType({"type": "fixed", "name": name, "size": size}, size, read)
+
+
+def record_reader(fields: list[tuple[str, AvroType]]) -> Reader:
+    readers = [(name, field.read) for name, field in fields]
+    empty = sum(field.least_bytes == 0 for _, field in fields)
+    if empty == len(fields):
+        empty += 1  # for the record itself
+
+    def read(cursor: Cursor) -> dict[str, Any]:
+        if empty:
+            cursor.count_empty(empty)
+        return {name: read_field(cursor) for name, read_field in readers}
+
+    return read
+
+
+def decimal_of(stored: AvroType, scale: int) -> AvroType:
+    """Bytes or fixed that hold a number without its scale, big-endian, in two's complement."""
+
+    def read(cursor: Cursor) -> Decimal:
+        unscaled = stored.read(cursor)
+        if not 0 < len(unscaled) <= _MOST_DECIMAL_BYTES:
+            raise CorruptValueError(f"a decimal of {len(unscaled)} bytes")
+        return Decimal(f"{int.from_bytes(unscaled, signed=True)}e-{scale}")
+
+    return AvroType(stored.shape, stored.least_bytes, read)
 
 
 def array_of(items: AvroType) -> AvroType:
     def read(cursor: Cursor) -> list[Any]:
         values: list[Any] = []
         while count := _read_count(cursor, items.least_bytes):
+            if items.least_bytes == 0:
+                cursor.count_empty(count)
             values.extend(items.read(cursor) for _ in range(count))
         return values
 
@@ -198,6 +241,6 @@ def _read_count(cursor: Cursor, least_bytes: int) -> int:
 
 def refuse_absurd_count(count: int, least_bytes: int, available: int) -> None:
     """Raise CorruptValueError where `count` values cannot be in the bytes, before trying."""
-    most = available // least_bytes if least_bytes else _MOST_EMPTY_ITEMS
+    most = available // least_bytes if least_bytes else _MOST_EMPTY_VALUES
     if count > most:
         raise CorruptValueError(f"{count} values where there can be {most} at most")

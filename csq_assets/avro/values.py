@@ -1,12 +1,13 @@
-"""Delivered values in the form of a raw table: ids as Int64, everything else as text.
+"""Delivered values as a raw table holds them: ids as Int64, everything else as text.
 
-Twice: for single Python values, which decides, and for Polars columns, which must agree.
+Twice: for single Python values, which is the definition, and for Polars columns, which must agree.
 Source: contract.md, "Raw tables"; export-format.md, edge cases 31 to 34.
 """
 
 import base64
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -16,10 +17,11 @@ _MOST_DIGITS = 19
 _SHOWN = 60  # characters of a value, in a message
 _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e16
 _INTEGER = re.compile(r"-?[0-9]+")
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class NotAnIdError(ValueError):
-    """A value that is no 64-bit integer; `index` is its place in the column, where it had one."""
+    """A value that is not a 64-bit integer; `index` is its place in the column, if it has one."""
 
     def __init__(self, value: Any, column: str) -> None:
         shown = repr(value)
@@ -31,19 +33,33 @@ class NotAnIdError(ValueError):
 def text_of(value: Any) -> str | None:
     """A value as text: as `json.dumps` spells it, but a text stays as it is, and null stays null.
 
-    Bytes are read as UTF-8, or else spelled in base64, inside JSON too.
+    Bytes are read as UTF-8, or else spelled in base64; decimals are numbers with their scale. Both
+    inside JSON too.
     """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):
         return _text_of_bytes(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_text_of_bytes)
+    return _json_of(value)
+
+
+def _json_of(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_json_of, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_encode(key)}:{_json_of(item)}" for key, item in value.items())
+        return f"{{{','.join(pairs)}}}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return _encode(_text_of_bytes(value) if isinstance(value, bytes) else value)
 
 
 def id_of(value: Any, column: str) -> int | None:
-    """A value as an id. Raises NotAnIdError; a fraction, a boolean and bytes are none."""
+    """A value as an id. Raises NotAnIdError, also for a fraction, a boolean, and bytes."""
     if value is None:
         return None
+    if isinstance(value, Decimal):
+        value = text_of(value)  # an integer where its scale is 0
     if isinstance(value, int) and not isinstance(value, bool):
         return _within_64_bits(value, column)
     if isinstance(value, str) and _INTEGER.fullmatch(value):
@@ -60,17 +76,24 @@ def replace_invalid(stored: bytes | bytearray) -> tuple[str, int]:
     return text, text.count("\ufffd") - stored.count("\ufffd".encode())
 
 
-def decoded_texts(column: pl.Series) -> tuple[pl.Series, list[tuple[int, int]]]:
-    """Stored texts as String, with `replace_invalid` where they are not UTF-8.
+def decoded_texts(stored: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
+    """The frame with its Binary columns as String, with `replace_invalid` where they are not UTF-8.
 
-    The pairs give the place of each of these, and the number of its sequences.
+    The pairs give the row of each such text, and the number of its sequences.
     """
     try:
-        return column.cast(pl.String), []
+        return stored.cast({pl.Binary: pl.String}), []
     except pl.exceptions.ComputeError:
+        replaced: list[tuple[int, int]] = []
+    columns: list[pl.Series] = []
+    for column in stored.get_columns():
+        if column.dtype != pl.Binary:
+            columns.append(column)
+            continue
         read = [(None, 0) if one is None else replace_invalid(one) for one in column.to_list()]
-    texts = pl.Series(column.name, [text for text, _ in read], dtype=pl.String)
-    return texts, [(index, sequences) for index, (_, sequences) in enumerate(read) if sequences]
+        columns.append(pl.Series(column.name, [text for text, _ in read], dtype=pl.String))
+        replaced += [(row, sequences) for row, (_, sequences) in enumerate(read) if sequences]
+    return pl.DataFrame(columns), replaced
 
 
 def texts_of(column: pl.Series) -> pl.Series:

@@ -41,14 +41,10 @@ class SeenReport:
     problem: str | None = None
 
     @property
-    def age_key(self) -> tuple[datetime, datetime, datetime]:
+    def age_key(self) -> tuple[datetime, datetime]:
         """The newest report has the greatest. Source: contract.md, "When to take a dump"."""
-        oldest = datetime.min.replace(tzinfo=self.object.modified.tzinfo)
-        return (
-            self.report.finish_time or oldest,
-            self.report.start_time or oldest,
-            self.object.modified,
-        )
+        modified = self.object.modified
+        return self.report.finish_time or self.report.start_time or modified, modified
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 In the metadata of a finding, counts and lists say the same for programs and plots.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
@@ -48,8 +49,10 @@ class RawFacts:
     dump_id: int
     previous_dump_id: int | None
     drift: ColumnDrift
-    lacking: tuple[str, ...]  # columns of the manifest that a file lacks
-    extra: tuple[str, ...]  # columns of a file that the manifest does not name
+    files: int
+    lacking: Mapping[str, int]  # the manifest's columns that files lack, with their number
+    extra: Mapping[str, int]  # columns that the manifest does not list, with the number of files
+    respelled: Mapping[str, Sequence[tuple[str, int]]]  # in files, by the manifest's spelling
     nulls: Mapping[str, int]  # by key column, those with any
     rows: int
     replaced: ReplacedTexts | None = None
@@ -57,33 +60,12 @@ class RawFacts:
 
 @dataclass(frozen=True, slots=True)
 class CurrentFacts:
-    """A current table as it stands. `gap` is the failed dump that the dumps in `held` wait behind.
-
-    `duplicated_keys` was counted over all rows if `audited_all`, else over those that changed.
-    """
+    """A current table as it stands. `gap` is the failed dump that the dumps in `held` wait behind."""
 
     has_key: bool
-    duplicated_keys: int
-    audited_all: bool
-    rows_delivered: int
-    rows_kept: int
-    duplicates_dropped: int
-    users_merged: int
-    gap: int | None
-    held: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityFacts:
-    """The pairs of the newest `user_migrations`, with some examples of those counted."""
-
-    pairs: int
-    refused: int
-    refused_examples: tuple[str, ...]
-    contested: int
-    contested_examples: tuple[int, ...]
-    cycles: int
-    cycle_examples: tuple[tuple[int, ...], ...]
+    audit: TableAudit
+    gap: int | None = None
+    held: tuple[int, ...] = ()
 
 
 def evaluate_export(catalog: Catalog, now: datetime) -> Iterator[tuple[str, Finding]]:
@@ -169,16 +151,28 @@ def column_drift(facts: RawFacts) -> Verdict:
 
 @check(on="raw")
 def columns_match_manifest(facts: RawFacts) -> Verdict:
-    """The files have the columns that their manifest names, and no others."""
-    metadata: dict[str, Measure] = {"lacking": facts.lacking, "extra": facts.extra}
-    differences = [
-        f"{verb} {quoted(columns)}"
-        for verb, columns in (("lack", facts.lacking), ("add", facts.extra))
-        if columns
+    """Each file has the columns that the manifest lists, and no others."""
+
+    def of_files(number: int) -> str:
+        return f"in {number:,} of {_count(facts.files, 'file', 'files')}"
+
+    said = [
+        *(f'"{column}" is missing {of_files(count)}' for column, count in facts.lacking.items()),
+        *(f'"{column}" is not listed, {of_files(count)}' for column, count in facts.extra.items()),
+        *(
+            f'"{column}" is spelled "{spelling}" {of_files(count)}'
+            for column, spellings in facts.respelled.items()
+            for spelling, count in spellings
+        ),
     ]
-    if differences:
-        said = f"files of dump {facts.dump_id} {' and '.join(differences)}"
-        return Verdict(False, WARN, said, metadata)
+    metadata: dict[str, Measure] = {
+        "files": facts.files,
+        "lacking": tuple(facts.lacking),
+        "extra": tuple(facts.extra),
+        "respelled": tuple(facts.respelled),
+    }
+    if said:
+        return Verdict(False, WARN, f"dump {facts.dump_id}: {'; '.join(said)}", metadata)
     return Verdict(True, WARN, "files and manifest agree", metadata)
 
 
@@ -211,12 +205,13 @@ def keys_not_null(facts: RawFacts) -> Verdict:
 @check(on="current")
 def unique_key(facts: CurrentFacts) -> Verdict:
     """No key occurs twice."""
-    where = "in the table" if facts.audited_all else "among the rows that changed"
+    duplicated = facts.audit.duplicated_keys
+    where = "in the table" if facts.audit.audited_all else "among the rows that changed"
     if not facts.has_key:
         return Verdict(True, ERROR, "rows of this table have no key")
-    metadata: dict[str, Measure] = {"duplicated_keys": facts.duplicated_keys}
-    if facts.duplicated_keys:
-        keys = _count(facts.duplicated_keys, "key occurs", "keys occur")
+    metadata: dict[str, Measure] = {"duplicated_keys": duplicated}
+    if duplicated:
+        keys = _count(duplicated, "key occurs", "keys occur")
         return Verdict(False, ERROR, f"{keys} twice {where}", metadata)
     return Verdict(True, ERROR, f"every key {where} occurs once", metadata)
 
@@ -224,21 +219,20 @@ def unique_key(facts: CurrentFacts) -> Verdict:
 @check(on="current")
 def rows_reconcile(facts: CurrentFacts) -> Verdict:
     """Every delivered row is kept, was dropped as a duplicate, or was merged."""
-    dropped = facts.duplicates_dropped + facts.users_merged
-    said = (
-        f"{facts.rows_delivered:,} rows delivered, {facts.rows_kept:,} kept, "
-        f"{dropped:,} dropped as duplicates"
-    )
-    lost = facts.rows_delivered - facts.rows_kept - dropped
+    audit = facts.audit
     metadata: dict[str, Measure] = {
-        "delivered": facts.rows_delivered,
-        "kept": facts.rows_kept,
-        "dropped": facts.duplicates_dropped,
-        "merged": facts.users_merged,
-        "unaccounted": lost,
+        "delivered": audit.rows_delivered,
+        "kept": audit.rows_kept,
+        "dropped": audit.duplicates_total,
+        "merged": audit.merged_total,
+        "unaccounted": audit.unaccounted,
     }
-    if lost:
-        return Verdict(False, ERROR, f"{said}: {lost:,} unaccounted for", metadata)
+    said = (
+        f"{audit.rows_delivered:,} rows delivered, {audit.rows_kept:,} kept, "
+        f"{audit.duplicates_total + audit.merged_total:,} dropped as duplicates"
+    )
+    if audit.unaccounted:
+        return Verdict(False, ERROR, f"{said}: {audit.unaccounted:,} unaccounted for", metadata)
     return Verdict(True, ERROR, said, metadata)
 
 
@@ -259,7 +253,7 @@ def no_gap(facts: CurrentFacts) -> Verdict:
 
 
 @check(on="user_identity")
-def migrations_resolve(facts: IdentityFacts) -> Verdict:
+def migrations_resolve(facts: IdentityAudit) -> Verdict:
     """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
     refused = _count(facts.refused, "pair", "pairs")
     contested = _count(facts.contested, "user", "users")

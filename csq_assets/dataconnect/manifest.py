@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from csq_assets.dataconnect.delivered_json import read_json
 from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
+MAX_BYTES = 64 * 1024 * 1024
 _SHOWN = 40  # characters of a wrong value
 # JSON can escape half a surrogate pair, which no path, no name and no database takes.
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -43,13 +45,15 @@ def parse_manifest(body: bytes) -> Manifest:
     Raises ManifestError, naming the field.
     Source: export-format.md, "The manifest", edge cases 8 to 17, 77 and 78.
     """
-    document = _as_object(_load_json(body), "the document")
+    if len(body) > MAX_BYTES:
+        raise ManifestError(f"it has {len(body):,} bytes; the most is {MAX_BYTES:,}")
+    document = _as_object(read_json(body, ManifestError)[1], "the document")
     dump_id = document.get("dump_id")
     if isinstance(dump_id, bool) or not isinstance(dump_id, int):
         raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {_shown(dump_id)}")
     if not 0 <= dump_id <= MAX_DUMP_ID:
         raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {dump_id}")
-    entries = _as_list(document.get("tables"), "tables")
+    entries = _list_in(document, "tables", "tables")
     tables = tuple(
         _parse_table(dump_id, entry, f"tables[{index}]") for index, entry in enumerate(entries)
     )
@@ -72,8 +76,8 @@ def _parse_table(dump_id: int, entry: Any, field: str) -> TableDump:
         dump_id=dump_id,
         table=name,
         incremental=incremental,
-        columns=_texts(table.get("columns"), f"{field}.columns"),
-        files=_texts(table.get("files"), f"{field}.files"),
+        columns=_texts(table, "columns", field),
+        files=_texts(table, "files", field),
     )
 
 
@@ -82,18 +86,9 @@ def _find_definitions(document: dict[str, Any], entries: list[Any]) -> str | Non
     places = [("property_definitions", document)]
     places += [(f"tables[{at}].property_definitions", entry) for at, entry in enumerate(entries)]
     for field, place in places:
-        if (path := place.get("property_definitions")) is not None:
+        if (path := place.get("property_definitions")) not in (None, ""):
             return _as_text(path, field)
     return None
-
-
-def _load_json(body: bytes) -> Any:
-    try:
-        return json.loads(body.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"not UTF-8: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"not JSON: {error}") from None
 
 
 def _as_object(value: Any, field: str) -> dict[str, Any]:
@@ -102,7 +97,11 @@ def _as_object(value: Any, field: str) -> dict[str, Any]:
     return value
 
 
-def _as_list(value: Any, field: str) -> list[Any]:
+def _list_in(place: dict[str, Any], key: str, field: str) -> list[Any]:
+    """The list under `key`; null is the empty list, as some writers spell it."""
+    value = place.get(key)
+    if value is None and key in place:
+        return []
     if not isinstance(value, list):
         raise _wrong(field, f"an array, not {_shown(value)}")
     return value
@@ -116,8 +115,9 @@ def _as_text(value: Any, field: str) -> str:
     return value
 
 
-def _texts(value: Any, field: str) -> tuple[str, ...]:
-    items = _as_list(value, field)
+def _texts(table: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
+    field = f"{place}.{key}"
+    items = _list_in(table, key, field)
     texts = (_as_text(item, f"{field}[{index}]") for index, item in enumerate(items))
     return tuple(dict.fromkeys(texts))
 

@@ -8,11 +8,14 @@ class FileColumn:
     """A column of the files, with its Avro types, sorted.
 
     A type has its Avro name, `long` or `long(timestamp-millis)`; a compound type is compact JSON.
-    Nullability is left out.
+    Nullability is left out. `respelled` are spellings that differ from the manifest's in case, with
+    the number of files that have each.
     """
 
     name: str
     types: tuple[str, ...]
+    files: int = 0  # that have it
+    respelled: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,26 @@ class RawSchema:
 
     manifest_columns: tuple[str, ...]
     file_columns: tuple[FileColumn, ...] | None  # first seen first; None where there are no files
+    files: int = 0
+
+    @property
+    def lacking(self) -> dict[str, int]:
+        """The manifest's columns that files lack, with the number of these files."""
+        if self.file_columns is None:
+            return {}
+        have = {column.name: column.files for column in self.file_columns}
+        lacks = {name: self.files - have.get(name, 0) for name in self.manifest_columns}
+        return {name: files for name, files in lacks.items() if files or name not in have}
+
+    @property
+    def extra(self) -> dict[str, int]:
+        """The files' columns that the manifest does not list, with the number of these files."""
+        listed = set(self.manifest_columns)
+        return {one.name: one.files for one in self.file_columns or () if one.name not in listed}
+
+    @property
+    def respelled(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        return {one.name: one.respelled for one in self.file_columns or () if one.respelled}
 
 
 @dataclass(frozen=True, slots=True)

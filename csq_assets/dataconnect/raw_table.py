@@ -1,4 +1,4 @@
-"""One table of one dump: its files opened and judged, its columns settled, its rows handed on.
+"""Decodes one table of one dump: opens and checks its files, settles its columns, streams its rows.
 
 Source: contract.md, "Raw tables"; export-format.md, "The Avro files".
 """
@@ -12,7 +12,8 @@ from csq_assets.avro.file import AvroFile, OpenFile
 from csq_assets.avro.schema import RecordSchema
 from csq_assets.dataconnect import tables
 from csq_assets.dataconnect.manifest import TableDump
-from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError
+from csq_assets.dataconnect.matching import match_columns
+from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError, contained
 from csq_assets.errors import CsqError, DeliveryError, FileError, IdentifierError
 from csq_assets.prefetch import open_in_order
 
@@ -29,17 +30,16 @@ def write_partition(
     workers: int = 2,
     ahead: int = 8,
 ) -> T:
-    """Decode one table of one dump, give it to `write` to be written, and give back its answer.
+    """Decode one table of one dump, pass it to `write`, and return what `write` returns.
 
     `write` takes `partition.frames()` to its end and writes them with `partition.schema`. Where a
-    later file brings a column that neither the manifest nor the first file has, frames() raises
-    UnknownColumnsError; `write` lets that through, and is called once more, with all columns: what
-    it wrote before must not count. `open_file` gives a path of the manifest as a binary file, and
-    says itself, as a CsqError, where there is none; `ahead` files are opened ahead, in threads.
-    `workers` threads decode.
+    later file has a column that neither the manifest nor the first file has, frames() raises
+    UnknownColumnsError; `write` lets it through, and is called again with all columns: what it wrote
+    before must not count. `open_file` opens a path of the manifest as a binary file, or raises a
+    CsqError; `ahead` files are opened ahead, in threads. `workers` threads decode.
 
-    Raises what frames() raises, NameClashError for a column named like our own, IdentifierError
-    where a file lacks a column of the table's key, and whatever `write` raises.
+    Raises what frames() raises, NameClashError for a column with one of our own names,
+    IdentifierError where a file lacks a column of the table's key, and whatever `write` raises.
     """
     try:
         tables.refuse_unusable_columns(dump, dump.columns)
@@ -93,20 +93,25 @@ def _open_files(dump: TableDump, open_file: OpenFile, ahead: int) -> Iterator[It
             fit.add(file.schema)
         return file
 
-    opened = open_in_order(dump.files, lambda path: AvroFile(path, open_file), ahead=ahead)
+    def open_one(path: str) -> AvroFile:
+        with contained(path):
+            return AvroFile(path, open_file)
+
+    opened = open_in_order(dump.files, open_one, ahead=ahead)
     with opened as files:
         yield map(admit, files)
 
 
 def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
+    columns = match_columns(dump.columns, file.schema.columns)
     for key in tables.key_columns(dump.table, dump.columns):
-        if key not in file.schema.columns:
+        if key not in columns:
             raise IdentifierError(
                 "the file has no such column, and the table's key needs it",
                 where={"file": file.path, "column": key},
             )
     try:
-        tables.refuse_unusable_columns(dump, file.schema.columns)
+        tables.refuse_unusable_columns(dump, columns)
     except CsqError as error:
         error.at(file=file.path)
         raise
@@ -115,5 +120,5 @@ def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
 def _united(dump: TableDump, files: Iterable[AvroFile]) -> tuple[str, ...]:
     columns = dict.fromkeys(dump.columns)
     for file in files:
-        columns.update(dict.fromkeys(file.schema.columns))
+        columns.update(dict.fromkeys(match_columns(dump.columns, file.schema.columns)))
     return tuple(columns)

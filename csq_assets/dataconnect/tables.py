@@ -108,7 +108,7 @@ def refuse_unusable_columns(dump: TableDump, columns: Iterable[str]) -> None:
             raise NameClashError(
                 "a column has no name",
                 where={"dump": dump.dump_id, "table": dump.table},
-                remedy="Ask Contentsquare to deliver the dump again, or put the table into "
+                remedy="Ask Contentsquare to redeliver the dump, or put the table into "
                 "CSQ_SKIP_TABLES.",
             )
         if column.lower() in _RESERVED_COLUMNS:

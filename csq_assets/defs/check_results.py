@@ -34,32 +34,17 @@ def check_specs(
             )
 
 
-def check_results(
-    findings: Iterable[Finding],
-    asset: dg.AssetKey,
-    selected: Iterable[dg.AssetCheckKey] | None = None,
-) -> Iterator[dg.AssetCheckResult]:
-    """The findings as a step yields them; those of the `selected` checks, if given."""
-    keys = None if selected is None else set(selected)
-    for finding in findings:
-        if keys is None or dg.AssetCheckKey(asset, finding.check) in keys:
-            yield dg.AssetCheckResult(
-                asset_key=asset,
-                check_name=finding.check,
-                passed=finding.passed,
-                severity=dg.AssetCheckSeverity(finding.severity.value),
-                description=finding.description,
-                metadata=_metadata(finding),
-            )
-
-
 def evaluations(
     findings: Iterable[Finding],
     asset: dg.AssetKey,
     partition: str | None = None,
     target: AssetCheckEvaluationTargetMaterializationData | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """The findings as events outside of runs, or on another partition than the step's."""
+    """The findings as events. `target` is what was evaluated, see `newest_materialization`.
+
+    A step yields these rather than AssetCheckResults, of which each is an output with events of its
+    own and looks for its materialization: that takes longer than decoding a small table.
+    """
     for finding in findings:
         yield dg.AssetCheckEvaluation(
             asset_key=asset,
@@ -74,11 +59,13 @@ def evaluations(
 
 
 def newest_materialization(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str | None = None
 ) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """What a check of the partition evaluates: without it the UI has no status by partition."""
+    """The newest materialization of the asset, or of the partition: what its checks evaluate. Without
+    it the UI has no status by partition."""
+    partitions = None if partition is None else [partition]
     found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset, asset_partitions=[partition]), limit=1
+        dg.AssetRecordsFilter(asset, asset_partitions=partitions), limit=1
     ).records
     return (
         AssetCheckEvaluationTargetMaterializationData(

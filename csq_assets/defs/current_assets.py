@@ -18,7 +18,7 @@ from csq_assets.dataconnect.tables import (
     may_hold_events,
 )
 from csq_assets.defs import descriptions, metadata
-from csq_assets.defs.check_results import check_results, check_specs
+from csq_assets.defs.check_results import check_specs, evaluations, newest_materialization
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import (
     ALL_EVENTS_KEY,
@@ -40,7 +40,7 @@ from csq_assets.warehouse.snapshot import publish_snapshot
 
 CODE_VERSION = "1"  # changes when the same partitions give other rows
 
-Result = dg.MaterializeResult[Any] | dg.AssetCheckResult
+Result = dg.MaterializeResult[Any] | dg.AssetCheckEvaluation
 
 
 class RefreshConfig(dg.Config):
@@ -88,7 +88,7 @@ class CurrentAssets:
                         metadata=metadata.identity_metadata(refreshed, types),
                     )
                 csq_lake.open().documents.save_findings(IDENTITY_ASSET, findings)
-            yield from _selected(context, findings, USER_IDENTITY)
+            yield from _evaluations(context, findings, USER_IDENTITY)
 
         return user_identity
 
@@ -115,7 +115,7 @@ class CurrentAssets:
                         asset_key=key, metadata=metadata.table_metadata(table, refreshed, types)
                     )
                 csq_lake.open().documents.save_findings(current_asset(table), findings)
-            yield from _selected(context, findings, key)
+            yield from _evaluations(context, findings, key)
 
         return current_table
 
@@ -206,10 +206,16 @@ def _step(
     )
 
 
-def _selected(
+def _evaluations(
     context: dg.AssetExecutionContext, findings: Sequence[Finding], key: dg.AssetKey
-) -> Iterator[dg.AssetCheckResult]:
-    return check_results(findings, key, context.selected_asset_check_keys)
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """All findings on an asset that was materialized; else those of the selected checks."""
+    selected = {check.name for check in context.selected_asset_check_keys}
+    if context.selected_asset_keys:
+        selected = {finding.check for finding in findings}
+    target = newest_materialization(context.instance, key)
+    chosen = [finding for finding in findings if finding.check in selected]
+    yield from evaluations(chosen, key, target=target)
 
 
 def _all_dumps(table: str) -> dg.AssetDep:

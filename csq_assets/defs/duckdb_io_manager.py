@@ -17,8 +17,8 @@ from dagster_duckdb import DuckDBResource
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.resources import connect
 from csq_assets.errors import UsageError
+from csq_assets.warehouse.database_schemas import SCHEMAS
 from csq_assets.warehouse.engine import quote, transaction
-from csq_assets.warehouse.schema import SCHEMAS
 
 
 class _Relation(NamedTuple):

@@ -12,7 +12,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest, SeenReport
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.defs import descriptions
-from csq_assets.defs.check_results import check_results, check_specs, evaluations
+from csq_assets.defs.check_results import check_specs, evaluations
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import CSQ_DUMPS, MANIFESTS, SYNC_REPORTS, partition_key
 from csq_assets.defs.resources import ExportResource, LakeResource
@@ -58,12 +58,13 @@ def build_external_checks() -> dg.AssetChecksDefinition:
     )
     def csq_export_checks(
         context: dg.AssetCheckExecutionContext, csq_export: ExportResource, csq_lake: LakeResource
-    ) -> Iterator[dg.AssetCheckResult]:
+    ) -> Iterator[dg.AssetCheckEvaluation]:
         with errors_as_failures():
             discovery = discover(csq_export.open(), csq_lake.open().documents)
         for name, finding in evaluate_export(discovery.catalog, datetime.now(UTC)):
-            asset = dg.AssetKey.from_user_string(name)
-            yield from check_results([finding], asset, context.selected_asset_check_keys)
+            for evaluation in evaluations([finding], dg.AssetKey.from_user_string(name)):
+                if evaluation.asset_check_key in context.selected_asset_check_keys:
+                    yield evaluation
 
     return csq_export_checks
 

@@ -1,10 +1,11 @@
 """Factory of `csq/raw/<table>`: an asset and a step for each table, partitioned by dump."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs import check_results as results
 from csq_assets.defs.descriptions import describe_raw
@@ -24,7 +25,7 @@ from csq_assets.pipeline.ingest import TableIngest, reevaluate
 
 CODE_VERSION = "1"  # changes when the same files give other rows
 
-Event = dg.Output[TableIngest] | dg.AssetCheckResult | dg.AssetCheckEvaluation
+Event = dg.Output[TableIngest] | dg.AssetCheckEvaluation
 
 
 class _Decoded(dg.Output[TableIngest]):
@@ -95,11 +96,9 @@ def _results(
     if ingested is None:
         raise RuntimeError(f"{LAKE_IO} did not write the partition")
     if ingested.next_dump_id is not None:
-        following = partition_key(ingested.next_dump_id)
-        target = results.newest_materialization(context.instance, key, following)
-        yield from results.evaluations(ingested.next_findings, key, following, target)
+        yield from _evaluations(context, key, ingested.next_dump_id, ingested.next_findings)
     # The partition's own checks are last: a run that was killed in between is found by their lack.
-    yield from results.check_results(ingested.findings, key)
+    yield from _evaluations(context, key, ingest.dump_id, ingested.findings)
     if ingested.not_evaluated is not None:
         with errors_as_failures():
             raise ingested.not_evaluated
@@ -116,9 +115,14 @@ def _evaluate(
         dumps = csq_lake.open().store.dumps_of(table)
     selected = {check.name for check in context.selected_asset_check_keys}
     for dump_id in dumps[-1:]:
-        partition = partition_key(dump_id)
         findings = reevaluate(csq_lake.open(), table, dump_id)
-        target = results.newest_materialization(context.instance, key, partition)
-        yield from results.evaluations(
-            [finding for finding in findings if finding.check in selected], key, partition, target
-        )
+        chosen = [finding for finding in findings if finding.check in selected]
+        yield from _evaluations(context, key, dump_id, chosen)
+
+
+def _evaluations(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, dump_id: int, findings: Iterable[Finding]
+) -> Iterator[dg.AssetCheckEvaluation]:
+    partition = partition_key(dump_id)
+    target = results.newest_materialization(context.instance, key, partition)
+    yield from results.evaluations(findings, key, partition, target)

@@ -75,7 +75,7 @@ def build_sync_reports_sensor(
                     record_missing_partitions(context.instance, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
                     context.log.warning(str(error))
-                return _Tick(context.instance, planner, plan, with_assets, now).result()
+                return _Tick(context, planner, plan, with_assets, now).result()
         except BusyError as error:
             return dg.SkipReason(error.message)
 
@@ -87,13 +87,14 @@ class _Tick:
 
     def __init__(
         self,
-        instance: dg.DagsterInstance,
+        context: dg.SensorEvaluationContext,
         planner: Planner,
         plan: DecodePlan,
         with_assets: set[str],
         now: datetime,
     ) -> None:
-        self._instance = instance
+        self._log = context.log
+        self._instance = context.instance
         self._planner = planner
         self._plan = plan
         self._with_assets = with_assets
@@ -101,7 +102,8 @@ class _Tick:
         self._reasons: list[str] = []
 
     def result(self) -> dg.SensorResult:
-        intake = self._plan.intake
+        intake, catalog = self._plan.intake, self._plan.discovery.catalog
+        self._reasons += map(str, catalog.names(self._planner.skips).refused.values())
         if intake.wait:
             self._reasons.append(intake.wait_reason)
         decoding = self._runs(job_name=RAW_JOB, statuses=UNFINISHED)
@@ -110,6 +112,8 @@ class _Tick:
             self._reasons.append(f"{len(decoding)} decoding runs are in progress")
         elif not requests:
             requests = self._refresh()
+        for reason in self._reasons:  # a tick that requests runs shows no skip reason
+            self._log.warning(reason)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else "; ".join(self._reasons) or "nothing new",

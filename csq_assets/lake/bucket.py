@@ -1,5 +1,6 @@
 """Objects in a bucket, through a boto3 client: the SDK's own credentials, retries and transfers."""
 
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,13 +21,13 @@ from csq_assets.lake.s3_errors import explaining, not_s3
 from csq_assets.lake.s3_meanings import Place
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
-# Of a larger object, which goes to disk: what is on its way there counts for each of several.
+# A larger object is downloaded to disk. Several are at once, so each takes little memory.
 _IN_PARTS = TransferConfig(max_concurrency=4, max_io_queue=16)
 _CREDENTIALS_LAST_SECONDS = 300  # until Polars asks again; the SDK renews them earlier than that
 
 
 class BucketStore:
-    """A bucket, or what lies under a prefix of it: keys count from the prefix.
+    """A bucket, or a prefix of it: keys are relative to the prefix.
 
     `setting` is the variable that names it, for messages. With `request_payer`, reading is paid for
     by the reader.
@@ -78,13 +79,14 @@ class BucketStore:
             with self._reaching(key):
                 head = self._client.head_object(**self._object(key), **self._paying)
                 self._require_length(key, head)
+                etag, modified = head["ETag"].strip('"'), head["LastModified"]
+                return Delivered(key, etag, head["ContentLength"], modified)
         except FileNotFoundError:
             return None
-        return Delivered(key, head["ETag"].strip('"'), head["ContentLength"], head["LastModified"])
 
     @property
     def at_once(self) -> int:
-        """As many as the client keeps connections."""
+        """The number of connections that the client keeps."""
         return self._client.meta.config.max_pool_connections
 
     def open(self, key: str) -> BinaryIO:
@@ -96,8 +98,8 @@ class BucketStore:
             return file.read()
 
     def _read_small(self, key: str) -> BytesIO | None:
-        """The object by one request; None where it is large, or the answer breaks off: that is no
-        reason for the SDK to ask again, other than in a download.
+        """The object by one request; None where it is large, or the answer is cut: the SDK retries
+        that in a download alone.
         """
         answer = self._client.get_object(**self._object(key), **self._paying)
         with closing(answer["Body"]) as body, suppress(*S3_RETRYABLE_DOWNLOAD_ERRORS):
@@ -138,7 +140,7 @@ class BucketStore:
             yield Path(folder)
 
     def publish(self, staged: Path, key: str) -> None:
-        # An upload in parts becomes an object when it is completed, and not before.
+        # A multipart upload becomes an object only when it is completed.
         with self._reaching(key), staged.open("rb") as file:
             self._client.upload_fileobj(file, self._bucket, self._prefix + key)
 
@@ -154,7 +156,7 @@ class BucketStore:
                         )
 
     def delete(self, key: str) -> None:
-        with self._reaching(key):
+        with suppress(FileNotFoundError), self._reaching(key):  # not every store passes over it
             self._client.delete_object(**self._object(key))
 
     @contextmanager
@@ -178,8 +180,8 @@ class BucketStore:
         return pl.scan_parquet(source, glob=False, **options)
 
     def _parquet(self, key: str) -> tuple[BytesIO | str, dict[str, Any]]:
-        """The object for Polars, with options. A small one is read here, as Polars asks for it bit
-        by bit, which takes longer than all of it.
+        """The object for Polars, with options. A small one is read here: Polars would send several
+        requests for it.
         """
         with self._reaching(key):
             small = self._read_small(key)
@@ -196,7 +198,7 @@ class BucketStore:
         region = self._client.head_bucket(Bucket=self._bucket).get("BucketRegion")
         return {
             "storage_options": {
-                "aws_endpoint_url": endpoint,
+                "aws_endpoint_url": re.sub("(?<=://).*@", "", endpoint),  # Polars would print it
                 "aws_region": region or self._client.meta.region_name or "us-east-1",
                 "aws_allow_http": str(endpoint.startswith("http://")).lower(),
             },

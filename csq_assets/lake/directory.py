@@ -17,13 +17,13 @@ from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import SettingsError, StorageError
 
 _STAGING = ".staging"
-_AT_ONCE = 8  # the directory may lie on another machine
+_AT_ONCE = 8  # the directory may be on another machine
 
 
 class DirectoryStore:
     """A directory. `setting` is the variable that names it, for messages.
 
-    One that must exist is not made by looking at it; any other comes into being when it is written.
+    Reading does not create it; writing does, unless it must exist.
     """
 
     def __init__(self, root: Path, *, setting: str, must_exist: bool) -> None:
@@ -54,10 +54,10 @@ class DirectoryStore:
                         found = _delivered(key, self._file_stat(key))
                         key.encode()
                     except OSError as error:
-                        # Gone meanwhile, no file, or a link that leads nowhere or in a circle.
+                        # Deleted meanwhile, not a file, or a broken or circular link.
                         if error.errno not in (None, errno.ENOENT, errno.ELOOP):
                             raise
-                    except UnicodeEncodeError:  # no name in S3 could be like it
+                    except UnicodeEncodeError:  # no key in S3 can have it
                         continue
                     else:
                         yield found
@@ -122,7 +122,7 @@ class DirectoryStore:
     def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
         """Remove what was staged, whatever its prefix was going to be."""
         staging = self.root / _STAGING
-        with self._writing(_STAGING), suppress(FileNotFoundError):
+        with self._writing(_STAGING), suppress(FileNotFoundError, NotADirectoryError):
             for folder in staging.iterdir():
                 with suppress(FileNotFoundError):  # another process was quicker
                     if folder.stat().st_mtime < before.timestamp():
@@ -135,7 +135,7 @@ class DirectoryStore:
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 return
-        with suppress(OSError):  # most often there is more in it
+        with suppress(OSError):  # usually it is not empty
             path.parent.rmdir()
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
@@ -156,12 +156,12 @@ class DirectoryStore:
         return pl.scan_parquet(self._existing(key), glob=False)
 
     def _existing(self, key: str) -> Path:
-        if self.stat(key) is None:  # Polars tells that in several ways
+        if self.stat(key) is None:  # Polars raises several errors for that
             raise FileNotFoundError(key)
         return self._path(key)
 
     def _file_stat(self, key: str) -> os.stat_result:
-        """Raises FileNotFoundError where there is something else: a pipe would not end."""
+        """Raises FileNotFoundError for anything but a file: reading a pipe would block."""
         found = self._path(key).stat()
         if not S_ISREG(found.st_mode):
             raise FileNotFoundError(key)
@@ -195,7 +195,7 @@ class DirectoryStore:
 
 
 def _refuse_unless_missing(error: OSError) -> None:
-    """A folder that is not there holds nothing; one that cannot be read is no empty one."""
+    """A missing folder is empty; one that cannot be read is an error."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error
 

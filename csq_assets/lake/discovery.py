@@ -11,9 +11,9 @@ from csq_assets.dataconnect.catalog import (
     SeenReport,
     see_manifest,
 )
-from csq_assets.dataconnect.manifest import parse_manifest
+from csq_assets.dataconnect.manifest import MAX_BYTES, parse_manifest
 from csq_assets.dataconnect.sync_report import SyncReport, parse_sync_report
-from csq_assets.errors import ManifestError, ReportError, StorageError
+from csq_assets.errors import CsqError, DeliveryError, ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
 from csq_assets.lake.export import Export
 
@@ -42,7 +42,7 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
     known_objects = {seen.object for seen in known.manifests}
     for delivered, body in _read_unknown(export, export.list_manifests(), known_objects):
         try:
-            if isinstance(body, StorageError):
+            if isinstance(body, CsqError):
                 raise body
             seen = see_manifest(delivered, content_hash(body), parse_manifest(body))
             manifests[seen] = body
@@ -52,7 +52,9 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
     unknown_reports = _read_unknown(export, export.list_sync_reports(), known_objects)
     reports = [_see_report(delivered, body) for delivered, body in unknown_reports]
 
-    known_contents = {(seen.dump_id, seen.content) for seen in known.manifests}
+    # Without a catalog, a pass died before it could report what it saw.
+    remembered = known.manifests if documents.has_catalog() else ()
+    known_contents = {(seen.dump_id, seen.content) for seen in remembered}
     catalog = Catalog(
         manifests=_merged(known.manifests, manifests, lambda one: (one.object.key, one.dump_id)),
         reports=_merged(known.reports, reports, lambda one: one.object.key),
@@ -79,11 +81,15 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
 
 def _read_unknown(
     export: Export, listed: Iterable[Delivered], known: Collection[Delivered]
-) -> Iterator[tuple[Delivered, bytes | StorageError]]:
+) -> Iterator[tuple[Delivered, bytes | CsqError]]:
     """The objects that are not known as they are now, by name, with their bytes, or with why those
     could not be had."""
 
-    def read(delivered: Delivered) -> bytes | StorageError | None:
+    def read(delivered: Delivered) -> bytes | CsqError | None:
+        if delivered.size_bytes > MAX_BYTES:
+            return ManifestError(
+                f"it has {delivered.size_bytes:,} bytes; the most is {MAX_BYTES:,}"
+            )
         try:
             return export.read(delivered)
         except FileNotFoundError:  # gone between listing and reading
@@ -97,12 +103,12 @@ def _read_unknown(
             yield delivered, body
 
 
-def _see_report(delivered: Delivered, body: bytes | StorageError) -> SeenReport:
-    if isinstance(body, StorageError):
-        raise body  # what it would say decides what is taken
+def _see_report(delivered: Delivered, body: bytes | CsqError) -> SeenReport:
     try:
+        if isinstance(body, CsqError):
+            raise body  # if its bytes cannot be had, the pass ends: they decide what is taken
         return SeenReport(delivered, parse_sync_report(body))
-    except ReportError as error:
+    except DeliveryError as error:
         return SeenReport(delivered, SyncReport(), str(error.at(report=delivered.key)))
 
 

@@ -1,13 +1,13 @@
 """JSON documents beside the partitions: manifests, what was seen of the export, failing checks."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.catalog import Catalog, SeenManifest, see_manifest
 from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.errors import StorageError
@@ -32,8 +32,19 @@ class LakeDocuments:
         self._objects = objects
 
     def catalog(self) -> Catalog:
-        """What was seen of the export; empty before the first look."""
-        return self.read(_CATALOG, _CATALOGS) or Catalog()
+        """What was seen of the export; empty before the first look.
+
+        Where it is lost, the manifests that were kept: the export may have been pruned.
+        """
+        return self.read(_CATALOG, _CATALOGS) or Catalog(tuple(self._kept_manifests()))
+
+    def has_catalog(self) -> bool:
+        return self._objects.stat(_CATALOG) is not None
+
+    def _kept_manifests(self) -> Iterator[SeenManifest]:
+        for kept in sorted(self._objects.list("manifests/"), key=lambda found: found.key):
+            body = self._objects.read(kept.key)
+            yield see_manifest(kept, content_hash(body), parse_manifest(body))
 
     def save_catalog(self, catalog: Catalog) -> None:
         self._objects.put(_CATALOG, _CATALOGS.dump_json(catalog, exclude_defaults=True))
@@ -73,7 +84,12 @@ class LakeDocuments:
         elif known and not failed:
             self._objects.delete(key)
 
-    def read(self, key: str, adapter: TypeAdapter[T]) -> T | None:
+    def read(
+        self,
+        key: str,
+        adapter: TypeAdapter[T],
+        remedy: str = "Delete that file and run csq sync: what it said is found out again.",
+    ) -> T | None:
         """The document, None where there is none."""
         try:
             return adapter.validate_json(self._objects.read(key))
@@ -82,7 +98,7 @@ class LakeDocuments:
         except ValidationError as error:
             raise StorageError(
                 f"{self._objects.url}/{key} is damaged: {error.errors()[0]['msg']}",
-                remedy="Delete that file and run csq sync: what it said is found out again.",
+                remedy=remedy,
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Lists and reads an export; refuses paths that lead out of it."""
+"""Lists and reads an export; refuses paths outside it."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -12,10 +12,10 @@ SYNC_REPORTS = "sync_reports/"
 
 
 class Export:
-    """An export, as far as a consumer may go: it lists manifests and reports, and reads by path.
+    """An export, read-only: lists manifests and reports, and reads files by path.
 
-    `bucket` and `prefix` say which paths are inside; with `bucket` None, a directory, the bucket's
-    name in a path is dropped.
+    Paths inside it begin with `bucket` and `prefix`. For a directory, `bucket` is None, and the
+    bucket's name in a path is ignored.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class Export:
         return self.objects.url
 
     def list_manifests(self) -> Iterator[Delivered]:
-        """Every JSON document where manifests lie; anything else there is none."""
+        """Every visible `.json` object below the manifest prefix."""
         return (
             found for found in self._visible(self._manifest_prefix) if found.key.endswith(".json")
         )
 
     def list_sync_reports(self) -> Iterator[Delivered]:
-        """Every object below `sync_reports/`, whatever its name."""
+        """Every visible object below `sync_reports/`, whatever its name."""
         return self._visible(SYNC_REPORTS)
 
     def _visible(self, prefix: str) -> Iterator[Delivered]:
@@ -53,13 +53,13 @@ class Export:
                 yield found
 
     def read(self, delivered: Delivered) -> bytes:
-        """The bytes of a manifest or a report. Raises FileNotFoundError if it is gone by now."""
+        """The bytes of a manifest or a report. Raises FileNotFoundError if it was deleted."""
         return self.objects.read(delivered.key)
 
     def open_file(self, path: str) -> BinaryIO:
         """The file that a manifest names, seekable.
 
-        Raises FileError where the path leads out of the export, or where there is no such file.
+        Raises FileError where the path is outside the export, or there is no such file.
         Source: export-format.md, edge cases 18 to 20 and 23.
         """
         try:
@@ -70,12 +70,12 @@ class Export:
             ) from None
 
     def file_state(self, path: str) -> str:
-        """What changes when the file is repaired: its ETag and size, or "missing"."""
+        """ETag and size, or "missing": it changes when the file is replaced."""
         found = self.objects.stat(self._key(path))
         return f"{found.etag} {found.size_bytes}" if found else "missing"
 
     def _key(self, path: str) -> str:
-        """The key below the export's root. Not decoded in any way: it is used byte for byte."""
+        """The key relative to the export's root, byte for byte: nothing is decoded."""
         scheme, _, rest = path.partition("://")
         bucket, _, key = rest.partition("/")
         if scheme != "s3" or not bucket or not key or "\0" in key:
@@ -100,4 +100,4 @@ class Export:
 
 
 def _ask_again() -> str:
-    return "Ask Contentsquare to deliver the dump again, then run csq sync."
+    return "Ask Contentsquare to redeliver the dump, or replace the file in place."

@@ -23,6 +23,7 @@ from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.store import LakeStore
 
 _FOLDER = "ledger/"
+_REPAIR = "Run csq doctor --repair: it finds what it said again from the partitions."
 _RECORDS, _OUTCOMES = TypeAdapter(DumpRecord), TypeAdapter(Outcome)
 
 
@@ -49,6 +50,21 @@ class Ledger:
     def records(self) -> dict[int, DumpRecord]:
         """Every dump that was taken, lowest id first."""
         return {entry.record.dump_id: entry.record for entry in self._entries() if entry.record}
+
+    def dump_ids(self) -> list[int]:
+        """The dumps of which something is stored, lowest first."""
+        return sorted(self._keys())
+
+    def record(self, dump_id: int) -> DumpRecord | None:
+        """One dump. Raises StorageError where what is stored of it is damaged."""
+        return self._read(dump_id, self._keys().get(dump_id, [])).record
+
+    def replace(self, record: DumpRecord) -> None:
+        """Put the record in the place of all that is stored of the dump."""
+        keys = self._keys().get(record.dump_id, [])
+        self._replace(None, record)
+        kept = f"{_FOLDER}{record.dump_id}.json"
+        side_by_side(self._objects.delete, [key for key in keys if key != kept])
 
     def add(self, outcome: Outcome) -> None:
         """Remember what an attempt ended with."""
@@ -90,17 +106,21 @@ class Ledger:
             self._objects.put(f"{_FOLDER}{record.dump_id}.json", body)
 
     def _entries(self) -> list[_Entry]:
+        keys = self._keys()
+        return side_by_side(lambda dump_id: self._read(dump_id, keys[dump_id]), sorted(keys))
+
+    def _keys(self) -> dict[int, list[str]]:
         keys: dict[int, list[str]] = {}
         for found in self._objects.list(_FOLDER):
             dump_id = found.key.removeprefix(_FOLDER).removesuffix(".json").partition("/")[0]
             if dump_id.isdecimal():
                 keys.setdefault(int(dump_id), []).append(found.key)
-        return side_by_side(lambda dump_id: self._read(dump_id, keys[dump_id]), sorted(keys))
+        return keys
 
     def _read(self, dump_id: int, keys: list[str]) -> _Entry:
-        stored = self._documents.read(f"{_FOLDER}{dump_id}.json", _RECORDS)
+        stored = self._documents.read(f"{_FOLDER}{dump_id}.json", _RECORDS, _REPAIR)
         outcomes = tuple(sorted(key for key in keys if key.count("/") > 1))  # by time
-        found = [self._documents.read(key, _OUTCOMES) for key in outcomes]
+        found = [self._documents.read(key, _OUTCOMES, _REPAIR) for key in outcomes]
         record = apply_outcomes(
             stored,
             [outcome for outcome in found if outcome],

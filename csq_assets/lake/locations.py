@@ -1,4 +1,4 @@
-"""From a URL to the export or the lake behind it."""
+"""Opens the export or the lake at a URL."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from csq_assets.lake.store import LakeStore
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The partitions, and what is remembered beside them."""
+    """The partitions, and the documents beside them."""
 
     store: LakeStore
     documents: LakeDocuments

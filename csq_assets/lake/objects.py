@@ -1,4 +1,4 @@
-"""What a place for objects can do, be it a directory or a bucket."""
+"""The interface of an object store: a directory or a bucket."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -12,10 +12,10 @@ from csq_assets.dataconnect.catalog import Delivered
 
 
 class ObjectStore(Protocol):
-    """Objects by key; a key counts from the store's root, and its parts are separated by `/`.
+    """Objects by key. A key is relative to the root; its parts are separated by `/`.
 
-    All methods raise StorageError where the place cannot be reached or rights are lacking, and
-    SettingsError where it does not exist, cannot be listed, or takes nothing at all.
+    All methods raise StorageError where the store cannot be reached or a right is missing, and
+    SettingsError where it does not exist, cannot be listed, or cannot be written at all.
     """
 
     @property
@@ -25,7 +25,7 @@ class ObjectStore(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many objects may be opened at once: the more, the longer an answer takes to come."""
+        """How many objects to open at once: more where an answer takes longer."""
         ...
 
     def list(self, prefix: str) -> Iterator[Delivered]:
@@ -51,15 +51,15 @@ class ObjectStore(Protocol):
         ...
 
     def put(self, key: str, body: bytes) -> None:
-        """Write an object; a reader meets the old one or the new one, whole."""
+        """Write an object; a reader sees the old one or the new one, whole."""
         ...
 
     def staging(self) -> AbstractContextManager[Path]:
-        """An empty local folder for a file on its way to `publish`; it is gone afterwards."""
+        """An empty local folder for a file that `publish` takes; removed afterwards."""
         ...
 
     def publish(self, staged: Path, key: str) -> None:
-        """Make the staged file the object, whole, in the place of an earlier one."""
+        """Make the staged file the object, whole; it replaces an earlier one."""
         ...
 
     def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
@@ -73,7 +73,7 @@ class ObjectStore(Protocol):
         ...
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:
-        """What stands in the object's footer beside its columns.
+        """The metadata in the footer of the Parquet file.
 
         Raises FileNotFoundError where there is none.
         """
@@ -88,7 +88,7 @@ class ObjectStore(Protocol):
         ...
 
     def scan_parquet(self, key: str) -> pl.LazyFrame:
-        """The object as a frame that reads what is asked of it, or holds a small one.
+        """The Parquet file as a lazy frame; a small one is already in memory.
 
         Raises FileNotFoundError where there is none.
         """

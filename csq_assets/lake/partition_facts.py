@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from csq_assets.dataconnect.checks import Finding, RawFacts, evaluate
 from csq_assets.dataconnect.drift import compare
+from csq_assets.dataconnect.dump_records import Content
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
 from csq_assets.errors import StorageError
 from csq_assets.lake.store import LakeStore
 
-_SCHEMA, _TOTALS = "csq.schema", "csq.totals"
+T = TypeVar("T")
+
+_SCHEMA, _TOTALS, _ORIGIN = "csq.schema", "csq.totals", "csq.origin"
 _SCHEMAS, _ALL_TOTALS = TypeAdapter(RawSchema), TypeAdapter(DecodeTotals)
 
 
@@ -30,16 +35,45 @@ class PartitionFacts:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a partition comes from: the SHA-256 of its manifest, and what that says of the table."""
+
+    manifest: str
+    incremental: bool
+    files: int
+
+    def footer(self) -> dict[str, str]:
+        """As text, for the footer of the partition's file."""
+        return {_ORIGIN: _ORIGINS.dump_json(self).decode()}
+
+
+_ORIGINS = TypeAdapter(Origin)
+
+
+def read_content(store: LakeStore, table: str, dump_id: int) -> Content:
+    """What the ledger says of a partition, found again from its file.
+
+    Raises StorageError where it is missing, damaged, or was not written by csq_assets.
+    """
+    origin = _parsed(store, table, dump_id, _ORIGIN, _ORIGINS)
+    rows = store.scan(table, dump_id).select(pl.len()).collect().item()
+    digest = store.digest(table, dump_id)
+    return Content(origin.manifest, origin.incremental, origin.files, rows, digest)
+
+
 def read_facts(store: LakeStore, table: str, dump_id: int) -> PartitionFacts:
     """The facts of a partition that is in the lake.
 
     Raises StorageError where it is missing, damaged, or was not written by csq_assets.
     """
-    footer = store.footer(table, dump_id)
+    schema = _parsed(store, table, dump_id, _SCHEMA, _SCHEMAS)
+    return PartitionFacts(schema, _parsed(store, table, dump_id, _TOTALS, _ALL_TOTALS))
+
+
+def _parsed(store: LakeStore, table: str, dump_id: int, name: str, adapter: TypeAdapter[T]) -> T:
     try:
-        return PartitionFacts(
-            _SCHEMAS.validate_json(footer[_SCHEMA]), _ALL_TOTALS.validate_json(footer[_TOTALS])
-        )
+        return adapter.validate_json(store.footer(table, dump_id)[name])
     except (KeyError, ValidationError) as error:
         raise StorageError(
             f"{store.location(table, dump_id)} was not written by csq_assets",
@@ -61,19 +95,17 @@ def evaluate_partition(
     older = facts
     if previous is not None:
         older = known.get(previous) or read_facts(store, table, previous)
-    in_files = facts.schema.file_columns
-    columns = None if in_files is None else [column.name for column in in_files]
-    in_manifest = facts.schema.manifest_columns
+    schema = facts.schema
     return evaluate(
         "raw",
         RawFacts(
             dump_id=dump_id,
             previous_dump_id=previous,
-            drift=compare(older.schema, facts.schema),
-            lacking=tuple(
-                name for name in in_manifest if columns is not None and name not in columns
-            ),
-            extra=tuple(name for name in columns or () if name not in in_manifest),
+            drift=compare(older.schema, schema),
+            files=schema.files,
+            lacking=schema.lacking,
+            extra=schema.extra,
+            respelled=schema.respelled,
             nulls={column: count for column, count in facts.totals.key_nulls.items() if count},
             rows=facts.totals.rows,
             replaced=facts.totals.replaced,

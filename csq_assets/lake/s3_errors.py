@@ -74,10 +74,10 @@ def _raised(error: Exception, place: Place) -> CsqError:
         return means.DISK_FULL.error(text, place)
     named_file = isinstance(error, OSError) and error.filename is not None  # by the profile
     if named_file or isinstance(error, means.OF_CREDENTIALS):
-        return means.NO_CREDENTIALS.error(text, place)
+        return means.NOT_USABLE.error(text, place)
     if not isinstance(error, BotoCoreError):
         text = f"{type(error).__name__}: {text}"
-    meaning = means.NO_CREDENTIALS if place is _NO_PLACE else means.UNREACHABLE
+    meaning = means.NOT_USABLE if place is _NO_PLACE else means.UNREACHABLE
     return meaning.error(text, place)
 
 
@@ -87,8 +87,8 @@ def _answered(error: ClientError, place: Place) -> CsqError | FileNotFoundError:
     code = str(said.get("Code", ""))
     text = masked(": ".join(filter(None, (code, said.get("Message")))))
     if operation not in _RIGHTS:
-        return means.NO_CREDENTIALS.error(f"{operation}: {text}", place)
-    if code in means.MISSING and _is_read(operation):
+        return means.NOT_USABLE.error(f"{operation}: {text}", place)
+    if code == "NoSuchKey" or (code in means.MISSING and _is_read(operation)):
         return FileNotFoundError(place.url)
     if "requester pays" in text.lower():
         return means.REQUESTER_PAYS.error(text, place)

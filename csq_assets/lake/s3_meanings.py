@@ -9,7 +9,7 @@ from csq_assets.errors import CsqError, SettingsError, StorageError
 ENDPOINT = "AWS_ENDPOINT_URL_S3"
 _KEY, _TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"
 _PROFILE, _REGION = "AWS_PROFILE", "AWS_DEFAULT_REGION"
-_FIX_PROFILE = f"Correct {_PROFILE} or what it names, or set {_KEY} and AWS_SECRET_ACCESS_KEY."
+_FIX_PROFILE = f"Correct {_PROFILE} and the profile that it names, or the other AWS_* variables."
 _OF_PLACE = "{setting}"
 
 
@@ -45,7 +45,7 @@ NOT_S3 = Meaning(
     f"Set {ENDPOINT} to the address of an S3 API, not of a console, a proxy or a sign-in page.",
     "this is not S3: {text}",
 )
-NO_CREDENTIALS = Meaning(_PROFILE, _FIX_PROFILE, "no AWS credentials were found: {text}")
+NOT_USABLE = Meaning(_PROFILE, _FIX_PROFILE, "the AWS settings do not work: {text}")
 REQUESTER_PAYS = Meaning("CSQ_REQUEST_PAYER", "Set it to requester.", "{url}: {text}")
 DISK_FULL = Meaning("", "Make room in the temporary folder, then run csq sync again.")
 UNREACHABLE = Meaning(

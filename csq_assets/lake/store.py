@@ -28,7 +28,7 @@ _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A partition that was published. `digest`, of the file, tells other rows from the same ones."""
+    """A published partition. `digest` is the SHA-256 of its file: other rows, another digest."""
 
     location: str
     size_bytes: int
@@ -54,13 +54,13 @@ class LakeStore:
         self.objects = objects
 
     def location(self, table: str, dump_id: int) -> str:
-        """Where the partition is, as a path or an s3:// URL."""
+        """The path or s3:// URL of the partition."""
         return f"{self.objects.url}/{_key(table, dump_id)}"
 
     def write(self, table: str, dump_id: int, rows: Rows) -> Written:
-        """Publish the rows as the partition, in the place of an earlier one.
+        """Publish the rows as the partition; it replaces an earlier one.
 
-        Where taking a frame raises, the partition stays what it was.
+        Where a frame raises, the partition stays as it was.
         """
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
@@ -127,7 +127,7 @@ class LakeStore:
             return self.objects.scan_parquet(_key(table, dump_id))
 
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
-        """What was kept in the partition's file beside its rows.
+        """The metadata in the footer of the partition's file.
 
         Raises StorageError where there is no such partition, or its file is damaged.
         """
@@ -145,9 +145,14 @@ class LakeStore:
                 remedy="If the file is damaged, delete it and run csq sync.",
             ) from None  # Polars may name an endpoint with its password
 
+    def digest(self, table: str, dump_id: int) -> str:
+        """The SHA-256 of the partition's file."""
+        with self.local_file(table, dump_id) as path:
+            return _digest(path)
+
     def remove_unfinished_writes(self, now: datetime) -> None:
-        """Remove what killed processes left of partitions, a day after they began to write them."""
-        self.objects.abort_unfinished_uploads("", now - _ABANDONED_AFTER)
+        """Remove staged files and uploads of killed processes, a day after they began."""
+        self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))
@@ -167,10 +172,10 @@ class LakeStore:
         )
 
     def _table(self, folder: str, dump_ids: Iterable[int]) -> str:
-        """The table of a folder, told by a partition's footer where its name is cut."""
+        """The table of a folder; where its name is cut, a partition's footer has it."""
         if is_cut(folder):
             for dump_id in dump_ids:
-                with suppress(StorageError, KeyError):  # a damaged file; another may tell
+                with suppress(StorageError, KeyError):  # a damaged file; try another
                     return self._footer(f"raw/{folder}/dump_id={dump_id}/data.parquet")[_TABLE]
         return table_of(folder)
 

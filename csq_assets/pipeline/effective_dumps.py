@@ -9,8 +9,8 @@ from csq_assets.dataconnect.plan import DumpStatus, TablePlan
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.partition_facts import read_facts
-from csq_assets.warehouse.ingest import DumpContent
 from csq_assets.warehouse.meta import DumpRow, ReportRow
+from csq_assets.warehouse.partition_files import DumpContent
 
 
 class EffectiveDumps:

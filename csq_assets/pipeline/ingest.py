@@ -16,7 +16,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import CsqError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
-from csq_assets.lake.partition_facts import PartitionFacts, evaluate_partition
+from csq_assets.lake.partition_facts import Origin, PartitionFacts, evaluate_partition
 from csq_assets.lake.store import Rows, Written
 
 Publish = Callable[[Rows], Written]
@@ -90,25 +90,29 @@ class TableIngest:
             self._add_failure(error)
             raise
         self.ingested = self._evaluate(ingested)
-        content = Content(
-            manifest=self.content,
-            incremental=dump is not None and dump.incremental,
-            files=ingested.files,
-            rows=ingested.rows,
-            digest=ingested.written.digest,
-        )
+        origin, digest = self._origin, ingested.written.digest
+        content = Content(origin.manifest, origin.incremental, origin.files, ingested.rows, digest)
         # The partition's own outcome is last: after a kill in between, all of it is done again.
         if self.ingested.next_dump_id is not None:
             self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
         self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
         return self.ingested
 
+    @property
+    def _origin(self) -> Origin:
+        if (dump := self.table_dump) is None:
+            return Origin(self.content, incremental=False, files=1)
+        return Origin(self.content, dump.incremental, len(dump.files))
+
     def _decode(self, dump: TableDump, publish: Publish) -> Ingested:
         def write(partition: RawPartition) -> Ingested:
             def facts() -> PartitionFacts:
                 return PartitionFacts(partition.raw_schema, partition.totals)
 
-            rows = Rows(partition.schema, partition.frames(), lambda: facts().footer())
+            def footer() -> dict[str, str]:
+                return {**facts().footer(), **self._origin.footer()}
+
+            rows = Rows(partition.schema, partition.frames(), footer)
             written, totals = publish(rows), partition.totals
             return Ingested(
                 written,
@@ -132,7 +136,7 @@ class TableIngest:
         with self.export.open_file(path) as file:
             body = file.read()
         frame = read_property_definitions(self.dump_id, path, body)
-        written = publish(Rows(frame.schema, iter([frame])))
+        written = publish(Rows(frame.schema, iter([frame]), self._origin.footer))
         return Ingested(written, frame.schema, rows=1, files=1, bytes_read=len(body))
 
     def _evaluate(self, ingested: Ingested) -> Ingested:

@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import SettingsError
-from csq_assets.lake.identity import ensure_identity, read_identity
+from csq_assets.lake.lake_identity import ensure_identity, read_identity
 from csq_assets.lake.locations import Lake
 from csq_assets.warehouse.applied_state import adopt_lake, lake_identity, read_dump_ids
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
@@ -53,5 +53,5 @@ def _refused(lake: Lake, because: str) -> SettingsError:
         f"{lake.store.objects.url} {because}",
         where={"setting": "CSQ_LAKE_URL"},
         remedy="Correct CSQ_LAKE_URL or CSQ_DUCKDB_PATH, or mount the folder. If this is meant, run "
-        "csq rebuild --accept-lake: every current table is then made from this lake alone.",
+        "csq rebuild --accept-lake. If files of its ledger were lost, run csq doctor --repair.",
     )

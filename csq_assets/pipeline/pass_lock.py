@@ -28,9 +28,9 @@ def pass_lock(warehouse: Path, *, wait_seconds: float) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise SettingsError(
-            f"{warehouse.parent} is not writable: {error.strerror}",
+            f"{warehouse.parent} cannot be written: {error.strerror}",
             where={"setting": "CSQ_DUCKDB_PATH"},
-            remedy="Choose a folder that is writable.",
+            remedy="Choose a folder that can be written.",
         ) from error
     try:
         yield

@@ -16,7 +16,7 @@ from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
 from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
-from csq_assets.lake.identity import ensure_identity
+from csq_assets.lake.lake_identity import ensure_identity
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake

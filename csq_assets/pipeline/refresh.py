@@ -6,12 +6,12 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.checks import CurrentFacts, Finding, IdentityFacts, evaluate
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
+from csq_assets.dataconnect.checks import CurrentFacts, Finding, evaluate
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.tables import ALL_EVENTS, PROPERTY_DEFINITIONS, key_columns
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.warehouse.applied_state import read_state, read_tables
-from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
 from csq_assets.warehouse.engine import count
 from csq_assets.warehouse.identity_refresh import read_identity, refresh_identity
@@ -51,11 +51,11 @@ class Refresh:
         Raises StorageError where the migrations cannot be read; the map is unchanged.
         """
         audit = refresh_identity(self.connection, self.effective.migrations(), rebuild=rebuild)
-        return RefreshedIdentity(audit, _evaluate_identity(audit))
+        return RefreshedIdentity(audit, evaluate("user_identity", audit))
 
     def evaluate_identity(self) -> tuple[Finding, ...]:
         """What the check finds in the map as it stands."""
-        return _evaluate_identity(read_identity(self.connection))
+        return evaluate("user_identity", read_identity(self.connection))
 
     def refresh_table(self, table: str, *, rebuild: bool = False) -> RefreshedTable:
         """Bring one current table up to date, and its rows of `csq_meta.dumps`.
@@ -122,30 +122,7 @@ def evaluate_gap(plan: TablePlan) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.check == "no_gap")
 
 
-def _evaluate_identity(audit: IdentityAudit) -> tuple[Finding, ...]:
-    facts = IdentityFacts(
-        pairs=audit.pairs,
-        refused=audit.refused,
-        refused_examples=audit.refused_examples,
-        contested=audit.contested,
-        contested_examples=audit.contested_examples,
-        cycles=audit.cycles,
-        cycle_examples=audit.cycle_examples,
-    )
-    return evaluate("user_identity", facts)
-
-
 def _current_facts(
     table: str, columns: Iterable[str], audit: TableAudit, plan: TablePlan
 ) -> CurrentFacts:
-    return CurrentFacts(
-        has_key=bool(key_columns(table, columns)),
-        duplicated_keys=audit.duplicated_keys,
-        audited_all=audit.judged_all,
-        rows_delivered=audit.rows_delivered,
-        rows_kept=audit.rows_kept,
-        duplicates_dropped=audit.duplicates_total,
-        users_merged=audit.merged_total,
-        gap=plan.gap,
-        held=plan.held,
-    )
+    return CurrentFacts(bool(key_columns(table, columns)), audit, plan.gap, plan.held)

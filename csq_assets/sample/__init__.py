@@ -3,6 +3,6 @@
 It shares no code with the reader, so that no error of the one is mirrored by the other.
 """
 
-from csq_assets.sample.export import SampleSummary, write_sample
+from csq_assets.sample.made_up_export import SampleSummary, write_sample
 
 __all__ = ["SampleSummary", "write_sample"]

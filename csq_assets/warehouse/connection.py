@@ -3,14 +3,15 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.errors import BusyError, StorageError
-from csq_assets.warehouse.schema import create_schemas
+from csq_assets.warehouse.database_schemas import create_schemas
+from csq_assets.warehouse.duckdb_errors import explain, explained
 
 # DuckDB draws its progress on stdout where it takes the process for an interactive one.
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
@@ -27,29 +28,28 @@ def open_warehouse(
     wait_seconds: float = 60,
     read_only: bool = False,
 ) -> Iterator[DuckDBPyConnection]:
-    """A connection to the file, which is made where there is none, with every schema in it.
+    """A connection to the file, which is created if missing, with every schema in it.
 
     DuckDB gives the file to one writing process, or to readers. Where another process has it, this
     waits; what does not fit into `memory_limit` spills into a folder beside the file.
-    Raises StorageError when `wait_seconds` have passed, or where the file cannot be used.
+    Raises StorageError when `wait_seconds` have passed, or where the file cannot be used, also later:
+    damage, a full disk and lack of memory while the connection is open end here.
     """
     path = Path(path)
     config = {"memory_limit": memory_limit, "temp_directory": f"{path}.tmp"}
     if not read_only:
         _make_folder(path)
     connection = _connect(path, config, wait_seconds=wait_seconds, read_only=read_only)
-    try:
+    with explained(path), closing(connection):
         if read_only:
             connection.execute(_SETTINGS)
         else:
             prepare_warehouse(connection)
         yield connection
-    finally:
-        connection.close()
 
 
 def prepare_warehouse(connection: DuckDBPyConnection) -> None:
-    """Set a writing connection up: UTC, no order among rows, and the schemas with their tables.
+    """Set up a writing connection: UTC, no order among rows, and the schemas with their tables.
 
     Raises StorageError where the file was written by a newer version.
     """
@@ -89,12 +89,10 @@ def _locked(path: Path, error: duckdb.Error, wait_seconds: float) -> StorageErro
 
 
 def _unusable(path: Path, error: duckdb.Error) -> StorageError:
-    said = str(error).splitlines()[0]
-    return StorageError(
-        f"cannot use the DuckDB file: {said}",
+    return explain(error, path) or StorageError(
+        f"cannot use the DuckDB file: {str(error).splitlines()[0]}",
         where={"file": str(path)},
-        remedy="Check CSQ_DUCKDB_PATH. A damaged file may be moved away: csq rebuild makes it anew "
-        "from the lake.",
+        remedy="Check CSQ_DUCKDB_PATH.",
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from duckdb import DuckDBPyConnection
 
@@ -13,7 +12,7 @@ from csq_assets.warehouse.users_sql import UsersSql
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Deduplicated:
     """What became of the rows that a refresh touched. `duplicates` may be negative."""
 
     rows_updated: int = 0  # keys whose row is a newer one now
@@ -31,7 +30,7 @@ class Deduplication:
     ) -> None:
         self._connection = connection
         self._replayed = replayed
-        self._sql = _sql_of(kind, f"csq_rows.{quote(table)}")
+        self._sql = _sql_of(kind, f"csq_rows.{quote(table)}", replayed=replayed)
 
     @property
     def has_key(self) -> bool:
@@ -49,34 +48,24 @@ class Deduplication:
         execute(f"CREATE TEMP VIEW touched AS {touched}")
         execute(f"INSERT INTO verdict {self._sql.verdict()}")
 
-    def finish(self, stored: Mapping[str, str]) -> Outcome:
+    def finish(self, stored: Mapping[str, str]) -> Deduplicated:
         """Merge users, now that all rows are written, and count. `stored` names the columns."""
         if self._sql is None:
-            return Outcome()
+            return Deduplicated()
         merged = self._merge(self._sql, stored) if isinstance(self._sql, UsersSql) else 0
-        counts = first_row(self._connection, self._sql.outcome(replayed=self._replayed)) or ()
-        return Outcome(*counts, merged=merged)
+        counts = first_row(self._connection, self._sql.outcome()) or ()
+        return Deduplicated(*counts, merged=merged)
 
     def _merge(self, sql: UsersSql, stored: Mapping[str, str]) -> int:
         execute = self._connection.execute
-        execute(sql.delete_merged(replayed=self._replayed))
-        execute(f"CREATE TEMP VIEW companions AS {sql.companions(replayed=self._replayed)}")
+        execute(sql.delete_merged())
+        execute(f"CREATE TEMP VIEW companions AS {sql.companions()}")
         if count(self._connection, "SELECT count(*) FROM companions"):
             execute(sql.insert_merged(stored))
         return count(self._connection, sql.merged())
 
 
-class _KindSql(Protocol):
-    """The statements of one kind of table."""
-
-    def arriving(self) -> str: ...
-    def touched_keys(self) -> str: ...
-    def touched_rows(self) -> str: ...
-    def verdict(self) -> str: ...
-    def outcome(self, *, replayed: bool) -> str: ...
-
-
-def _sql_of(kind: TableKind, rows: str) -> _KindSql | None:
+def _sql_of(kind: TableKind, rows: str, *, replayed: bool) -> UsersSql | KeyedSql | None:
     if kind is TableKind.USERS:
-        return UsersSql(rows)
-    return KeyedSql(rows, kind.key[-1]) if kind.key else None
+        return UsersSql(rows, replayed=replayed)
+    return KeyedSql(rows, kind.key[-1], replayed=replayed) if kind.key else None

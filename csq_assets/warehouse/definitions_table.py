@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.warehouse.engine import transaction
-from csq_assets.warehouse.ingest import DumpContent, open_partitions
+from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 
 
 def refresh_property_definitions(

@@ -7,27 +7,23 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.errors import StorageError
+from csq_assets.warehouse.duckdb_errors import explained
 
 
 @contextmanager
 def transaction(connection: DuckDBPyConnection) -> Iterator[None]:
     """All of it or nothing, whatever happens inside.
 
-    Raises StorageError where DuckDB lacks memory or disk, or cannot reach its file.
+    Raises StorageError where DuckDB lacks memory or disk, or its file is damaged.
     """
-    connection.execute("BEGIN TRANSACTION")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException as error:
-        _roll_back(connection)
-        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
-            raise StorageError(
-                f"DuckDB could not finish: {error}",
-                remedy="Nothing was changed. Give it more memory or disk, and try again.",
-            ) from error
-        raise
+    with explained(_file_of(connection)):
+        connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
 
 
 def first_row(
@@ -62,6 +58,14 @@ def quote(name: str) -> str:
 def quote_text(text: str) -> str:
     """The text as a literal, for a view: there a parameter cannot stand."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _file_of(connection: DuckDBPyConnection) -> str | None:
+    found = first_row(
+        connection,
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()",
+    )
+    return found[0] if found else None
 
 
 def _roll_back(connection: DuckDBPyConnection) -> None:

@@ -5,9 +5,9 @@ from dataclasses import asdict, replace
 
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import IdentityAudit
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
 from csq_assets.warehouse.applied_state import identity_version
-from csq_assets.warehouse.audit_facts import IdentityAudit
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
@@ -15,7 +15,7 @@ from csq_assets.warehouse.identity_sql import (
     PAIRS_TO_FOLLOW,
     RESOLVED_IDS,
 )
-from csq_assets.warehouse.ingest import DumpContent, open_partitions
+from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
 _EXAMPLES = 10

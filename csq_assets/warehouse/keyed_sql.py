@@ -5,15 +5,16 @@ The key is the user together with one more id. Rows with a null in it are all ke
 
 
 class KeyedSql:
-    """The statements of a refresh in the order of their execution; each gives a relation of scratch.
+    """The queries of a refresh in the order of their execution.
 
     `rows` is the table's relation in `csq_rows`, `key` the id beside the user. A replay decides over
     what arrives, any other refresh over all rows of the keys that it touches.
     """
 
-    def __init__(self, rows: str, key: str) -> None:
+    def __init__(self, rows: str, key: str, *, replayed: bool) -> None:
         self._rows = rows
         self._key = key
+        self._replayed = replayed
         self._complete = f"user_id IS NOT NULL AND {key} IS NOT NULL"
 
     def arriving(self) -> str:
@@ -47,17 +48,17 @@ class KeyedSql:
     def verdict(self) -> str:
         return KEY_VERDICT
 
-    def outcome(self, *, replayed: bool) -> str:
+    def outcome(self) -> str:
         """Keys whose row is a newer one now, arriving rows that are not shown, rows that became
         duplicates less those that no longer are, and keys that more than one shown row has.
         """
         return (
             f"SELECT ({_UPDATED}), ({_LOST}), ({_DUPLICATES}), (SELECT count(*) FROM ("
-            f"SELECT user_id FROM ({self._shown(replayed=replayed)}) "
+            f"SELECT user_id FROM ({self._shown()}) "
             "GROUP BY user_id, key_id HAVING count(*) > 1))"
         )
 
-    def _shown(self, *, replayed: bool) -> str:
+    def _shown(self) -> str:
         """The shown rows that have a key, as they are stored now: those touched, by their places, as
         one that `touched_rows` did not find would not be found by its key either.
         """
@@ -65,7 +66,7 @@ class KeyedSql:
             f"SELECT user_id, {self._key} AS key_id FROM {self._rows} "
             f"WHERE shown AND {self._complete}"
         )
-        if replayed:
+        if self._replayed:
             return rows
         return (
             f"{rows} AND dump_id IN (SELECT dump_id FROM arriving) "

@@ -16,7 +16,7 @@ from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.engine import count, quote
-from csq_assets.warehouse.ingest import DumpContent, open_partitions
+from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 
 _IDS = {name: name for name in ID_COLUMNS}
 _OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")

@@ -20,79 +20,45 @@ class Scratch:
     read_by: tuple[str, ...]
 
 
-_ROW = (
-    "user_id BIGINT, raw_user_id BIGINT, event_id BIGINT, session_id BIGINT, dump_id BIGINT, "
-    "ordinal BIGINT"
-)
-# A row that a refresh decides over: where it is stored (null: it arrives) and whether it was shown.
-_CANDIDATE = (
-    "address BIGINT, user_id BIGINT, raw_user_id BIGINT, key_id BIGINT, dump_id BIGINT, "
-    "ordinal BIGINT, shown BOOLEAN"
-)
+_IDS = "user_id BIGINT, raw_user_id BIGINT"
+_ORDER_KEY = "dump_id BIGINT, ordinal BIGINT"
+_ARRIVING = f"{_IDS}, event_id BIGINT, session_id BIGINT, {_ORDER_KEY}"
+# A row to decide over: where it is stored (null: it arrives), and whether it was shown.
+_CANDIDATE = f"address BIGINT, {_IDS}, key_id BIGINT, {_ORDER_KEY}, shown BOOLEAN"
+_MOVED = f"address BIGINT, next_user_id BIGINT, {_ARRIVING}, shown BOOLEAN"
+_VERDICT = f"{_CANDIDATE}, stays BOOLEAN, wins BOOLEAN"
+_CHANGED = "user_id BIGINT, next_user_id BIGINT"
+_PAIRS = "place BIGINT, from_text VARCHAR, to_text VARCHAR, from_user_id BIGINT, to_user_id BIGINT"
+_HOPS = "from_user_id BIGINT, to_user_id BIGINT, contested BOOLEAN"
+_RESOLVED = "from_user_id BIGINT, user_id BIGINT"
+_SQL = ("keyed_sql", "users_sql")
+_IDENTITY = ("identity_sql", "identity_refresh")
 
 TABLE_SCRATCH = (
-    # Users that resolve to another id than when the table was last refreshed.
-    Scratch("changed_users", "user_id BIGINT, next_user_id BIGINT", "row_store", ("row_store",)),
-    # Stored rows of those users.
-    Scratch(
-        "moved",
-        f"address BIGINT, next_user_id BIGINT, {_ROW}, shown BOOLEAN",
-        "row_store",
-        ("row_store", "keyed_sql", "users_sql"),
-    ),
+    # Users that resolve to another id than when the table was last refreshed, and their stored rows.
+    Scratch("changed_users", _CHANGED, "row_store", ("row_store",)),
+    Scratch("moved", _MOVED, "row_store", ("row_store", *_SQL)),
     # The ids of the new dumps' rows, users resolved.
-    Scratch("arriving", _ROW, "row_store", ("keyed_sql", "users_sql")),
-    # Keys that arriving and moved rows leave or reach; `key_id` is null for users.
-    Scratch(
-        "touched_keys",
-        "user_id BIGINT, key_id BIGINT",
-        "deduplication",
-        ("keyed_sql", "users_sql"),
-    ),
-    # All rows of those keys.
+    Scratch("arriving", _ARRIVING, "row_store", _SQL),
+    # Keys that arriving and moved rows leave or reach, with all their rows; of users without key_id.
+    Scratch("touched_keys", "user_id BIGINT, key_id BIGINT", "deduplication", _SQL),
     Scratch("touched_rows", _CANDIDATE, "deduplication", ("deduplication", "keyed_sql")),
     # The rows to decide over: `touched_rows`, or in a replay what arrives.
-    Scratch("touched", "", "deduplication", ("keyed_sql", "users_sql")),
+    Scratch("touched", "", "deduplication", _SQL),
     # Those of them that have a rival: whether each stays in the table, and whether it is shown.
-    Scratch(
-        "verdict",
-        f"{_CANDIDATE}, stays BOOLEAN, wins BOOLEAN",
-        "deduplication",
-        ("delivered_sql", "row_store", "keyed_sql", "users_sql"),
-    ),
+    Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", *_SQL)),
     # Stored rows of users that several ids became.
     Scratch("companions", "", "deduplication", ("deduplication", "users_sql")),
 )
 IDENTITY_SCRATCH = (
-    # Pairs as delivered, and as integers.
-    Scratch(
-        "pairs",
-        "place BIGINT, from_text VARCHAR, to_text VARCHAR, from_user_id BIGINT, to_user_id BIGINT",
-        "identity_refresh",
-        ("identity_sql", "identity_refresh"),
-    ),
-    # The pair that counts of each id.
-    Scratch(
-        "hops",
-        "from_user_id BIGINT, to_user_id BIGINT, contested BOOLEAN",
-        "identity_refresh",
-        ("identity_sql", "identity_refresh"),
-    ),
-    # Pairs that lead on to others, followed to their end.
-    Scratch(
-        "followed", "from_user_id BIGINT, user_id BIGINT", "identity_refresh", ("identity_sql",)
-    ),
-    # The whole map as it is to be.
-    Scratch(
-        "resolved", "from_user_id BIGINT, user_id BIGINT", "identity_refresh", ("identity_refresh",)
-    ),
-    # Where it differs from the map as it was; `user_id` is null for an id that is not in it any more.
-    Scratch(
-        "differing",
-        "from_user_id BIGINT, user_id BIGINT",
-        "identity_refresh",
-        ("identity_refresh",),
-    ),
+    # Pairs as delivered and as integers, and the one of each id that counts.
+    Scratch("pairs", _PAIRS, "identity_refresh", _IDENTITY),
+    Scratch("hops", _HOPS, "identity_refresh", _IDENTITY),
+    # Pairs that lead on to others, followed to their end; then the whole map as it is to be.
+    Scratch("followed", _RESOLVED, "identity_refresh", ("identity_sql",)),
+    Scratch("resolved", _RESOLVED, "identity_refresh", ("identity_refresh",)),
+    # Where that differs from the map as it was; `user_id` is null for an id that is not in it any more.
+    Scratch("differing", _RESOLVED, "identity_refresh", ("identity_refresh",)),
 )
 
 

@@ -2,8 +2,8 @@
 
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import TableAudit
 from csq_assets.warehouse.applied_state import TableState, read_state
-from csq_assets.warehouse.audit_facts import TableAudit
 from csq_assets.warehouse.engine import count, quote
 
 
@@ -11,9 +11,9 @@ def audit_table(connection: DuckDBPyConnection, table: str) -> TableAudit:
     """The numbers that a rebuild would give: keys are looked at over all rows."""
     state = read_state(connection, table)
     if state is None:
-        return TableAudit(table, judged_all=True)
+        return TableAudit(table, audited_all=True)
     duplicated = _count_duplicated(connection, table, state.kind.key)
-    return count_rows(connection, table, state, duplicated_keys=duplicated, judged_all=True)
+    return count_rows(connection, table, state, duplicated_keys=duplicated, audited_all=True)
 
 
 def count_rows(
@@ -22,7 +22,7 @@ def count_rows(
     state: TableState,
     *,
     duplicated_keys: int,
-    judged_all: bool = False,
+    audited_all: bool = False,
 ) -> TableAudit:
     """The numbers as they stand. What is shown is counted, not derived."""
     shown = f"SELECT count(*) FROM csq_rows.{quote(table)} WHERE shown"
@@ -33,7 +33,7 @@ def count_rows(
         duplicates_total=state.duplicates,
         merged_total=state.merged,
         duplicated_keys=duplicated_keys,
-        judged_all=judged_all,
+        audited_all=audited_all,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import TableAudit
 from csq_assets.dataconnect.tables import ID_COLUMNS, USER_MIGRATIONS, TableKind, kind_of
 from csq_assets.warehouse.applied_state import (
     AppliedDump,
@@ -15,12 +16,11 @@ from csq_assets.warehouse.applied_state import (
     read_state,
     write_state,
 )
-from csq_assets.warehouse.audit_facts import TableAudit
 from csq_assets.warehouse.columns import new_columns, stored_columns
 from csq_assets.warehouse.deduplication import Deduplication
 from csq_assets.warehouse.engine import insert_rows, transaction
-from csq_assets.warehouse.ingest import DumpContent, keep_single_open, read_columns
 from csq_assets.warehouse.meta import DumpRow, record_dumps
+from csq_assets.warehouse.partition_files import DumpContent, keep_single_open, read_columns
 from csq_assets.warehouse.row_store import (
     Arrived,
     add_columns,
@@ -106,7 +106,8 @@ def _refresh(
     with scratch(connection, TABLE_SCRATCH):
         state, audit = _apply(connection, table, work, version)
     write_state(connection, table, known, state)
-    if known is None or work.replay or list(known.columns.items()) != list(state.columns.items()):
+    replayed = audit.change == "replayed"  # which may store columns under other names
+    if known is None or replayed or list(known.columns.items()) != list(state.columns.items()):
         show_table(connection, table, state)
         if TableKind.EVENTS in (state.kind, known.kind if known else None):
             show_all_events(connection)
@@ -170,7 +171,7 @@ def _apply(
         table,
         state,
         duplicated_keys=outcome.duplicated_keys,
-        judged_all=work.replay,
+        audited_all=work.replay,
     )
     return state, replace(
         audit,

@@ -12,14 +12,17 @@ from csq_assets.warehouse.instant_sql import instant
 
 
 class UsersSql:
-    """The statements of a refresh in the order of their execution; each gives a relation of scratch.
+    """The queries of a refresh in the order of their execution.
 
     `rows` is the table's relation in `csq_rows`. A replay decides over what arrives, any other
     refresh over all rows of the users that it touches.
     """
 
-    def __init__(self, rows: str) -> None:
+    def __init__(self, rows: str, *, replayed: bool) -> None:
         self._rows = rows
+        self._touched = (
+            "user_id IS NOT NULL" if replayed else "user_id IN (SELECT user_id FROM touched_keys)"
+        )
 
     def arriving(self) -> str:
         return (
@@ -39,7 +42,7 @@ class UsersSql:
         return (
             f"{self.arriving()} UNION ALL "
             "SELECT rowid, user_id, raw_user_id, NULL, dump_id, ordinal, shown "
-            f"FROM {self._rows} WHERE ordinal >= 0 AND {self._touched(replayed=False)} "
+            f"FROM {self._rows} WHERE ordinal >= 0 AND {self._touched} "
             "AND NOT rowid IN (SELECT address FROM moved) UNION ALL "
             "SELECT address, next_user_id, raw_user_id, NULL, dump_id, ordinal, shown FROM moved"
         )
@@ -47,11 +50,11 @@ class UsersSql:
     def verdict(self) -> str:
         return USER_VERDICT
 
-    def delete_merged(self, *, replayed: bool) -> str:
-        return f"DELETE FROM {self._rows} WHERE ordinal < 0 AND {self._touched(replayed=replayed)}"
+    def delete_merged(self) -> str:
+        return f"DELETE FROM {self._rows} WHERE ordinal < 0 AND {self._touched}"
 
-    def companions(self, *, replayed: bool) -> str:
-        return f"SELECT * FROM {self._rows} WHERE NOT shown AND {self._touched(replayed=replayed)}"
+    def companions(self) -> str:
+        return f"SELECT * FROM {self._rows} WHERE NOT shown AND {self._touched}"
 
     def insert_merged(self, stored: Mapping[str, str]) -> str:
         """`stored` is the stored name of each delivered column."""
@@ -70,19 +73,14 @@ class UsersSql:
             f"FROM {self._rows}"
         )
 
-    def outcome(self, *, replayed: bool) -> str:
+    def outcome(self) -> str:
         """Ids whose row is a newer one now, arriving rows that do not stay, rows that became
         duplicates, and users that more than one shown row has.
         """
         return (
             f"SELECT ({_UPDATED}), ({_LOST}), ({_DUPLICATES}), (SELECT count(*) FROM ("
-            f"SELECT user_id FROM {self._rows} WHERE shown AND {self._touched(replayed=replayed)} "
+            f"SELECT user_id FROM {self._rows} WHERE shown AND {self._touched} "
             "GROUP BY user_id HAVING count(*) > 1))"
-        )
-
-    def _touched(self, *, replayed: bool) -> str:
-        return (
-            "user_id IS NOT NULL" if replayed else "user_id IN (SELECT user_id FROM touched_keys)"
         )
 
 

@@ -216,11 +216,10 @@ def test_a_value_becomes_the_text_that_json_has_for_it(
         ({"type": "long", "logicalType": "timestamp-millis"}, 1714000000000, "1714000000000"),
         ({"type": "int", "logicalType": "date"}, 19837, "19837"),
         ({"type": "string", "logicalType": "uuid"}, "not checked", "not checked"),
-        (
-            {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2},
-            b"\x04\xd2",
-            "BNI=",
-        ),
+        ({"type": "bytes", "logicalType": "duration"}, b"\x04\xd2", "BNI="),
+        ({"type": "bytes", "logicalType": "decimal"}, b"\x04\xd2", "BNI="),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 2, "scale": 3}, b"\x04", "\x04"),
+        ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": True}, b"5", "5"),
     ],
 )
 def test_a_logical_type_gives_the_stored_value(declared: Any, stored: Any, expected: str) -> None:
@@ -229,6 +228,62 @@ def test_a_logical_type_gives_the_stored_value(declared: Any, stored: Any, expec
     nullable = plain_rows(record(a=["null", declared["type"]]), [{"a": stored}, {"a": None}])
     body = header(record(a=["null", declared])) + block(2, nullable)
     assert decoded(body) == [{"a": expected}, {"a": None}]
+
+
+def decimal(scale: int, **stored: Any) -> dict[str, Any]:
+    return {**stored, "logicalType": "decimal", "precision": 40, "scale": scale}
+
+
+@pytest.mark.parametrize(
+    ("unscaled", "scale", "expected"),
+    [
+        (12345, 2, "123.45"),
+        (0, 2, "0.00"),
+        (-1, 2, "-0.01"),
+        (5, 3, "0.005"),
+        (99999, 0, "99999"),
+        (-(2**127), 38, "-1.70141183460469231731687303715884105728"),
+        (1, 20, "0.00000000000000000001"),
+    ],
+)
+def test_a_decimal_is_its_number_with_its_scale(unscaled: int, scale: int, expected: str) -> None:
+    least = unscaled.to_bytes(max(1, (unscaled.bit_length() + 8) // 8), signed=True)
+    padded = unscaled.to_bytes(17, signed=True)
+    as_bytes = decimal(scale, type="bytes")
+    as_fixed = decimal(scale, type="fixed", name="amount", size=17)
+    for declared, stored in (
+        (as_bytes, text(least)),
+        (as_bytes, text(padded)),
+        (as_fixed, padded),
+        (["null", as_bytes], long(1) + text(least)),
+        (["null", as_fixed], long(1) + padded),
+    ):
+        assert decoded(header(record(a=declared)) + block(1, stored)) == [{"a": expected}]
+
+
+def test_a_decimal_inside_json_is_a_number() -> None:
+    amount = decimal(2, type="bytes")
+    entry = {**record(amount=amount, note=["null", "bytes"]), "name": "entry"}
+    stored = long(2) + (text(b"\x04\xd2") + long(0)) + (text(b"\xff") + long(1) + text(b"\xff"))
+    declared = {"type": "array", "items": entry}
+    assert decoded(header(record(a=declared)) + block(1, stored + long(0))) == [
+        {"a": '[{"amount":12.34,"note":null},{"amount":-0.01,"note":"/w=="}]'}
+    ]
+
+
+def test_a_decimal_is_an_id_where_it_has_no_fraction() -> None:
+    def stored(scale: int) -> bytes:
+        return header(record(user_id=decimal(scale, type="bytes"))) + block(1, text(b"\x04\xd2"))
+
+    assert decoded(stored(0)) == [{"user_id": 1234}]
+    with pytest.raises(IdentifierError, match=r"not a 64-bit integer: '12\.34'"):
+        decoded(stored(2))
+
+
+@pytest.mark.parametrize("size", [0, 1_025])
+def test_a_decimal_of_absurd_size_is_damage(size: int) -> None:
+    with pytest.raises(FileError, match=f"a decimal of {size} bytes"):
+        decoded(header(record(a=decimal(2, type="bytes"))) + block(1, text(bytes(size))))
 
 
 @pytest.mark.edge(34)
@@ -292,7 +347,7 @@ def test_a_block_with_more_or_fewer_rows_than_it_claims_is_told(
 @pytest.mark.parametrize(
     ("declared", "stored", "says"),
     [
-        ("string", text(b"\xff\xfe"), "invalid start byte"),
+        ("string", text(b"\xff\xfe"), "a text is not UTF-8: invalid start byte at its byte 0"),
         ("string", long(2**40) + b"hi", "a value of 1099511627776 bytes where 2 are left"),
         ("string", long(-2) + b"hi", "a value of -2 bytes"),
         ("string", long(5) + b"hi", "a value of 5 bytes where 2 are left"),
@@ -388,7 +443,7 @@ def test_defaults_documentation_and_strange_names_do_not_matter() -> None:
         ('"long"', "its schema is not that of a record"),
         ('{"type":"record","name":"r"}', '"fields" is missing or wrong'),
         ('{"type":"record","fields":[]}', '"name" is missing or wrong'),
-        ('{"type":"record","name":"r","fields":[1]}', "its schema has a field that is none"),
+        ('{"type":"record","name":"r","fields":[1]}', "its schema has an invalid field"),
         (json.dumps(record(a="number")), 'the type "number" is unknown'),
         (json.dumps(record(a={"type": "array"})), '"items" is missing or wrong'),
         (json.dumps(record(a={"type": "fixed", "name": "f", "size": -1})), "size"),

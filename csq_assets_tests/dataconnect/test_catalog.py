@@ -46,25 +46,20 @@ def test_a_manifest_that_does_not_count_gives_no_names() -> None:
     assert seen.names(lambda _table: False).kept == ("a-b",)
 
 
-def test_the_newest_report_finished_last() -> None:
-    newest = report("1", finish=at(8), start=at(1), modified=at(1))
-    others = [
-        report("2", finish=at(7), start=at(9), modified=at(9)),
-        report("3", finish=None, start=at(10), modified=at(10)),
-    ]
-    assert catalog(reports=[*others, newest]).newest_report() == newest
-
-
-def test_of_those_that_finished_at_once_the_newest_started_last_then_was_written_last() -> None:
-    finish = at(8)
+def test_the_newest_report_finished_last_or_else_started_or_was_written_last() -> None:
     reports = [
-        report("no start", finish=finish, modified=at(11)),
-        report("early", finish=finish, start=at(5), modified=at(10)),
-        report("late", finish=finish, start=at(6), modified=at(9)),
-        report("late, written again", finish=finish, start=at(6), modified=at(10)),
+        report("1", finish=at(7), start=at(9), modified=at(9)),
+        report("2", finish=at(8), start=at(1), modified=at(1)),
+        report("3", start=at(9), modified=at(9)),
+        report("4", modified=at(10)),
     ]
-    assert catalog(reports=reports).newest_report() == reports[-1]
-    assert catalog(reports=reversed(reports[:-1])).newest_report() == reports[2]
+    for newest in (4, 3, 2, 1):
+        assert catalog(reports=reversed(reports[:newest])).newest_report() == reports[newest - 1]
+
+
+def test_of_those_that_finished_at_once_the_newest_was_written_last() -> None:
+    reports = [report(name, finish=at(8), modified=at(hour)) for name, hour in (("a", 9), ("b", 8))]
+    assert catalog(reports=reports).newest_report() == reports[0]
 
 
 def test_a_report_that_cannot_be_read_is_never_the_newest() -> None:

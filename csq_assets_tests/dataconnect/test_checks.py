@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
@@ -15,7 +17,7 @@ from csq_assets.dataconnect.check_registry import (
     checks_on,
     evaluate,
 )
-from csq_assets.dataconnect.checks import CurrentFacts, IdentityFacts, RawFacts, evaluate_export
+from csq_assets.dataconnect.checks import CurrentFacts, RawFacts, evaluate_export
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
 from csq_assets.dataconnect.raw_schema import ReplacedTexts
 from csq_assets_tests.dataconnect.seen import (
@@ -32,8 +34,10 @@ AGREES = RawFacts(
     dump_id=1235,
     previous_dump_id=1234,
     drift=ColumnDrift(),
-    lacking=(),
-    extra=(),
+    files=3,
+    lacking={},
+    extra={},
+    respelled={},
     nulls={},
     rows=12_345,
 )
@@ -49,9 +53,9 @@ def raw(check: str, facts: RawFacts) -> Finding:
     return found("raw", check, facts)
 
 
-def test_the_registry_says_what_is_judged() -> None:
+def test_the_registry_says_what_each_check_evaluates() -> None:
     drift = (
-        "The columns are those of the numerically previous dump: additions warn, else it is an "
+        "The columns equal those of the numerically previous dump. Additions warn, else it is an "
         "error."
     )
     assert [(one.on, one.name, one.description) for one in REGISTRY.values()] == [
@@ -66,15 +70,15 @@ def test_the_registry_says_what_is_judged() -> None:
         (
             "raw",
             "columns_match_manifest",
-            "The files have the columns that their manifest names, no others.",
+            "Each file has the columns that the manifest lists, and no others.",
         ),
         ("raw", "text_valid", "All text is UTF-8."),
-        ("raw", "keys_not_null", "No column of the key holds a null."),
+        ("raw", "keys_not_null", "No key column holds a null."),
         ("current", "unique_key", "No key occurs twice."),
         (
             "current",
             "rows_reconcile",
-            "Every row that was delivered is kept, or was dropped as a duplicate, or merged.",
+            "Every delivered row is kept, was dropped as a duplicate, or was merged.",
         ),
         ("current", "no_gap", "No increment is held behind a failed dump."),
         (
@@ -226,17 +230,30 @@ def test_drift_warns_of_additions_and_fails_else(
 
 @pytest.mark.edge(29, 30)
 @pytest.mark.parametrize(
-    ("lacking", "extra", "description"),
+    ("differences", "description"),
     [
-        (("plan",), (), 'files of dump 1235 lack "plan"'),
-        ((), ("a", "b"), 'files of dump 1235 add "a", "b"'),
-        (("plan",), ("a",), 'files of dump 1235 lack "plan" and add "a"'),
+        ({"lacking": {"plan": 1}}, 'dump 1235: "plan" is missing in 1 of 3 files'),
+        (
+            {"extra": {"a": 3, "b": 1}},
+            'dump 1235: "a" is not listed, in 3 of 3 files; "b" is not listed, in 1 of 3 files',
+        ),
+        (
+            {"respelled": {"plan": (("Plan", 2), ("PLAN", 1))}},
+            (
+                'dump 1235: "plan" is spelled "Plan" in 2 of 3 files; '
+                '"plan" is spelled "PLAN" in 1 of 3 files'
+            ),
+        ),
+        (
+            {"files": 1, "lacking": {"plan": 1}, "extra": {"a": 1}},
+            'dump 1235: "plan" is missing in 1 of 1 file; "a" is not listed, in 1 of 1 file',
+        ),
     ],
 )
 def test_files_with_other_columns_than_the_manifest_warn(
-    lacking: tuple[str, ...], extra: tuple[str, ...], description: str
+    differences: dict[str, Any], description: str
 ) -> None:
-    facts = replace(AGREES, lacking=lacking, extra=extra)
+    facts = replace(AGREES, **differences)
     assert raw("columns_match_manifest", facts) == not_passed(
         "columns_match_manifest", WARN, description
     )
@@ -259,17 +276,19 @@ def test_nulls_in_a_key_are_counted_by_column() -> None:
     )
 
 
-IN_ORDER = CurrentFacts(
-    has_key=True,
-    duplicated_keys=0,
-    audited_all=False,
+AUDIT = TableAudit(
+    "users",
     rows_delivered=12_345,
     rows_kept=12_000,
-    duplicates_dropped=300,
-    users_merged=45,
-    gap=None,
-    held=(),
+    duplicates_total=300,
+    merged_total=45,
 )
+IN_ORDER = CurrentFacts(has_key=True, audit=AUDIT)
+
+
+def current(**changes: Any) -> CurrentFacts:
+    """A table in order, but for these facts of its audit."""
+    return replace(IN_ORDER, audit=replace(AUDIT, **changes))
 
 
 def test_a_current_table_in_order_passes() -> None:
@@ -288,7 +307,7 @@ def test_a_current_table_in_order_passes() -> None:
     ("facts", "finding"),
     [
         (
-            replace(IN_ORDER, audited_all=True),
+            current(audited_all=True),
             passed("unique_key", ERROR, "every key in the table occurs once"),
         ),
         (
@@ -296,11 +315,11 @@ def test_a_current_table_in_order_passes() -> None:
             passed("unique_key", ERROR, "rows of this table have no key"),
         ),
         (
-            replace(IN_ORDER, duplicated_keys=1_200, audited_all=True),
+            current(duplicated_keys=1_200, audited_all=True),
             not_passed("unique_key", ERROR, "1,200 keys occur twice in the table"),
         ),
         (
-            replace(IN_ORDER, duplicated_keys=2),
+            current(duplicated_keys=2),
             not_passed("unique_key", ERROR, "2 keys occur twice among the rows that changed"),
         ),
     ],
@@ -310,7 +329,7 @@ def test_a_key_occurs_once(facts: CurrentFacts, finding: Finding) -> None:
 
 
 def test_a_row_that_went_astray_is_counted() -> None:
-    assert found("current", "rows_reconcile", replace(IN_ORDER, rows_kept=10_000)) == not_passed(
+    assert found("current", "rows_reconcile", current(rows_kept=10_000)) == not_passed(
         "rows_reconcile",
         ERROR,
         "12,345 rows delivered, 10,000 kept, 345 dropped as duplicates: 2,000 unaccounted for",
@@ -328,7 +347,7 @@ def test_what_is_held_is_told_with_its_gap() -> None:
     assert found("current", "no_gap", replace(IN_ORDER, gap=13)).passed
 
 
-ALL_RESOLVE = IdentityFacts(
+ALL_RESOLVE = IdentityAudit(
     pairs=1_234,
     refused=0,
     refused_examples=(),
@@ -384,5 +403,5 @@ ALL_RESOLVE = IdentityFacts(
         ),
     ],
 )
-def test_migrations_that_lead_astray_are_told(facts: IdentityFacts, finding: Finding) -> None:
+def test_migrations_that_lead_astray_are_told(facts: IdentityAudit, finding: Finding) -> None:
     assert evaluate("user_identity", facts) == (finding,)

@@ -284,3 +284,28 @@ def test_a_report_that_cannot_be_read_gates_nothing() -> None:
     broken = report("2.json", None, modified=at(11), problem="not JSON")
     seen = catalog(manifest(12, "users"), reports=[SUCCEEDED_AT_FIVE, broken])
     assert intake(seen) == take((12, ("users",)))
+
+
+@pytest.mark.edge(72)
+def test_a_failed_report_without_an_end_closes_the_gate() -> None:
+    for start in (at(6), None):  # without a start, when it was written
+        failed_report = report("2.json", "failed", start=start, modified=at(6))
+        seen = catalog(
+            manifest(12, "users", modified=at(6)), reports=[SUCCEEDED_AT_FIVE, failed_report]
+        )
+        assert intake(seen).wait == (12,)
+
+
+def test_what_a_redelivered_resync_made_void_is_due_in_the_same_pass() -> None:
+    taken = records(
+        {1: [failed("sessions")], 2: [applied("sessions", incremental=False), applied("users")]}
+    )
+    kept = manifest(1, "sessions")
+    assert intake(catalog(kept, manifest(2, "sessions", "users")), taken).take == ()
+    dropped = manifest(2, "users", content="b")
+    again = manifest(2, "sessions", "users", content="b")  # as an increment
+    for redelivered in (dropped, again):
+        taking = intake(catalog(kept, redelivered), taken).take
+        assert taking[0] == Work(1, ("sessions",))
+    resync = manifest(2, "sessions", "users", content="b", full_resyncs=("sessions",))
+    assert intake(catalog(kept, resync), taken).take == (Work(2, ("sessions", "users")),)

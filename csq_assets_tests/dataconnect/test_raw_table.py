@@ -159,7 +159,7 @@ def test_an_id_with_and_without_null_is_one_column() -> None:
     result = written(files, ["session_id"])
     assert result.frame["session_id"].to_list() == [0, 1, 2]
     assert result.frame.schema["session_id"] == pl.Int64
-    assert result.raw_schema.file_columns == (FileColumn("session_id", ("long",)),)
+    assert result.raw_schema.file_columns == (FileColumn("session_id", ("long",), files=3),)
 
 
 @pytest.mark.edge(27)
@@ -206,12 +206,54 @@ def test_files_with_different_columns_are_united_by_name() -> None:
     assert result.raw_schema == RawSchema(
         manifest_columns=("never", "plan"),
         file_columns=(
-            FileColumn("plan", ("string",)),
-            FileColumn("age", ("long", "string")),
-            FileColumn("tier", ("boolean",)),
-            FileColumn("city", ("null",)),
+            FileColumn("plan", ("string",), files=2),
+            FileColumn("age", ("long", "string"), files=2),
+            FileColumn("tier", ("boolean",), files=1),
+            FileColumn("city", ("null",), files=1),
         ),
+        files=3,
     )
+    assert result.raw_schema.lacking == {"never": 3, "plan": 1}
+    assert result.raw_schema.extra == {"age": 2, "tier": 1, "city": 1}
+    assert result.raw_schema.respelled == {}
+
+
+def test_a_column_that_differs_in_case_alone_is_taken_for_the_one_the_manifest_lists() -> None:
+    files = {
+        "a": encode_avro([{"User_Id": "7", "Plan": "pro"}]),
+        "b": encode_avro([{"user_id": 8, "plan": "free", "PLAN": "other"}]),
+        "c": encode_avro([{"user_id": 9, "Plan": "x", "PLAN": "y"}]),
+    }
+    result = written(files, ["plan", "user_id"], "users")
+    assert result.frame.drop("_dump_id", "_source_file", "_source_row").to_dicts() == [
+        {"plan": "pro", "user_id": 7, "PLAN": None, "Plan": None},
+        {"plan": "free", "user_id": 8, "PLAN": "other", "Plan": None},
+        {"plan": None, "user_id": 9, "PLAN": "y", "Plan": "x"},  # which of them is meant?
+    ]
+    assert result.raw_schema.lacking == {"plan": 1}
+    assert result.raw_schema.extra == {"PLAN": 2, "Plan": 1}
+    assert result.raw_schema.respelled == {
+        "plan": (("Plan", 1),),
+        "user_id": (("User_Id", 1),),
+    }
+
+
+def test_a_column_that_the_manifest_lists_itself_is_not_taken_for_another() -> None:
+    files = {"a": encode_avro([{"Plan": "pro"}])}
+    result = written(files, ["plan", "Plan"])
+    assert result.frame.select("plan", "Plan").rows() == [(None, "pro")]
+    assert result.raw_schema.lacking == {"plan": 1}
+
+
+def test_a_column_of_a_file_may_serve_several_of_the_manifest() -> None:
+    result = written({"a": encode_avro([{"User_Id": 7}])}, ["user_id", "USER_ID"], "_metadata")
+    assert result.frame.select("user_id", "USER_ID").rows() == [(7, "7")]
+
+
+def test_an_id_under_another_spelling_is_refused_by_the_name_in_the_file() -> None:
+    with pytest.raises(IdentifierError) as refused:
+        written({"a": encode_avro([{"User_Id": "x"}])}, ["user_id"], "users")
+    assert refused.value.where["column"] == "User_Id"
 
 
 def test_writing_begins_again_once_where_a_later_file_brings_a_column() -> None:
@@ -306,10 +348,10 @@ GOOD = encode_avro(events(1, 2, 3, 4), EVENT, block_rows=2)
     [
         (b"", "it is empty: 0 bytes"),
         (GOOD[:-40], "truncated"),
-        (GOOD[:-1] + bytes([GOOD[-1] ^ 1]), "wrong sync marker behind row 4"),
+        (GOOD[:-1] + bytes([GOOD[-1] ^ 1]), "wrong sync marker after row 4"),
         (GOOD[:-22] + bytes([GOOD[-22] ^ 1]) + GOOD[-21:], "a snappy block is damaged"),
         (header(EVENT, "brotli"), 'its codec "brotli" is unknown'),
-        (b"<html>", "it is no Avro container file"),
+        (b"<html>", "it is not an Avro container file"),
         (header('"long"'), "its schema is not that of a record"),
     ],
 )
@@ -365,7 +407,7 @@ def test_ids_as_texts_and_as_numbers_are_one_column() -> None:
     }
     result = written(files, ["user_id"], "users")
     assert result.frame["user_id"].to_list() == [123, None, big, big]
-    assert result.raw_schema.file_columns == (FileColumn("user_id", ("long", "string")),)
+    assert result.raw_schema.file_columns == (FileColumn("user_id", ("long", "string"), files=2),)
 
 
 @pytest.mark.edge(35)
@@ -413,6 +455,33 @@ def test_text_that_is_not_utf_8_is_replaced_and_counted_over_all_files(many: int
     expected = [*["free"] * many, "caf\ufffd"]
     assert result.frame["plan"].to_list() == ["pro", *expected * 4]
     assert result.totals.replaced == ReplacedTexts(sequences=4, files=2, file="b", row=many)
+
+
+def test_rows_are_spread_over_frames_where_the_manifest_lists_many_columns() -> None:
+    columns = ["a", *(f"c{number}" for number in range(9_999))]
+    heights: list[int] = []
+
+    def write_heights(partition: RawPartition) -> None:
+        heights.extend(frame.height for frame in partition.frames())
+
+    bucket = Bucket({"a": encode_avro([{"a": 1}] * 1_000)})
+    write_partition(dump_of(("a",), columns, "clicks"), bucket.open_file, write_heights)
+    assert heights == [400, 400, 200]
+
+
+@pytest.mark.parametrize("when", ["while it is opened", "while it is read"])
+def test_a_file_that_takes_too_much_memory_is_an_error_of_its_table(when: str) -> None:
+    class Greedy(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if when == "while it is opened" or self.tell() > 0:
+                raise MemoryError
+            return super().read(200)
+
+    with pytest.raises(FileError) as refused:
+        write_partition(dump_of(("a",), ["path"], "clicks"), lambda _: Greedy(GOOD), write)
+    assert refused.value.where == {"dump": 7, "table": "clicks", "file": "a"}
+    assert refused.value.message == "decoding it takes more memory than there is"
+    assert refused.value.remedy.startswith("Give the process more memory")
 
 
 @pytest.mark.parametrize("name", ["_dump_id", "_source_file", "_Source_Row", "_raw_user_id"])
@@ -470,11 +539,11 @@ def test_totals_and_columns_are_whole_when_the_footer_is_written(tmp_path: Path)
     footer = pl.read_parquet_metadata(tmp_path / "out.parquet")
     assert footer["rows"] == "40"
     columns = (
-        FileColumn("user_id", ("long",)),
-        FileColumn("event_id", ("long",)),
-        FileColumn("path", ("string",)),
+        FileColumn("user_id", ("long",), files=10),
+        FileColumn("event_id", ("long",), files=10),
+        FileColumn("path", ("string",), files=10),
     )
-    assert footer["schema"] == repr(RawSchema((), columns))
+    assert footer["schema"] == repr(RawSchema((), columns, files=10))
     assert pl.read_parquet(tmp_path / "out.parquet")["event_id"].to_list() == [10, 20, 30, 40] * 10
 
 

@@ -60,7 +60,7 @@ def test_definitions_resolve_with_odd_names() -> None:
     assert raw == {
         "_key_events__order_",
         "1st_visit",
-        "_v_nement",
+        "_v_nement_f5c40e7d",
         "x" * 90,
         "property_definitions",
     }

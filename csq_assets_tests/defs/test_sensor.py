@@ -156,6 +156,18 @@ def test_a_run_that_a_sync_left_behind_is_marked_as_failed(daemon: Daemon) -> No
     assert left.status == dg.DagsterRunStatus.FAILURE
 
 
+@pytest.mark.edge(65)
+def test_a_refused_name_is_told_by_every_tick(daemon: Daemon) -> None:
+    row = {"user_id": 1, "event_id": 2}
+    daemon.platform.deliver(9, tables={"a-b": [row], "a_b": [row]})
+    for _ in range(3):
+        daemon.tick_and_run()
+    assert str(daemon.tick().skip_reason).startswith(
+        'SkipReason(skip_message=\'table a_b: its name cannot be told apart from that of table "a-b"'
+    )
+    assert daemon.platform.partitions() == {("a-b", 9)}
+
+
 def test_a_tick_beside_a_sync_does_nothing(daemon: Daemon) -> None:
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     with pass_lock(daemon.platform.settings.duckdb_path, wait_seconds=0):

@@ -123,7 +123,8 @@ def test_a_file_that_is_not_there_is_told(export: ExportBuilder) -> None:
     export.put("sync_1/users/a.avro", b"")
     for key in ("sync_1/users/b.avro", "sync_1/users", "sync_1/users/a.avro/b", "gone/"):
         assert refusal(export, f"s3://customer/{key}") == (
-            "there is no such file. Ask Contentsquare to deliver the dump again, then run csq sync."
+            "there is no such file. "
+            "Ask Contentsquare to redeliver the dump, or replace the file in place."
         )
 
 

@@ -273,6 +273,17 @@ def test_an_answer_that_is_cut_is_never_taken_for_the_object(
         )
 
 
+def test_an_answer_that_lacks_a_header_is_an_error(faulty_s3: FaultyS3, store: BucketStore) -> None:
+    faulty_s3.always(Answer(200, b"x", {"ETag": '"e"'}))
+    assert "LastModified" in refusal(lambda: store.stat("a")).message
+
+
+def test_an_object_that_is_gone_is_deleted_already(faulty_s3: FaultyS3, store: BucketStore) -> None:
+    faulty_s3.always(error(404, "NoSuchKey"))
+    store.delete("a")
+    assert [request.method for request in faulty_s3.requests] == ["DELETE"]
+
+
 def test_an_answer_that_is_cut_is_asked_for_again(faulty_s3: FaultyS3, store: BucketStore) -> None:
     store.put("a", b"the whole object")
     cut = iter([CUT])

@@ -18,7 +18,7 @@ from csq_assets_tests.dataconnect.seen import passed
 from csq_assets_tests.pipeline.passes import DEFINITIONS, Passes, only_path
 
 WARN = Severity.WARN
-ASK_AGAIN = "Ask Contentsquare to deliver the dump again, then run csq sync."
+ASK_AGAIN = "Ask Contentsquare to redeliver the dump, or replace the file in place."
 
 
 def test_a_table_of_a_dump_becomes_a_partition(either: Passes) -> None:

@@ -28,7 +28,10 @@ def test_files_of_different_fields_are_united_by_name(passes: Passes) -> None:
         {"plan": None, "user_id": 2, "tier": None, "city": "Ulm"},
     ]
     assert passes.findings(12, "users") == {
-        "columns_match_manifest": 'files of dump 12 lack "tier" and add "city"'
+        "columns_match_manifest": (
+            'dump 12: "plan" is missing in 1 of 2 files; "tier" is missing in 2 of 2 files; '
+            '"city" is not listed, in 1 of 2 files'
+        )
     }
 
 

@@ -8,7 +8,7 @@ from csq_assets.errors import FileError
 from csq_assets_tests.builders import encode_json
 from csq_assets_tests.pipeline.passes import DEFINITIONS, Passes
 
-ASK_AGAIN = "Ask Contentsquare to deliver the dump again, then run csq sync."
+ASK_AGAIN = "Ask Contentsquare to redeliver the dump, or replace the file in place."
 
 
 @pytest.mark.edge(79)

@@ -2,6 +2,7 @@
 
 import re
 
+import dagster as dg
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -47,6 +48,17 @@ def test_a_check_tells_in_words_what_it_found_in_each_partition(page: Page) -> N
     expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
     page.get_by_text("13", exact=True).locator("visible=true").last.click()
     expect(page.get_by_text('dump 13 adds "plan"')).to_be_visible()
+
+
+def test_a_run_has_a_bar_for_each_table_and_can_be_retried_from_the_failure(
+    page: Page, site: Site
+) -> None:
+    (run,) = site.platform.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": "13"}))
+    page.goto(f"/runs/{run.run_id}")
+    for step in ("csq__raw__users", "csq__raw__pageviews"):
+        expect(page.get_by_text(step, exact=True).first).to_be_visible()
+    page.get_by_role("button", name="Re-execute").locator("xpath=following::button[1]").click()
+    expect(page.get_by_role("menuitem", name="From failure")).to_be_enabled()
 
 
 def test_a_partition_is_materialized_by_clicking(page: Page) -> None:

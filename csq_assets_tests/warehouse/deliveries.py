@@ -12,12 +12,12 @@ from typing import Any
 import polars as pl
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.plan import TableDumpState, plan_table
-from csq_assets.warehouse.audit_facts import IdentityAudit, TableAudit
 from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.identity_refresh import refresh_identity
-from csq_assets.warehouse.ingest import DumpContent
 from csq_assets.warehouse.meta import DumpRow
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.table_refresh import refresh_table
 from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
 

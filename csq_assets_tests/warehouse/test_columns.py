@@ -1,11 +1,20 @@
 """Columns and names as they are delivered, whatever DuckDB makes of them."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from csq_assets.warehouse.columns import shown_names
-from csq_assets_tests.warehouse.deliveries import Platform, delivered, relation
+from csq_assets.warehouse.partition_files import DumpContent
+from csq_assets_tests.model import Delivered
+from csq_assets_tests.warehouse.deliveries import (
+    Platform,
+    as_file,
+    delivered,
+    refresh,
+    relation,
+)
 
 NAMES = st.lists(
     st.sampled_from(["plan", "Plan", "PLAN", "plan_2", "Plan_2", "É", "é"]), unique=True
@@ -172,3 +181,56 @@ def test_values_stay_as_they_are(platform: Platform) -> None:
         (row["user_id"], row["event_id"], row["path"]) for row in platform.rows("pageviews")
     )
     assert found == rows
+
+
+def test_many_columns_are_added_by_one_statement(platform: Platform) -> None:
+    """DuckDB copies the description of every column for each column that is added by itself."""
+    platform.connection.execute("CALL enable_logging('QueryLog', storage = 'memory')")
+    many = tuple(f"property_{number}" for number in range(1000))
+    seen = []
+    for dump_id, columns in ((12, many[:2]), (13, many[:4]), (14, many), (15, (*many, "new"))):
+        platform.deliver(dump_id, wide=delivered(("user_id", *columns), (dump_id, *columns)))
+        change = platform.sync()["wide"].change
+        altered = platform.connection.execute(
+            "SELECT count(*) FROM duckdb_logs WHERE message LIKE 'ALTER TABLE%'"
+        ).fetchall()[0][0]
+        seen.append((change, altered))
+    assert seen == [("replayed", 0), ("appended", 2), ("replayed", 2), ("appended", 3)]
+    assert platform.rows("wide")[3] == {
+        "user_id": 15,
+        **{column: column for column in (*many, "new")},
+        "_raw_user_id": 15,
+        "_dump_id": 15,
+    }
+
+
+def test_a_large_partition_needs_little_memory(platform: Platform) -> None:
+    """It is not held whole, neither as Parquet nor as rows: 90 MB of text by 40 MB of memory."""
+    platform.connection.execute("SET memory_limit = '40MB'; SET threads = 1")
+    numbers = pl.int_range(300_000, dtype=pl.Int64)
+    text = pl.format("{} is the path of the page that was viewed", numbers * 7919)
+    frame = pl.select(
+        user_id=numbers % 1000, event_id=numbers, path=text, title=text.str.reverse()
+    ).with_columns(pl.concat_str("path", "title").alias("said"))
+    dump = DumpContent(12, "large", lambda: tuple(frame.columns), lambda: as_file(frame))
+    refresh(platform.connection, "pageviews", [dump])
+    found = platform.connection.execute(
+        "SELECT count(*), count(DISTINCT event_id), sum(length(said)) FROM csq.pageviews"
+    ).fetchall()
+    assert found == [(300_000, 300_000, frame.get_column("said").str.len_bytes().sum())]
+
+
+def test_a_replay_for_many_columns_that_no_manifest_names_shows_the_same(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, notes=delivered("a b", ("of a", "of b"))).sync()
+    platform.deliver(11, notes=delivered("b a", ("old b", "old a"))).sync()
+    extra = {f"extra_{number}": "x" for number in range(400)}
+    row = {"a": "new a", "b": "new b", **extra}
+    platform.deliver(13, notes=Delivered(("a", "b"), (row,)))
+    assert platform.sync()["notes"].change == "replayed"
+    assert platform.rows("notes") == [
+        {"a": "new a", "b": "new b", "_dump_id": 13},
+        {"a": "of a", "b": "of b", "_dump_id": 12},
+        {"a": "old a", "b": "old b", "_dump_id": 11},
+    ]

@@ -1,11 +1,14 @@
 """One writer at a time, nothing half done, and messages that say what to do."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,9 +16,12 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from csq_assets.errors import StorageError
+from csq_assets.warehouse.applied_state import adopt_lake, lake_identity
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.engine import quote, quote_text, transaction
-from csq_assets_tests.warehouse.deliveries import Platform, delivered, relation
+from csq_assets.warehouse.partition_files import DumpContent
+from csq_assets.warehouse.staleness import Applied, read_applied
+from csq_assets_tests.warehouse.deliveries import Platform, content, delivered, refresh, relation
 
 HOLD = """
 import sys
@@ -200,9 +206,103 @@ def test_memory_is_bounded_and_what_does_not_fit_spills(tmp_path: Path) -> None:
 def test_what_does_not_fit_at_all_is_told_and_changes_nothing(tmp_path: Path) -> None:
     with open_warehouse(tmp_path / "warehouse.duckdb") as connection:
         connection.execute("SET memory_limit = '40MB'; SET max_temp_directory_size = '1MB'")
-        with pytest.raises(StorageError, match="DuckDB could not finish"):
+        with pytest.raises(StorageError, match="DuckDB could not finish") as raised:
             create_huge_table(connection)
+        assert "Raise CSQ_DUCKDB_MEMORY_LIMIT" in raised.value.remedy
         assert connection.execute("FROM duckdb_tables() WHERE table_name = 'huge'").fetchall() == []
+
+
+def fill(path: Path) -> Platform:
+    """A file of 4 MB, whose connection is closed."""
+    with open_warehouse(path) as connection:
+        platform = Platform(connection)
+        rows = [(event, event, f"/{event * 7919**5}") for event in range(50_000)]
+        platform.deliver(12, pageviews=delivered("user_id event_id path", *rows)).sync()
+    return platform
+
+
+def read_all(platform: Platform, path: Path) -> None:
+    with open_warehouse(path) as connection:
+        platform.connection = connection
+        platform.sync()
+        connection.execute("SELECT count(DISTINCT path) FROM csq.pageviews").fetchall()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda body: body[: len(body) // 2],
+        lambda body: body[:5000],
+        lambda body: body[:100_000] + bytes(len(body) - 200_000) + body[-100_000:],
+        lambda body: body[:8192] + bytes(4096) + body[12288:],
+        lambda body: bytes(4096) + body[4096:],
+    ],
+    ids=["cut", "cut to its header", "blocks of zeros", "a header of zeros", "another kind"],
+)
+def test_a_damaged_file_is_named_with_the_remedy(
+    tmp_path: Path, harm: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    platform = fill(path)
+    path.write_bytes(harm(path.read_bytes()))
+    with pytest.raises(StorageError) as raised:
+        read_all(platform, path)
+    assert raised.value.where == {"file": str(path)}
+    assert raised.value.message.startswith("DuckDB could not finish: ")
+    assert raised.value.remedy == (
+        "The file is damaged. Move it away and run csq rebuild: it rebuilds everything from the lake."
+    )
+
+
+def refresh_on_full_disk(path: Path, dump: DumpContent, *, limit_bytes: int) -> None:
+    """No file may grow beyond so many bytes, until the connection is closed."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with open_warehouse(path) as connection:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+            refresh(connection, "notes", [dump])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("rows", [500, 200_000], ids=["at the commit", "while rows are written"])
+def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with open_warehouse(path) as connection:
+        Platform(connection).deliver(12, notes=delivered("text", ("a",))).sync()
+    large = content(13, delivered("text", *[(f"{row * 7919**5}",) for row in range(rows)]))
+    with large.parquet() as file, pytest.raises(StorageError) as raised:
+        refresh_on_full_disk(
+            path, replace(large, parquet=lambda: nullcontext(file)), limit_bytes=1000
+        )
+    assert "Could not write file" in raised.value.message
+    assert raised.value.remedy == (
+        "Nothing was changed. Check the disk of the DuckDB file and its space, and try again."
+    )
+    with open_warehouse(path) as connection:
+        assert list(relation(connection, "notes").rows) == [("a", 12)]
+
+
+def test_a_disk_that_is_full_at_the_close_loses_nothing(tmp_path: Path) -> None:
+    """What was committed stays in the write-ahead log until the file has room for it."""
+    path = tmp_path / "warehouse.duckdb"
+    fill(path)
+    rows = [(f"{row * 7919**5}",) for row in range(20_000)]
+    with content(13, delivered("text", *rows)).parquet() as file:
+        dump = DumpContent(13, "x", lambda: ("text",), lambda: nullcontext(file))
+        refresh_on_full_disk(path, dump, limit_bytes=path.stat().st_size)
+    assert path.with_name("warehouse.duckdb.wal").exists()
+    with open_warehouse(path) as connection:
+        assert relation(connection, "notes").rows == Counter((text, 13) for (text,) in rows)
+
+
+def test_a_mistake_in_our_sql_keeps_its_traceback(tmp_path: Path) -> None:
+    with (
+        pytest.raises(duckdb.CatalogException),
+        open_warehouse(tmp_path / "warehouse.duckdb") as connection,
+        transaction(connection),
+    ):
+        connection.execute("SELECT * FROM nothing_of_this_name")
 
 
 def create_huge_table(connection: DuckDBPyConnection) -> None:
@@ -219,3 +319,21 @@ def test_quoting() -> None:
         result = connection.execute(f"SELECT {quote_text(text)} AS {quote(name)}")
         assert (result.description or [])[0][0] == name
         assert result.fetchall() == [(text,)]
+
+
+def test_the_file_remembers_the_lake_that_it_was_filled_from(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with open_warehouse(path) as connection:
+        assert lake_identity(connection) is None
+        adopt_lake(connection, "first")
+        adopt_lake(connection, "second")
+    with open_warehouse(path, read_only=True) as reader:
+        assert (lake_identity(reader), read_applied(reader).lake) == ("second", "second")
+
+
+def test_a_file_that_was_never_written_to_has_nothing_applied(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)):
+        pass
+    with open_warehouse(path, read_only=True) as reader:
+        assert read_applied(reader) == Applied({})

@@ -10,12 +10,12 @@ import duckdb
 import polars as pl
 import pytest
 
+from csq_assets.dataconnect.audits import TableAudit
 from csq_assets.dataconnect.tables import TableKind
 from csq_assets.errors import StorageError
-from csq_assets.warehouse.audit_facts import TableAudit
 from csq_assets.warehouse.deduplication import Deduplication
 from csq_assets.warehouse.engine import insert_rows
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.scratch import TABLE_SCRATCH, scratch
 from csq_assets.warehouse.table_refresh import drop_table
 from csq_assets_tests import model
@@ -294,7 +294,7 @@ def test_what_a_refresh_did_is_told_in_numbers(platform: Platform) -> None:
         rows_delivered=4,
         rows_kept=3,
         duplicates_total=1,
-        judged_all=True,
+        audited_all=True,
     )
     platform.deliver(
         13,
@@ -329,8 +329,8 @@ def test_what_a_refresh_did_is_told_in_numbers(platform: Platform) -> None:
         duplicates_total=1,
         merged_total=1,
     )
-    assert audits["pageviews"].reconciles
-    assert audits["users"].reconciles
+    assert audits["pageviews"].unaccounted == 0
+    assert audits["users"].unaccounted == 0
 
 
 def test_a_hidden_row_that_is_touched_again_is_counted_once(platform: Platform) -> None:
@@ -352,7 +352,7 @@ def test_a_hidden_row_that_is_touched_again_is_counted_once(platform: Platform) 
         rows_kept=1,
         duplicates_total=2,
     )
-    assert audit.reconciles
+    assert audit.unaccounted == 0
 
 
 def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
@@ -363,9 +363,9 @@ def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
     )
     platform.deliver(13, pageviews=delivered(PATHS, (3, 902, "/")))
     audit = platform.sync()["pageviews"]
-    assert (audit.duplicated_keys, audit.reconciles) == (0, False)  # not among the keys touched
+    assert (audit.duplicated_keys, audit.unaccounted) == (0, -2)  # not among the keys touched
     rebuilt = platform.sync(rebuild=True)["pageviews"]
-    assert (rebuilt.duplicated_keys, rebuilt.reconciles) == (0, True)
+    assert (rebuilt.duplicated_keys, rebuilt.unaccounted) == (0, 0)
     assert len(paths(platform)) == 3
 
 

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from csq_assets.warehouse.audit_facts import IdentityAudit
-from csq_assets.warehouse.ingest import DumpContent
+from csq_assets.dataconnect.audits import IdentityAudit
+from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets_tests.model import Delivered
 from csq_assets_tests.warehouse.deliveries import (
     Platform,

@@ -12,7 +12,7 @@ from typing import Any
 from csq_assets.errors import UsageError
 from csq_assets.sample.avro_files import TABLES, columns_of, encode_rows
 from csq_assets.sample.chance import seeded
-from csq_assets.sample.directory import SampleDirectory
+from csq_assets.sample.export_directory import SampleDirectory
 from csq_assets.sample.people import Person, make_person
 from csq_assets.sample.schedule import SECOND, Schedule, Sync, as_text, make_schedule
 from csq_assets.sample.visits import Row, make_visits, redelivered, user_row

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from csq_assets.errors import StorageError
-from csq_assets.lake.identity import ensure_identity, read_identity
+from csq_assets.lake.lake_identity import ensure_identity, read_identity
 from csq_assets.lake.objects import ObjectStore
 
 

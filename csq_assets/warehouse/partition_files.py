@@ -134,8 +134,9 @@ def _is_damage(error: duckdb.Error, path: Path | None) -> bool:
     """Whether DuckDB speaks of the partition, not of its own file, nor of a mistake of ours."""
     if isinstance(error, duckdb.IOException):
         return str(path) in str(error)
-    # Most of what DuckDB says of damaged Parquet has no class of its own.
-    return type(error) is duckdb.Error or isinstance(error, duckdb.InvalidInputException)
+    if type(error) is duckdb.Error:  # most of what DuckDB says of damage has no class of its own
+        return "database file" not in str(error)
+    return isinstance(error, duckdb.InvalidInputException)
 
 
 def _unreadable(dump: DumpContent, problem: object) -> StorageError:

@@ -12,7 +12,7 @@ class TableAudit:
 
     `duplicates_dropped` and `users_merged` are rows that this refresh hid or dropped, less those that
     are shown again. `duplicated_keys` counts keys that more than one row has, which must be 0: among
-    the keys that the refresh touched, or among all of them if `judged_all`.
+    the keys that the refresh touched, or among all of them if `audited_all`.
     """
 
     table: str
@@ -28,13 +28,12 @@ class TableAudit:
     duplicates_total: int = 0
     merged_total: int = 0
     duplicated_keys: int = 0
-    judged_all: bool = False
+    audited_all: bool = False
 
     @property
-    def reconciles(self) -> bool:
-        """Whether every delivered row is shown, dropped as a duplicate, or merged."""
-        accounted = self.rows_kept + self.duplicates_total + self.merged_total
-        return self.rows_delivered == accounted
+    def unaccounted(self) -> int:
+        """Delivered rows that are neither shown, nor dropped as duplicates, nor merged. Must be 0."""
+        return self.rows_delivered - self.rows_kept - self.duplicates_total - self.merged_total
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""No file takes more memory or time than its size accounts for."""
+
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+
+from csq_assets.avro.codecs import TooLargeError, unpack
+from csq_assets.avro.decode import decode
+from csq_assets.errors import FileError
+from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
+from csq_assets_tests.avro.fuzz import PACK, batch_of
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("codec", PACK)
+def test_a_block_is_refused_while_it_unpacks_to_too_much(codec: str) -> None:
+    packed = memoryview(PACK[codec](bytes(64 * MEBIBYTE)))
+    assert len(unpack(codec, packed).data) == 64 * MEBIBYTE
+    tracemalloc.start()
+    with pytest.raises(
+        TooLargeError, match=f"a {codec} block unpacks to more than 1,048,576 bytes"
+    ):
+        unpack(codec, packed, limit=MEBIBYTE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 * MEBIBYTE
+
+
+def test_the_bound_names_the_file_and_the_row() -> None:
+    stream = zlib.compressobj(wbits=-15)
+    packed = b"".join(stream.compress(bytes(MEBIBYTE)) for _ in range(513)) + stream.flush()
+    body = header(record(a="string"), "deflate") + block(1, packed)
+    with pytest.raises(FileError) as refused:
+        list(decode(batch_of(body), ()))
+    assert refused.value.where == {"file": "a"}
+    assert refused.value.message == (
+        "a deflate block unpacks to more than 536,870,912 bytes (it begins with row 0)"
+    )
+
+
+def parts(body: bytes) -> list[tuple[int, int]]:
+    """The rows and columns of each frame that a file comes in."""
+    return [part.frame.shape for part in decode(batch_of(body), ())]
+
+
+def test_a_block_of_long_texts_comes_in_parts() -> None:
+    plain = text("x" * MEBIBYTE) * 40
+    shapes = parts(header(record(a="string"), "snappy") + block(40, PACK["snappy"](plain)))
+    assert sum(rows for rows, _ in shapes) == 40
+    assert max(rows for rows, _ in shapes) <= 4
+
+
+def test_a_block_of_many_short_values_comes_in_parts() -> None:
+    schema = record(**{f"c{number}": ["null", "long"] for number in range(500)})
+    body = header(schema, "snappy") + block(10_000, PACK["snappy"](bytes(500 * 10_000)))
+    assert parts(body) == [(2_000, 500)] * 5 + [(0, 500)]
+
+
+def test_thousands_of_columns_that_take_no_bytes_come_in_parts() -> None:
+    schema = record(user="long", **{f"c{number}": "null" for number in range(4_999)})
+    shapes = parts(header(schema) + block(2_000, long(1) * 2_000))
+    assert shapes == [(200, 5_000)] * 10 + [(0, 5_000)]
+
+
+def nested_pairs(depth: int, leaf: dict[str, Any]) -> dict[str, Any]:
+    """A record of two records of two records ..."""
+    declared = {**leaf, "name": "level0"}
+    for level in range(1, depth + 1):
+        second = {"name": "second", "type": f"level{level - 1}"}
+        declared = record(first=declared) | {"name": f"level{level}"}
+        declared["fields"] = [*declared["fields"], second]
+    return declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "stored"),
+    [
+        (nested_pairs(30, record()), b""),
+        (nested_pairs(30, record(a="null")), b""),
+        ({"type": "array", "items": "null"}, (long(900_000) * 9) + long(0)),
+        ({"type": "array", "items": record()}, (long(900_000) * 9) + long(0)),
+        (
+            {"type": "array", "items": {"type": "fixed", "name": "f", "size": 0}},
+            (long(900_000) * 9) + long(0),
+        ),
+    ],
+)
+def test_values_that_take_no_bytes_are_bounded(declared: Any, stored: bytes) -> None:
+    with pytest.raises(FileError, match="more values that take no bytes than can be meant"):
+        parts(header(record(a=declared)) + block(1, stored))
+
+
+def test_a_damaged_length_leaves_nothing_on_standard_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    row = long(1) + long(1) + text("title")
+    plain = row * 999 + long(1) + long(1) + long(700) + b"title"
+    schema = record(user_id="long", title=["null", "string"])
+    for codec in ("null", "deflate", "lz4"):
+        with pytest.raises(FileError, match="a value of 700 bytes where 5 are left"):
+            parts(header(schema, codec) + block(1_000, PACK[codec](plain)))
+    assert capfd.readouterr() == ("", "")
