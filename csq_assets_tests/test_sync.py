@@ -35,6 +35,7 @@ def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None
         ("csq/raw/users", "columns_match_manifest", "12"),
         ("csq/raw/users", "text_valid", "12"),
         ("csq/raw/users", "keys_not_null", "12"),
+        ("csq/raw/users", "text_valid", "12"),
         ("csq/user_identity", "migrations_resolve", None),
         ("csq/current/users", "unique_key", None),
         ("csq/current/users", "rows_reconcile", None),

@@ -13,7 +13,7 @@ from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
 from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, current_key, partition_key, raw_key
-from csq_assets.defs.run_requests import HEADLESS, PARTITION_TAG, UNFINISHED
+from csq_assets.defs.run_requests import ENDED_BADLY, HEADLESS, PARTITION_TAG, UNFINISHED
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
@@ -21,7 +21,6 @@ from csq_assets.pipeline.ingest import reevaluate
 _DATA_VERSION = "dagster/data_version"
 _RECORDED = "csq/recorded"  # runs whose partitions Dagster has by now
 _RUNS = 100  # the newest that failed
-_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
@@ -41,14 +40,17 @@ def record_missing_partitions(
     """
     recorded: list[dg.AssetCheckEvaluation] = []
     problem: StorageError | None = None
-    for run in instance.get_runs(dg.RunsFilter(job_name=RAW_JOB, statuses=_FAILED), limit=_RUNS):
+    for run in instance.get_runs(
+        dg.RunsFilter(job_name=RAW_JOB, statuses=ENDED_BADLY), limit=_RUNS
+    ):
         if _RECORDED in run.tags:
             continue
         partition = run.tags.get(PARTITION_TAG, "")
         dump = dumps.get(int(partition)) if partition.isdecimal() else None
+        planned = _planned(instance, run)
         try:
             for table in dump.tables if dump else ():
-                if run.asset_selection is None or raw_key(table.table) in run.asset_selection:
+                if raw_key(table.table) in planned:
                     recorded += _record_missing(instance, lake, int(partition), table)
             instance.add_run_tags(run.run_id, {_RECORDED: "true"})
         except StorageError as error:
@@ -63,8 +65,16 @@ def tables_of_broken_refresh(instance: dg.DagsterInstance, tables: Iterable[str]
     newest = instance.get_runs(dg.RunsFilter(job_name=CURRENT_JOB), limit=1)
     if not newest or not newest[0].is_finished or newest[0].is_success:
         return set()
-    selected = newest[0].asset_selection or ()
-    return {table for table in tables if current_key(table) in selected}
+    planned = _planned(instance, newest[0])
+    return {table for table in tables if current_key(table) in planned}
+
+
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:
+    """What the run was to materialize. Runs that csq executes have no `asset_selection`."""
+    entries = instance.all_logs(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    )
+    return {entry.dagster_event.asset_key for entry in entries if entry.dagster_event}
 
 
 def _record_missing(

@@ -37,6 +37,7 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 def decode_request(work: Work, content: str, *, attempt: int = 1) -> dg.RunRequest:
@@ -65,7 +66,10 @@ def refresh_request(plan: RefreshPlan, *, attempt: int = 1) -> dg.RunRequest:
 def snapshot_request(now: datetime) -> dg.RunRequest:
     """The run that publishes the snapshot. On its own: a table that fails does not hold it back."""
     return dg.RunRequest(
-        run_key=f"snapshot:{now.isoformat()}", job_name=CURRENT_JOB, asset_selection=[SNAPSHOT]
+        run_key=f"snapshot:{now.isoformat()}",
+        job_name=CURRENT_JOB,
+        asset_selection=[SNAPSHOT],
+        tags={FINGERPRINT_TAG: "snapshot"},
     )
 
 

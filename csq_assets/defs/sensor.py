@@ -1,8 +1,9 @@
 """`csq_sync_reports`: watches the export, and requests the runs that a pass needs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +22,7 @@ from csq_assets.defs.recovery import (
 )
 from csq_assets.defs.resources import ExportResource, LakeResource
 from csq_assets.defs.run_requests import (
-    FINGERPRINT_TAG,
+    ENDED_BADLY,
     PARTITION_TAG,
     UNFINISHED,
     decode_request,
@@ -109,7 +110,7 @@ class _Tick:
         decoding = self._runs(job_name=RAW_JOB, statuses=UNFINISHED)
         requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
         if decoding:
-            self._reasons.append(f"{len(decoding)} decoding runs are in progress")
+            self._reasons.append(f"decoding runs in progress: {len(decoding)}")
         elif not requests:
             requests = self._refresh()
         for reason in self._reasons:  # a tick that requests runs shows no skip reason
@@ -133,7 +134,7 @@ class _Tick:
             if str(work.dump_id) not in in_progress
         ]
         room = max(RUNS_AHEAD - len(in_progress), 0)
-        ready = [work for work in ready if work.tables and self._may_run(work)][:room]
+        chosen = islice((work for work in ready if work.tables and self._may_run(work)), room)
         contents = self._plan.discovery.catalog.dumps()
         return [
             decode_request(
@@ -141,7 +142,7 @@ class _Tick:
                 contents[work.dump_id].content,
                 attempt=1 + self._count({PARTITION_TAG: str(work.dump_id)}),
             )
-            for work in ready
+            for work in chosen
         ]
 
     def _may_run(self, work: Work) -> bool:
@@ -166,19 +167,26 @@ class _Tick:
             self._reasons.append(str(error))
             return []
         plan = plan.of_tables(self._with_assets)
-        if plan.is_behind:
-            request = refresh_request(plan)
-            tags = {FINGERPRINT_TAG: request.tags[FINGERPRINT_TAG]}
-            if not self._runs(tags=tags, created_after=self._now - REFRESH_AGAIN_AFTER):
-                return [refresh_request(plan, attempt=1 + self._count(tags))]
-            self._reasons.append("the last refresh failed; it is repeated after 10 minutes")
-        return [snapshot_request(self._now)] if self._planner.snapshot_is_behind() else []
+        if plan.is_behind and not self._was_tried(tags := refresh_request(plan).tags):
+            return [refresh_request(plan, attempt=1 + self._count(tags))]
+        snapshot = snapshot_request(self._now)
+        if self._planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
+            return [snapshot]
+        return []
+
+    def _was_tried(self, tags: Mapping[str, str]) -> bool:
+        """Whether the same run did not succeed within the last minutes."""
+        since = self._now - REFRESH_AGAIN_AFTER
+        if not self._runs(tags=tags, statuses=ENDED_BADLY, created_after=since):
+            return False
+        self._reasons.append("the last refresh failed; it is repeated after 10 minutes")
+        return True
 
     def _runs(self, **conditions: object) -> Sequence[dg.DagsterRun]:
         return self._instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
 
-    def _count(self, tags: dict[str, str]) -> int:
-        return self._instance.get_runs_count(dg.RunsFilter(tags=tags))
+    def _count(self, tags: Mapping[str, str]) -> int:
+        return self._instance.get_runs_count(dg.RunsFilter(tags={**tags}))
 
 
 @contextmanager

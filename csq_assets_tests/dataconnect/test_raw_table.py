@@ -496,7 +496,6 @@ def test_a_column_named_like_one_of_ours_is_refused(name: str, in_manifest: str)
 
 
 def test_all_files_and_threads_end_where_the_writer_stops_half_way() -> None:
-    threads = set(threading.enumerate())
     # Other columns each time, so that every file is a batch of its own.
     files = {
         f"f{index}": encode_avro(events(1), {**EVENT, "fields": EVENT["fields"][:: (-1) ** index]})
@@ -516,7 +515,8 @@ def test_all_files_and_threads_end_where_the_writer_stops_half_way() -> None:
         write_partition(dump_of(tuple(files)), bucket.open_file, stop)
     assert raised.tb is not None
     assert bucket.open_now == set()
-    assert set(threading.enumerate()) == threads
+    # Polars has threads of its own, which Python learns of when they call it.
+    assert [one.name for one in threading.enumerate() if one.name.startswith("csq-")] == []
 
 
 def sink(partition: RawPartition, path: Path, footer: Callable[[], dict[str, str]]) -> None:

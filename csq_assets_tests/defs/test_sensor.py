@@ -129,7 +129,7 @@ def test_nothing_is_requested_twice_while_its_run_is_in_progress(daemon: Daemon)
     run = daemon.queue(request)
     again = daemon.tick()
     assert again.run_requests == []
-    assert "1 decoding runs are in progress" in str(again.skip_reason)
+    assert "decoding runs in progress: 1" in str(again.skip_reason)
     daemon.platform.instance.report_run_canceled(run)
     (repeated,) = daemon.tick().run_requests or []  # at once, under another key
     assert (repeated.partition_key, repeated.run_key) != ("9", request.run_key)
@@ -261,7 +261,9 @@ def test_a_refresh_that_failed_is_repeated_after_ten_minutes(
     assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
 
 
-def test_a_snapshot_that_is_behind_is_published(platform: Platform, tmp_path: Path) -> None:
+def test_a_snapshot_that_is_behind_is_published(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     platform.export.report("2026-03-01")
     snapshot = tmp_path / "missing" / "snapshot.duckdb"
     settings = replace(platform.settings, duckdb_snapshot_path=snapshot)
@@ -272,7 +274,9 @@ def test_a_snapshot_that_is_behind_is_published(platform: Platform, tmp_path: Pa
     daemon.tick_and_run()  # refreshes
     assert refreshed(daemon.tick_and_run()) == [{"csq/snapshot"}]
     assert not snapshot.exists()
+    assert daemon.tick().run_requests == []
     snapshot.parent.unlink()
+    monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
     assert refreshed(daemon.tick_and_run()) == [{"csq/snapshot"}]
     with duckdb.connect(str(snapshot), read_only=True) as connection:
         assert connection.execute("SELECT user_id FROM csq.users").fetchall() == [(9,)]

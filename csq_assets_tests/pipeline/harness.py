@@ -64,7 +64,6 @@ class Harness:
     _tried: dict[Key, tuple[bytes, Delivered]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        (self.folder / "export").mkdir()
         self._builder.report("2026-03-01")
 
     # What Contentsquare does.

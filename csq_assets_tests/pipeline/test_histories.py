@@ -85,7 +85,9 @@ def migrated_table(draw: st.DrawFn, name: str) -> Delivered:
     people = st.integers(1, 4)
     if name == "user_migrations":
         pair = st.fixed_dictionaries({side: people.map(str) for side in TABLES[name][0]})
-        return Delivered(tuple(TABLES[name][0]), tuple(draw(st.lists(pair, min_size=1, max_size=3))))
+        return Delivered(
+            tuple(TABLES[name][0]), tuple(draw(st.lists(pair, min_size=1, max_size=3)))
+        )
     row = st.fixed_dictionaries({"user_id": people, "text": st.sampled_from("abcd")})
     rows = draw(st.lists(row, min_size=1, max_size=3))
     return Delivered(("user_id", "text"), tuple(rows), draw(st.sampled_from([True, True, False])))
