@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+from hypothesis import settings
 from moto.server import ThreadedMotoServer
 
 from csq_assets.lake.bucket import BucketStore
@@ -19,6 +20,7 @@ from csq_assets_tests.platform import Platform, csq, make_home, open_platform
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
 BUCKET = "customer"
+settings.register_profile("thorough", max_examples=2000)  # --hypothesis-profile thorough
 
 
 @pytest.fixture(scope="session")

@@ -194,7 +194,7 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
     assert known == contents(open_lake(str(anew / "lake"), s3_client))
     assert unrecorded(sampled) == set()
     assert unevaluated(sampled) == set()
-    for table in {table for _, table in known} - {PROPERTY_DEFINITIONS}:
+    for table in {"all_events", *(table for _, table in known)} - {PROPERTY_DEFINITIONS}:
         recorded = newest(sampled, current_key(table))
         assert recorded is not None, table
         rows = len(killed[f'csq."{table}"'])

@@ -47,9 +47,10 @@ def record_missing_partitions(
             continue
         partition = run.tags.get(PARTITION_TAG, "")
         dump = dumps.get(int(partition)) if partition.isdecimal() else None
+        planned = _planned(instance, run)
         try:
             for table in dump.tables if dump else ():
-                if run.asset_selection is None or raw_key(table.table) in run.asset_selection:
+                if raw_key(table.table) in planned:
                     recorded += _record_missing(instance, lake, int(partition), table)
             instance.add_run_tags(run.run_id, {_RECORDED: "true"})
         except StorageError as error:
@@ -64,8 +65,16 @@ def tables_of_broken_refresh(instance: dg.DagsterInstance, tables: Iterable[str]
     newest = instance.get_runs(dg.RunsFilter(job_name=CURRENT_JOB), limit=1)
     if not newest or not newest[0].is_finished or newest[0].is_success:
         return set()
-    selected = newest[0].asset_selection or ()
-    return {table for table in tables if current_key(table) in selected}
+    planned = _planned(instance, newest[0])
+    return {table for table in tables if current_key(table) in planned}
+
+
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:
+    """What the run was to materialize. Runs that csq executes have no `asset_selection`."""
+    entries = instance.all_logs(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    )
+    return {entry.dagster_event.asset_key for entry in entries if entry.dagster_event}
 
 
 def _record_missing(

@@ -1,6 +1,5 @@
 """What a killed process had finished and not told Dagster is recorded by the next pass."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -38,18 +37,16 @@ def add_killed_run(
     tags: Mapping[str, str] = HEADLESS,
 ) -> str:
     """A run, as of csq's own process, that began and never said how it ended."""
-    run_id = str(uuid.uuid4())
-    partition = {} if dump_id is None else {PARTITION_TAG: str(dump_id)}
-    platform.instance.add_run(
-        dg.DagsterRun(
-            job_name=job,
-            run_id=run_id,
-            status=dg.DagsterRunStatus.STARTED,
-            tags={**tags, **partition},
-            asset_selection=frozenset(assets),
-        )
+    subset = (
+        platform.definitions()
+        .resolve_job_def(job)
+        .get_subset(asset_selection=frozenset(assets), asset_check_selection=frozenset())
     )
-    return run_id
+    partition = {} if dump_id is None else {PARTITION_TAG: str(dump_id)}
+    run = platform.instance.create_run_for_job(
+        subset, status=dg.DagsterRunStatus.STARTED, tags={**tags, **partition}
+    )
+    return run.run_id
 
 
 def decode_and_die(
