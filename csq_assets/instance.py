@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.settings import dagster_home
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # Imported when an instance is opened: Dagster alone takes longer than most commands.
 # ruff: noqa: PLC0415
 
-_PROBE_PARTITIONS, _PROBE_KEY = "csq_doctor", "probe"
+_PROBE_PARTITIONS = "csq_doctor"
 _UNSET_VARIABLE = re.compile(r'environment variable "(\w+)" which is not set')
 
 
@@ -71,8 +72,9 @@ def _unusable(message: str) -> StorageError:
 def try_recording() -> None:
     """Write something and take it back. Raises what the others raise."""
     with open_instance() as instance, recording():
-        instance.add_dynamic_partitions(_PROBE_PARTITIONS, [_PROBE_KEY])
-        instance.delete_dynamic_partition(_PROBE_PARTITIONS, _PROBE_KEY)
+        key = str(uuid4())  # two processes that add one key at once disturb each other
+        instance.add_dynamic_partitions(_PROBE_PARTITIONS, [key])
+        instance.delete_dynamic_partition(_PROBE_PARTITIONS, key)
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from csq_assets_tests.platform import Platform, copy_dagster_yaml, csq
 
 STARTERS = 4
 OPEN = """
-import dagster, csq_assets.storage
+import dagster, csq_assets.storage, os
 print("ready", flush=True)
 input()
 with dagster.DagsterInstance.get() as instance:
-    instance.add_dynamic_partitions("csq_dumps", [str(instance.get_runs_count())])
+    instance.add_dynamic_partitions("csq_dumps", [f"{instance.get_runs_count()}-{os.getpid()}"])
 """
 RENAMED = """
 import importlib.machinery, sys

@@ -60,13 +60,9 @@ def test_the_newest_outcome_of_a_table_counts(lake: Lake, objects: ObjectStore) 
     assert lake.ledger.records() == {12: expected}
     lake.ledger.add(Outcome(12, "users", "a", failure=FAILURE))
     lake.ledger.add(Outcome(12, "gone", "a", content=CONTENT))
-<<<<<<< HEAD
-    (table,) = lake.ledger.fold()[12].tables
-=======
     records = lake.ledger.fold()
     assert lake.ledger.records() == records
     (table,) = records[12].tables
->>>>>>> origin/main
     assert (table.content, table.failure, table.findings) == (CONTENT, FAILURE, (FINDING,))
     lake.ledger.add(Outcome(12, "users", "a", failure=FAILURE, lost=True))
     (table,) = lake.ledger.records()[12].tables
