@@ -94,7 +94,7 @@ def _show_outcome(summary: "SyncSummary") -> None:
         passed = sum(check.passed for check in summary.checks)
         _say(f"{passed} of {_count(len(summary.checks), 'check')} passed.")
     _show_checks([check for check in summary.checks if not check.passed])
-    _show_checks([check for check in summary.standing if check not in summary.checks])
+    _show_checks([check for check in summary.standing if check.is_error])
     for error in summary.errors:
         _say(Text.assemble(("failed ", "red"), error))
 

@@ -47,11 +47,16 @@ class CheckSummary:
     severity: str
     description: str
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it failed and needs action."""
+        return not self.passed and self.severity == Severity.ERROR
+
 
 @dataclass(frozen=True, slots=True)
 class SyncSummary:
-    """What a pass did. `checks` has every evaluation of it; `standing` the checks of severity ERROR
-    that fail now, whether this pass evaluated them or an earlier one."""
+    """What a pass did. `checks` has every evaluation of it; `standing` the failing
+    checks that an earlier pass evaluated."""
 
     dumps: tuple[DumpSummary, ...]
     checks: tuple[CheckSummary, ...]
@@ -65,8 +70,7 @@ class SyncSummary:
         """Source: contract.md, "Commands"."""
         if self.errors:
             return 1
-        failed = any(not check.passed and check.severity == Severity.ERROR for check in self.checks)
-        return 3 if failed or self.standing else 0
+        return 3 if any(check.is_error for check in (*self.checks, *self.standing)) else 0
 
 
 def summarize_evaluation(evaluation: "dg.AssetCheckEvaluation") -> CheckSummary:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from csq_assets.aws import s3_client
-from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState
@@ -156,15 +155,20 @@ def _summarize(
     on_export = evaluate_export(state.catalog, datetime.now(UTC))
     standing = standing_checks(state, on_export, lake.documents.findings())
     work, waiting = (plan.intake.take, plan.intake) if plan else ((), Intake())
-    evaluated = [summarize_evaluation(evaluation) for evaluation in runs.evaluations]
+    # A partition is checked again when the dump before it arrives late: the last result counts.
+    evaluated = {
+        (one.asset, one.check, one.partition): one
+        for one in map(summarize_evaluation, runs.evaluations)
+    }
     # Dagster and the ledger have every failure, but one that is void by now is nothing to act on.
     void = set(state.void_errors())
     return SyncSummary(
         dumps=tuple(summarize_dumps(state, work)),
-        # A partition is checked again when the dump before it arrives late: the last result counts.
-        checks=tuple({(one.asset, one.check, one.partition): one for one in evaluated}.values()),
+        checks=tuple(evaluated.values()),
         errors=tuple(error for error in runs.errors if error not in void),
-        standing=tuple(check for check in standing if check.severity == Severity.ERROR),
+        standing=tuple(
+            one for one in standing if (one.asset, one.check, one.partition) not in evaluated
+        ),
         waiting=waiting.wait,
         wait_reason=waiting.wait_reason,
     )

@@ -37,7 +37,10 @@ def test_an_error_on_a_dump_in_the_middle_is_exit_code_3(platform: Platform) -> 
     assert ran.code == 3
 
     again = platform.csq("sync", "--json")  # the newest partition has the last word
-    assert again.json() == {"dumps": [], "checks": [], "standing": [], "errors": []}
+    assert [
+        (check["partition"], check["severity"], check["description"])
+        for check in again.json()["standing"]
+    ] == [("11", "WARN", 'dump 11 adds "b"')]
     assert again.code == 0
 
 
