@@ -84,8 +84,10 @@ def test_the_sensor_takes_a_new_dump_and_refreshes(page: Page, new_dump: int) ->
     page.goto("/locations/csq_assets/sensors/csq_sync_reports")
     requested = page.get_by_text("1 run requested", exact=True).first
     expect(requested).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    page.goto("/assets/csq/raw/sessions?view=partitions")
+    expect(page.get_by_text("Materialized (1)")).to_be_visible(timeout=TAKEN_WITHIN_MS)
     page.goto(f"/assets/csq/raw/sessions?view=partitions&partition={new_dump}")
-    expect(page.get_by_text(f"sessions/dump_id={new_dump}/")).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    expect(page.get_by_text(f"sessions/dump_id={new_dump}/")).to_be_visible()
     page.goto("/assets/csq/current/sessions?view=events")
     new_rows = page.get_by_role("row").filter(has_text="rows_new").filter(has_text="1")
     expect(new_rows).to_be_visible(timeout=TAKEN_WITHIN_MS)
