@@ -56,23 +56,27 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check as the UI lists it; `verdict` takes the facts of its subject."""
+    """A check as the UI lists it; `remedy` says what to do when it fails; `verdict` takes the facts of
+    its subject."""
 
     name: str
     on: Subject
     description: str
+    remedy: str
     verdict: Callable[[Any], Verdict]
 
 
 REGISTRY: dict[str, Check] = {}
 
 
-def check(on: Subject) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
+def check(
+    on: Subject, *, remedy: str
+) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
     """Register the function as a check on `on`, under its own name and with its docstring."""
 
     def register(verdict: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
         name = verdict.__name__
-        REGISTRY[name] = Check(name, on, (verdict.__doc__ or "").strip(), verdict)
+        REGISTRY[name] = Check(name, on, (verdict.__doc__ or "").strip(), remedy, verdict)
         return verdict
 
     return register

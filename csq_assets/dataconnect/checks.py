@@ -31,6 +31,10 @@ __all__ = ["REGISTRY", "Finding", "Severity", "checks_on", "evaluate", "evaluate
 OVERDUE_AFTER = timedelta(hours=1)
 WARN, ERROR = Severity.WARN, Severity.ERROR
 
+_REBUILD = (
+    "Run csq rebuild for the table. If the check still fails, csq_assets is at fault: report it."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
@@ -92,7 +96,11 @@ def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
     )
 
 
-@check(on="sync_reports")
+@check(
+    on="sync_reports",
+    remedy="Look at the sync in Contentsquare. New dumps wait until a report says succeeded; "
+    "csq sync --dump ID takes one nevertheless.",
+)
 def sync_succeeded(facts: ReportFacts) -> Verdict:
     """The newest sync report says `succeeded`."""
     if facts.report.succeeded:
@@ -101,7 +109,10 @@ def sync_succeeded(facts: ReportFacts) -> Verdict:
     return Verdict(False, ERROR, f"{facts.name} says {facts.report.status_in_words}{because}")
 
 
-@check(on="sync_reports")
+@check(
+    on="sync_reports",
+    remedy="Look at the sync in Contentsquare: it may be paused, or its schedule may have changed.",
+)
 def sync_on_time(facts: ReportFacts) -> Verdict:
     """The next sync arrived within an hour of the time that the newest report announced."""
     due = facts.report.next_sync_at
@@ -113,7 +124,10 @@ def sync_on_time(facts: ReportFacts) -> Verdict:
     return Verdict(False, WARN, f"a sync was announced for {when}, but nothing was delivered")
 
 
-@check(on="manifests")
+@check(
+    on="manifests",
+    remedy="Ask Contentsquare to redeliver the manifest. Every pass reads it again.",
+)
 def manifest_readable(problems: tuple[str, ...]) -> Verdict:
     """Every manifest in the export is valid."""
     metadata: dict[str, Measure] = {"unreadable": problems, "unreadable_count": len(problems)}
@@ -122,7 +136,11 @@ def manifest_readable(problems: tuple[str, ...]) -> Verdict:
     return Verdict(True, ERROR, "all manifests are valid", metadata)
 
 
-@check(on="raw")
+@check(
+    on="raw",
+    remedy="Tell those who query the columns. A removed column leaves the current table, and "
+    "its values stay in the lake.",
+)
 def column_drift(facts: RawFacts) -> Verdict:
     """The columns equal those of the numerically previous dump. Additions warn, else it is an error."""
     if facts.previous_dump_id is None:
@@ -149,7 +167,11 @@ def column_drift(facts: RawFacts) -> Verdict:
     return Verdict(False, severity, f"dump {facts.dump_id} {drift.in_words()}", metadata)
 
 
-@check(on="raw")
+@check(
+    on="raw",
+    remedy="Ask Contentsquare which is right. A column that a file lacks is null there; one "
+    "that the manifest does not list is in the raw table only.",
+)
 def columns_match_manifest(facts: RawFacts) -> Verdict:
     """Each file has the columns that the manifest lists, and no others."""
 
@@ -176,7 +198,11 @@ def columns_match_manifest(facts: RawFacts) -> Verdict:
     return Verdict(True, WARN, "files and manifest agree", metadata)
 
 
-@check(on="raw")
+@check(
+    on="raw",
+    remedy="Correct the text where it is captured. Its rows are kept, with U+FFFD for what "
+    "cannot be read.",
+)
 def text_valid(facts: RawFacts) -> Verdict:
     """All text is UTF-8."""
     replaced = facts.replaced
@@ -189,7 +215,11 @@ def text_valid(facts: RawFacts) -> Verdict:
     return Verdict(False, WARN, said, {"replaced": replaced.sequences, "files": replaced.files})
 
 
-@check(on="raw")
+@check(
+    on="raw",
+    remedy="Ask Contentsquare why keys are empty. Such rows are all kept, so they may be "
+    "counted twice.",
+)
 def keys_not_null(facts: RawFacts) -> Verdict:
     """No key column holds a null."""
     metadata: dict[str, Measure] = {
@@ -202,7 +232,7 @@ def keys_not_null(facts: RawFacts) -> Verdict:
     return Verdict(True, WARN, f"no null in the key of {facts.rows:,} rows", metadata)
 
 
-@check(on="current")
+@check(on="current", remedy=_REBUILD)
 def unique_key(facts: CurrentFacts) -> Verdict:
     """No key occurs twice."""
     duplicated = facts.audit.duplicated_keys
@@ -216,7 +246,7 @@ def unique_key(facts: CurrentFacts) -> Verdict:
     return Verdict(True, ERROR, f"every key {where} occurs once", metadata)
 
 
-@check(on="current")
+@check(on="current", remedy=_REBUILD)
 def rows_reconcile(facts: CurrentFacts) -> Verdict:
     """Every delivered row is kept, was dropped as a duplicate, or was merged."""
     audit = facts.audit
@@ -236,7 +266,11 @@ def rows_reconcile(facts: CurrentFacts) -> Verdict:
     return Verdict(True, ERROR, said, metadata)
 
 
-@check(on="current")
+@check(
+    on="current",
+    remedy="Repair the failed dump: have its file redelivered, or replace it in place, and run "
+    "csq sync. A full resync of the table makes it void.",
+)
 def no_gap(facts: CurrentFacts) -> Verdict:
     """No increment is held behind a failed dump."""
     metadata: dict[str, Measure] = {
@@ -252,7 +286,10 @@ def no_gap(facts: CurrentFacts) -> Verdict:
     return Verdict(True, ERROR, "no dump is held", metadata)
 
 
-@check(on="user_identity")
+@check(
+    on="user_identity",
+    remedy="Ask Contentsquare to correct the pairs. Those that cannot be cast merge nobody.",
+)
 def migrations_resolve(facts: IdentityAudit) -> Verdict:
     """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
     refused = _count(facts.refused, "pair", "pairs")

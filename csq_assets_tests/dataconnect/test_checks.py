@@ -88,10 +88,11 @@ def test_the_registry_says_what_each_check_evaluates() -> None:
         ),
     ]
     assert [one.name for one in checks_on("manifests")] == ["manifest_readable"]
+    assert [one.name for one in REGISTRY.values() if not one.remedy.endswith(".")] == []
 
 
 def test_a_new_check_is_one_entry() -> None:
-    @check(on="manifests")
+    @check(on="manifests", remedy="Do nothing.")
     def always_fine(_facts: object) -> Verdict:
         """Nothing is wrong."""
         return Verdict(True, WARN, "fine")
