@@ -1,10 +1,11 @@
 """The state of the pipeline from the lake alone: without Dagster, the answer is quick."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from csq_assets.aws import s3_client
+from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.locations import open_lake
@@ -55,10 +56,17 @@ def read_status(settings: Settings) -> Status:
     Raises StorageError or SettingsError where the lake cannot be read.
     """
     lake = open_lake(settings.lake_url, s3_client)
-    catalog = lake.documents.catalog()
-    state = PipelineState(catalog, lake.ledger.records(), settings.skips)
+    state = PipelineState(lake.documents.catalog(), lake.ledger.records(), settings.skips)
+    return summarize_state(state, lake.documents.findings(), datetime.now(UTC))
+
+
+def summarize_state(
+    state: PipelineState, findings: Mapping[str, Iterable[Finding]], now: datetime
+) -> Status:
+    """The same of a state that was read; `findings` are the failing checks on current tables."""
+    catalog = state.catalog
     newest = catalog.newest_report()
-    on_export = evaluate_export(catalog, datetime.now(UTC))
+    on_export = evaluate_export(catalog, now)
     return Status(
         dumps_known=len(catalog.dumps()),
         dumps_taken=len(state.records),
@@ -71,8 +79,8 @@ def read_status(settings: Settings) -> Status:
             for dump_id, record in state.failures()
             if record.failure
         ),
-        refused=tuple(map(str, catalog.names(settings.skips).refused.values())),
-        failing_checks=tuple(standing_checks(state, on_export, lake.documents.findings())),
+        refused=tuple(map(str, catalog.names(state.skips).refused.values())),
+        failing_checks=tuple(standing_checks(state, on_export, findings)),
     )
 
 
