@@ -1,72 +1,51 @@
 """The directory a sample is written to: touches what changes, and nothing that is not its own."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from csq_assets.errors import UsageError
 
-# One path a line, written before the file itself: a sample that was cut short knows its files too.
-_RECORD = ".csq_sample"
+_RECORD = ".csq_sample"  # the key of each file, one a line
 
 
-class SampleDirectory:
-    """Writes files by key, then `finish` removes those of an earlier sample.
+def write_files(directory: Path, files: Iterable[tuple[str, bytes]]) -> tuple[int, int]:
+    """Write each file, given by key and bytes, and remove those of an earlier sample.
 
-    Raises UsageError where the directory holds a file that no sample wrote.
+    Gives the number of files, and how many of them were not there or were different. Raises UsageError
+    where the directory holds a file that no sample wrote.
     """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._record = directory / _RECORD
-        if directory.exists() and not directory.is_dir():
-            raise UsageError(f"{directory} is not a directory")
-        self._earlier = self._read_record()
-        for path in self._files():
-            if (key := path.relative_to(directory).as_posix()) not in (*self._earlier, _RECORD):
-                raise UsageError(
-                    f"{directory} holds {key}, which is not part of a sample",
-                    remedy="Name an empty or a new directory; nothing was written.",
-                )
-        directory.mkdir(parents=True, exist_ok=True)
-        self._written: dict[str, None] = {}
-        self.changed = 0
-
-    def write(self, key: str, body: bytes) -> None:
-        """Write a file, unless it holds those bytes already."""
-        self._written[key] = None
-        path = self._directory / key
-        if path.is_file() and path.stat().st_size == len(body) and path.read_bytes() == body:
-            return
-        if key not in self._earlier:
-            with self._record.open("a", encoding="utf-8") as record:
-                record.write(f"{key}\n")
+    record = directory / _RECORD
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is not a directory")
+    earlier = set(record.read_text("utf-8").splitlines()) if record.is_file() else set[str]()
+    for path in directory.rglob("*"):
+        key = path.relative_to(directory).as_posix()
+        if not path.is_dir() and key not in (*earlier, _RECORD):
+            raise UsageError(
+                f"{directory} holds {key}, which is not part of a sample",
+                remedy="Name an empty or a new directory; nothing was written.",
+            )
+    directory.mkdir(parents=True, exist_ok=True)
+    written, changed = set[str](), 0
+    for key, body in files:
+        written.add(key)
+        path = directory / key
+        if path.is_file() and path.read_bytes() == body:
+            continue
+        if key not in earlier:
+            # Before the file itself: a sample that is cut short knows its files too.
+            with record.open("a", encoding="utf-8") as names:
+                names.write(f"{key}\n")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-        self.changed += 1
-
-    def finish(self) -> int:
-        """Remove what an earlier sample wrote and this one did not; returns the number of files."""
-        for key in self._earlier:
-            if key not in self._written:
-                path = self._directory / key
-                path.unlink(missing_ok=True)
-                self._remove_empty(path.parent)
-        text = "".join(f"{key}\n" for key in self._written)
-        if not self._record.is_file() or self._record.read_text(encoding="utf-8") != text:
-            self._record.write_text(text, encoding="utf-8")
-        return len(self._written)
-
-    def _read_record(self) -> dict[str, None]:
-        if not self._record.is_file():
-            return {}
-        return dict.fromkeys(self._record.read_text(encoding="utf-8").splitlines())
-
-    def _files(self) -> Iterator[Path]:
-        for folder, _, names in os.walk(self._directory):
-            yield from (Path(folder, name) for name in names)
-
-    def _remove_empty(self, folder: Path) -> None:
-        while folder != self._directory and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        changed += 1
+    for key in earlier - written:
+        path = directory / key
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is not empty stays
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+    if changed or earlier != written:
+        record.write_text("".join(f"{key}\n" for key in sorted(written)), "utf-8")
+    return len(written), changed

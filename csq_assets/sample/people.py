@@ -1,12 +1,7 @@
-"""Who visits: few often and many seldom; first anonymous, some sign up and change their id.
-
-A person follows from the seed and their number alone, so nobody has to be kept in memory.
-"""
+"""Who visits: few often and many seldom; first anonymous, some sign up and change their id."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from csq_assets.sample.chance import seeded
 from csq_assets.sample.schedule import HOUR, Schedule
 
 _FIRST_NAMES = ("Ana", "Bo", "Chidi", "Dalia", "Emre", "Fumiko", "Gus", "Hana", "Ines", "José")
@@ -16,7 +11,7 @@ _COUNTRIES = (
     ("Germany", "Berlin"),
     ("France", "Paris"),
     ("United States", "Austin"),
-    ("Japan", ""),
+    ("Japan", None),
 )
 _DEVICES = (
     ("Desktop", "Chrome 141", "Windows 11"),
@@ -38,31 +33,44 @@ _RENAME = 0.18
 _SECOND_DEVICE = 0.25
 
 
-@dataclass(frozen=True, slots=True)
 class Person:
-    """One human being, and the ids under which they are delivered as time goes by."""
+    """One human being, and the ids under which they are delivered as time goes by.
 
-    number: int
-    joined: int
-    tracker_id: int
-    second_joined: int | None  # another device, anonymous until they log in there
-    second_login: int | None
-    second_tracker_id: int
-    signed_up: int | None
-    signed_up_id: int
-    renamed: int | None  # the company moves to single sign-on: the id changes once more
-    renamed_id: int
-    visits_per_day: float
-    first_name: str
-    last_name: str
-    company: str
-    role: str | None
-    plan: str
-    country: str
-    city: str
-    device_type: str
-    browser: str
-    platform: str
+    They follow from the seed and their number alone, so nobody has to be kept in memory. Person 0 is
+    the busiest, and has a chain of two migrations however small the sample is.
+    """
+
+    def __init__(self, number: int, schedule: Schedule) -> None:
+        self.number = number
+        random = schedule.random(number)
+        first, end = schedule.windows[0], schedule.end
+        is_first = number == 0
+        is_new = random.random() < _JOIN_AFTER_FIRST_DUMP and len(schedule.windows) > 1
+        joins_in = range(first.stop, end) if is_new and not is_first else first
+        self.joined = (
+            first.start if is_first else random.randrange(joins_in.start, joins_in.stop - HOUR)
+        )
+        self.signed_up: int | None = None
+        self.renamed: int | None = None  # the company moves to single sign-on
+        self.second_joined: int | None = None  # another device, anonymous until they log in there
+        self.second_login: int | None = None
+        if is_first or random.random() < _SIGN_UP:
+            early = is_first or (not is_new and random.random() < _SIGN_UP_IN_FIRST_DUMP)
+            self.signed_up = random.randrange(self.joined + 1, first.stop if early else end)
+            if is_first or random.random() < _RENAME:
+                self.renamed = random.randrange(self.signed_up, end)
+            if not is_first and random.random() < _SECOND_DEVICE:
+                self.second_joined = random.randrange(self.joined, end)
+                self.second_login = random.randrange(max(self.second_joined, self.signed_up), end)
+        self.country, self.city = random.choice(_COUNTRIES)
+        self.device_type, self.browser, self.platform = random.choice(_DEVICES)
+        often = min(_LEAST_VISITS_PER_DAY * random.paretovariate(_EVENNESS), _MOST_VISITS_PER_DAY)
+        self.visits_per_day = _MOST_VISITS_PER_DAY if is_first else often
+        self.tracker_id, self.second_tracker_id = random.getrandbits(53), random.getrandbits(53)
+        self.signed_up_id, self.renamed_id = random.getrandbits(63), random.getrandbits(63)
+        self.first_name, self.last_name = random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES)
+        self.company, self.role = random.choice(_COMPANIES), random.choice(_ROLES)
+        self.plan = random.choice(_PLANS)
 
     def id_at(self, instant: int, *, on_second: bool = False) -> int:
         """The id under which they were tracked at that time."""
@@ -73,13 +81,6 @@ class Person:
         if self.signed_up is not None and instant >= self.signed_up:
             return self.signed_up_id
         return self.tracker_id
-
-    def has_second(self, instant: int) -> bool:
-        return self.second_joined is not None and instant >= self.second_joined
-
-    def is_known_as(self, user_id: int) -> bool:
-        """Whether that id is one given by `identify`, rather than by the tracker."""
-        return user_id in (self.signed_up_id, self.renamed_id)
 
     def joined_as(self, user_id: int) -> int:
         """When that id was first seen."""
@@ -99,49 +100,3 @@ class Person:
         ):
             if instant is not None and instant < until:
                 yield old, new, instant
-
-
-def make_person(number: int, schedule: Schedule, seed: int) -> Person:
-    """Person 0 is the busiest, and has a chain of two migrations however small the sample is."""
-    random = seeded(seed, number)
-    first, last = schedule.windows[0], schedule.end
-    is_first = number == 0
-    is_new = random.random() < _JOIN_AFTER_FIRST_DUMP and len(schedule.windows) > 1
-    start, end = (first.end, last) if is_new and not is_first else (first.start, first.end)
-    joined = first.start if is_first else random.randrange(start, end - HOUR)
-
-    signed_up = renamed = second_joined = second_login = None
-    if is_first or random.random() < _SIGN_UP:
-        early = is_first or (not is_new and random.random() < _SIGN_UP_IN_FIRST_DUMP)
-        signed_up = random.randrange(joined + 1, first.end if early else last)
-        if is_first or random.random() < _RENAME:
-            renamed = random.randrange(signed_up, last)
-        if not is_first and random.random() < _SECOND_DEVICE:
-            second_joined = random.randrange(joined, last)
-            second_login = random.randrange(max(second_joined, signed_up), last)
-    country, city = random.choice(_COUNTRIES)
-    device_type, browser, platform = random.choice(_DEVICES)
-    often = min(_LEAST_VISITS_PER_DAY * random.paretovariate(_EVENNESS), _MOST_VISITS_PER_DAY)
-    return Person(
-        number=number,
-        joined=joined,
-        tracker_id=random.getrandbits(53),
-        second_joined=second_joined,
-        second_login=second_login,
-        second_tracker_id=random.getrandbits(53),
-        signed_up=signed_up,
-        signed_up_id=random.getrandbits(63),
-        renamed=renamed,
-        renamed_id=random.getrandbits(63),
-        visits_per_day=_MOST_VISITS_PER_DAY if is_first else often,
-        first_name=random.choice(_FIRST_NAMES),
-        last_name=random.choice(_LAST_NAMES),
-        company=random.choice(_COMPANIES),
-        role=random.choice(_ROLES),
-        plan=random.choice(_PLANS),
-        country=country,
-        city=city,
-        device_type=device_type,
-        browser=browser,
-        platform=platform,
-    )

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, TypeAlias
 
-from csq_assets.sample.chance import seeded
 from csq_assets.sample.people import Person
-from csq_assets.sample.schedule import MINUTE, SECOND, Schedule, as_microseconds, as_text
+from csq_assets.sample.schedule import DAY, MINUTE, SECOND, Schedule, as_text
 
 Row: TypeAlias = dict[str, Any]
 
@@ -50,7 +49,9 @@ _REPEATED = 0.004
 class Visit:
     """The rows of one session by table, in the order in which they happened."""
 
-    def __init__(self, person: Person, start: int, random: Random, *, on_second: bool) -> None:
+    def __init__(
+        self, person: Person, start: int, random: Random, *, on_second: bool = False
+    ) -> None:
         self.rows: list[tuple[str, Row]] = []
         self.last_seen: dict[int, int] = {}  # by user_id
         self._person = person
@@ -67,37 +68,33 @@ class Visit:
             "country": person.country,
             "utm_source": source,
         }
-        session = {
-            "city": person.city or None,
-            "ip": f"203.0.113.{person.number % 250 + 1}",
-            "referrer": referrer,
-            "landing_page": "https://www.acme.example/",
-            "utm_campaign": campaign,
-            "utm_medium": medium,
-        }
-        self.record("sessions", start, session)
+        self.record(
+            "sessions",
+            start,
+            city=person.city,
+            ip=f"203.0.113.{person.number % 250 + 1}",
+            referrer=referrer,
+            landing_page="https://www.acme.example/",
+            utm_campaign=campaign,
+            utm_medium=medium,
+        )
 
-    def record(self, table: str, time: int, columns: Row) -> None:
+    def record(self, table: str, time: int, **columns: Any) -> None:
         user_id = self._person.id_at(time, on_second=self._on_second)
         self.last_seen[user_id] = time
-        row = {
-            **self._common,
-            **columns,
-            "event_id": self._random.getrandbits(62),
-            "user_id": user_id,
-            "time": as_text(time),
-        }
-        self.rows.append((table, row))
+        own = {"event_id": self._random.getrandbits(62), "user_id": user_id, "time": as_text(time)}
+        self.rows.append((table, {**self._common, **columns, **own}))
 
     def see_page(self, time: int, path: str) -> None:
-        page = {
-            "domain": "www.acme.example",
-            "path": path,
-            "query": "?ref=footer" if self._random.random() < _FROM_FOOTER else "",
-            "title": _PAGES[path],
-            "previous_page": self._page,
-        }
-        self.record("pageviews", time, page)
+        self.record(
+            "pageviews",
+            time,
+            domain="www.acme.example",
+            path=path,
+            query="?ref=footer" if self._random.random() < _FROM_FOOTER else "",
+            title=_PAGES[path],
+            previous_page=self._page,
+        )
         self._page = path
         if self._random.random() < _REPEATED:  # the sender repeats a row now and then
             self.rows.append(self.rows[-1])
@@ -105,54 +102,52 @@ class Visit:
     def shop(self, time: int) -> None:
         product, category, price = self._random.choice(_PRODUCTS)
         quantity = self._random.choice((1, 1, 1, 2, 5))
-        item = {
-            "product": product,
-            "category": category,
-            "price": price,
-            "quantity": quantity,
-            "target_text": self._random.choice(("Add to cart", "Add to cart", "Buy again")),
-        }
-        self.record("add_to_cart", time, item)
+        self.record(
+            "add_to_cart",
+            time,
+            product=product,
+            category=category,
+            price=price,
+            quantity=quantity,
+            target_text=self._random.choice(("Add to cart", "Add to cart", "Buy again")),
+        )
         if self._random.random() < _ORDER:
-            self._order(time + MINUTE, quantity, round(price * quantity, 2))
-
-    def _order(self, time: int, items: int, revenue: float) -> None:
-        order = {
-            "order_number": f"A-{self._random.randrange(10**6):06}",
-            "items": items,
-            "revenue": revenue,
-            "currency": "EUR" if self._person.country in ("Germany", "France") else "USD",
-            "coupon": self._random.choice((None, None, None, "SPRING")),
-            "is_gift": self._random.random() < _GIFT,
-        }
-        self.record("_key_events__order_", time, order)
+            self.record(
+                "_key_events__order_",
+                time + MINUTE,
+                order_number=f"A-{self._random.randrange(10**6):06}",
+                items=quantity,
+                revenue=round(price * quantity, 2),
+                currency="EUR" if self._person.country in ("Germany", "France") else "USD",
+                coupon=self._random.choice((None, None, None, "SPRING")),
+                is_gift=self._random.random() < _GIFT,
+            )
 
 
-def make_visits(person: Person, dump: int, schedule: Schedule, seed: int) -> list[Visit]:
+def make_visits(person: Person, dump: int, schedule: Schedule) -> list[Visit]:
     """The visits in the window of the dump with that place in the order, earliest first."""
     window = schedule.windows[dump]
-    if person.joined >= window.end:
+    if person.joined >= window.stop:
         return []
-    random = seeded(seed, dump, person.number)
+    random = schedule.random(dump, person.number)
     start = max(window.start, person.joined)
-    expected = person.visits_per_day * (window.end - start) / (window.end - window.start)
-    expected *= window.days
+    expected = person.visits_per_day * (window.stop - start) / DAY
     count = int(expected) + (random.random() < expected % 1)
-    times = [random.randrange(start, window.end) for _ in range(count)]
-    if person.joined >= window.start:
+    times = [random.randrange(start, window.stop) for _ in range(count)]
+    if person.joined in window:
         times.append(person.joined)
     visits = [(time, _make_visit(person, time, random)) for time in times]
-    if person.signed_up is not None and window.start <= person.signed_up < window.end:
+    if person.signed_up is not None and person.signed_up in window:
         visits.append((person.signed_up, _make_sign_up(person, person.signed_up, random)))
     return [visit for _, visit in sorted(visits, key=lambda timed: timed[0])]
 
 
-def redelivered(person: Person, dump: int, schedule: Schedule, seed: int) -> Iterator[Row]:
+def redelivered(person: Person, dump: int, schedule: Schedule) -> Iterator[Row]:
     """Pageviews of the dump before that come once more: the same events, under the newest id."""
     if dump == 0 or (person.number and (person.number + dump) % 20):
         return
-    user_id = person.id_at(schedule.windows[dump].end)
-    for visit in make_visits(person, dump - 1, schedule, seed)[-_MOST_REDELIVERED_VISITS:]:
+    user_id = person.id_at(schedule.windows[dump].stop)
+    for visit in make_visits(person, dump - 1, schedule)[-_MOST_REDELIVERED_VISITS:]:
         for table, row in visit.rows:
             if table == "pageviews":
                 yield {**row, "user_id": user_id}
@@ -162,10 +157,10 @@ def user_row(person: Person, user_id: int, last_seen: int) -> Row:
     """The row of `users` for one of a person's ids. An anonymous one has little to tell."""
     row: Row = {
         "user_id": user_id,
-        "joindate": as_microseconds(person.joined_as(user_id)),
-        "last_modified": as_microseconds(last_seen),
+        "joindate": person.joined_as(user_id) * 1000,  # microseconds
+        "last_modified": last_seen * 1000,
     }
-    if person.is_known_as(user_id):
+    if user_id in (person.signed_up_id, person.renamed_id):
         handle = f"{person.first_name}.{person.last_name}{person.number}".lower()
         row |= {
             "identity": f"sso|{handle}" if user_id == person.renamed_id else handle,
@@ -179,7 +174,8 @@ def user_row(person: Person, user_id: int, last_seen: int) -> Row:
 
 
 def _make_visit(person: Person, start: int, random: Random) -> Visit:
-    on_second = person.has_second(start) and random.random() < _USE_SECOND_DEVICE
+    has_second = person.second_joined is not None and start >= person.second_joined
+    on_second = has_second and random.random() < _USE_SECOND_DEVICE
     visit = Visit(person, start, random, on_second=on_second)
     seen = _OFTEN_SEEN if random.random() < _LOOK_AROUND else _SELDOM_SEEN
     time = start
@@ -193,10 +189,10 @@ def _make_visit(person: Person, start: int, random: Random) -> Visit:
 
 def _make_sign_up(person: Person, signed_up: int, random: Random) -> Visit:
     """A session that begins under the old id and ends under the new one."""
-    visit = Visit(person, signed_up - MINUTE, random, on_second=False)
+    visit = Visit(person, signed_up - MINUTE, random)
     visit.see_page(signed_up - MINUTE, "/pricing")
     visit.see_page(signed_up - 20 * SECOND, "/signup")
     link = {"href": "/signup/confirm", "target_text": "Create my account", "path": "/signup"}
-    visit.record("sign_up_click_link", signed_up - 1, link)
+    visit.record("sign_up_click_link", signed_up - 1, **link)
     visit.see_page(signed_up + SECOND, "/welcome")
     return visit
