@@ -11,6 +11,7 @@ from benchmarks.readers import REPOSITORY
 from benchmarks.results import Goal, Result, Sizes
 
 _ROWS, _WIDE = 200, 300
+_A_DUMP, _A_TABLE = 3, 0.05  # seconds of the daemon, which starts a process for each dump
 _TABLES = (
     *("users", "sessions", "pageviews", "user_migrations"),
     *(f"event_{number}" for number in range(8)),
@@ -53,10 +54,10 @@ class ManyDumps:
                     "≤ 1.3",
                 ),
                 Goal(
-                    f"{sizes.dumps} dumps by the daemon: a table of a dump",
-                    daemon.wall.median / every,
+                    f"{sizes.dumps} dumps by the daemon: a dump of {small} tables",
+                    daemon.wall.median / sizes.dumps,
                     "s",
-                    "≤ 0.15",
+                    f"≤ {_A_DUMP + small * _A_TABLE:.1f}",
                 ),
                 Goal(
                     f"{sizes.dumps} dumps by the daemon: a table of a dump, CPU",

@@ -19,7 +19,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
-from csq_assets.warehouse.connection import open_warehouse, prepare_warehouse
+from csq_assets.warehouse.connection import open_warehouse, writing
 
 
 class ExportResource(dg.ConfigurableResource):
@@ -104,6 +104,8 @@ class WarehouseResource(DuckDBResource):
 def connect(duckdb: DuckDBResource) -> Iterator[DuckDBPyConnection]:
     """A connection with the schemas of csq_assets, of any DuckDBResource."""
     with duckdb.get_connection() as connection:
-        if not isinstance(duckdb, WarehouseResource):
-            prepare_warehouse(connection)
-        yield connection
+        if isinstance(duckdb, WarehouseResource):
+            yield connection
+        else:
+            with writing(connection):
+                yield connection

@@ -18,6 +18,7 @@ from csq_assets.warehouse.identity_refresh import read_identity, refresh_identit
 from csq_assets.warehouse.meta import record_reports, record_unapplied_dumps
 from csq_assets.warehouse.table_audit import audit_table
 from csq_assets.warehouse.table_refresh import drop_table, refresh_table
+from csq_assets.warehouse.views import complete_all_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Refresh:
 
     def count_events(self) -> int:
         """The rows of `csq.all_events`."""
+        complete_all_events(self.connection)
         return count(self.connection, f"SELECT count(*) FROM csq.{ALL_EVENTS}")
 
     def refresh_meta(self) -> list[str]:

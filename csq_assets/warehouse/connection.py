@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 from csq_assets.errors import BusyError, StorageError
 from csq_assets.warehouse.database_schemas import create_schemas
 from csq_assets.warehouse.duckdb_errors import explain, explained
+from csq_assets.warehouse.views import complete_all_events
 
 # DuckDB draws its progress on stdout where it takes the process for an interactive one.
 _SETTINGS = "SET TimeZone = 'UTC'; SET enable_progress_bar = false"
@@ -43,13 +44,16 @@ def open_warehouse(
     with explained(path), closing(connection):
         if read_only:
             connection.execute(_SETTINGS)
+            yield connection
         else:
-            prepare_warehouse(connection)
-        yield connection
+            with writing(connection):
+                yield connection
 
 
-def prepare_warehouse(connection: DuckDBPyConnection) -> None:
-    """Set up a writing connection: UTC, no order among rows, and the schemas with their tables.
+@contextmanager
+def writing(connection: DuckDBPyConnection) -> Iterator[None]:
+    """Set up a writing connection: UTC, no order among rows, and the schemas with their tables. In the
+    end, even of work that failed, `csq.all_events` has every event table.
 
     Raises StorageError where the file was written by a newer version.
     """
@@ -57,6 +61,10 @@ def prepare_warehouse(connection: DuckDBPyConnection) -> None:
     # Every row carries its order key, so DuckDB may write in parallel and with less memory.
     connection.execute("SET preserve_insertion_order = false")
     create_schemas(connection)
+    try:
+        yield
+    finally:
+        complete_all_events(connection)
 
 
 def _connect(

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS csq_ledger.dumps (
 CREATE TABLE IF NOT EXISTS csq_ledger.columns (
     table_name VARCHAR, delivered VARCHAR, stored VARCHAR
 );
+CREATE TABLE IF NOT EXISTS csq_ledger.all_events (table_name VARCHAR);
 CREATE TABLE IF NOT EXISTS csq_ledger.identity (
     version BIGINT, dump_id BIGINT, content VARCHAR, audit VARCHAR
 );

@@ -109,7 +109,7 @@ def _refresh(
     replayed = audit.change == "replayed"  # which may store columns under other names
     if known is None or replayed or list(known.columns.items()) != list(state.columns.items()):
         show_table(connection, table, state)
-        if TableKind.EVENTS in (state.kind, known.kind if known else None):
+        if known and TableKind.EVENTS in (state.kind, known.kind):
             show_all_events(connection)
     return state, audit
 

@@ -8,7 +8,7 @@ from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, RAW_USER_ID, Tabl
 from csq_assets.warehouse.all_events_sql import EventTable, all_events
 from csq_assets.warehouse.applied_state import TableState
 from csq_assets.warehouse.columns import stored_columns
-from csq_assets.warehouse.engine import quote
+from csq_assets.warehouse.engine import first_row, insert_rows, quote, transaction
 
 
 def show_table(connection: DuckDBPyConnection, table: str, state: TableState) -> None:
@@ -30,6 +30,22 @@ def hide_table(connection: DuckDBPyConnection, table: str) -> None:
     connection.execute(f"DROP VIEW IF EXISTS csq.{quote(table)}")
 
 
+def complete_all_events(connection: DuckDBPyConnection) -> None:
+    """Define `csq.all_events` again where an event table is not in it yet.
+
+    Not with each new table: DuckDB looks at all tables each time, so 300 take minutes.
+    """
+    missing = first_row(
+        connection,
+        "SELECT table_name FROM csq_ledger.tables WHERE kind = ? "
+        "EXCEPT SELECT table_name FROM csq_ledger.all_events",
+        [TableKind.EVENTS.value],
+    )
+    if missing:
+        with transaction(connection):
+            show_all_events(connection)
+
+
 def show_all_events(connection: DuckDBPyConnection) -> None:
     """Define `csq.all_events` over the event tables that are applied."""
     found = connection.execute(
@@ -44,6 +60,8 @@ def show_all_events(connection: DuckDBPyConnection) -> None:
         for table, columns, time in found
     ]
     connection.execute(f"CREATE OR REPLACE VIEW csq.all_events AS {all_events(tables)}")
+    connection.execute("DELETE FROM csq_ledger.all_events")
+    insert_rows(connection, "csq_ledger.all_events", [(entry.table,) for entry in tables])
 
 
 def _stored(column: str, stored: Mapping[str, str]) -> str:

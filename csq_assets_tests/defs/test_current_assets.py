@@ -5,6 +5,8 @@ import duckdb
 import pytest
 
 from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.table_refresh import drop_table
 from csq_assets_tests.platform import Platform
 
 USERS = current_key("users")
@@ -107,3 +109,19 @@ def test_checks_of_a_table_that_nobody_refreshed_find_nothing_wrong(platform: Pl
     result = execute_checks(platform, dg.AssetCheckKey(USERS, "unique_key"))
     assert result.success
     assert [passed for passed, _ in found(result).values()] == [True]
+
+
+@pytest.mark.parametrize("plain_duckdb", [False, True])
+def test_an_event_table_refreshed_alone_is_in_all_events(
+    synced: Platform, *, plain_duckdb: bool
+) -> None:
+    synced.deliver(13, clicks=[{"user_id": 2, "event_id": 8}])
+    synced.sync()
+    with open_warehouse(synced.settings.duckdb_path) as connection:
+        drop_table(connection, "clicks")
+    job = dg.define_asset_job("asked", selection=dg.AssetSelection.assets(current_key("clicks")))
+    own = synced.definitions(plain_duckdb=plain_duckdb)
+    defs = dg.Definitions.merge(own, dg.Definitions(jobs=[job]))
+    assert defs.resolve_job_def("asked").execute_in_process(instance=synced.instance).success
+    events = {(row["event_table_name"], row["event_id"]) for row in synced.rows("all_events")}
+    assert events == {("pageviews", 7), ("clicks", 8)}

@@ -19,6 +19,7 @@ from csq_assets.warehouse.identity_refresh import refresh_identity
 from csq_assets.warehouse.meta import DumpRow
 from csq_assets.warehouse.partition_files import DumpContent
 from csq_assets.warehouse.table_refresh import refresh_table
+from csq_assets.warehouse.views import complete_all_events
 from csq_assets_tests.model import IDS, Delivered, Delivery, Relation, Row
 
 NOW = datetime(2026, 3, 1, 6, 30, 15, 250_000, tzinfo=UTC)
@@ -79,7 +80,12 @@ def refresh(
     rebuild: bool = False,
 ) -> TableAudit:
     """Refresh one table, where it does not matter what `csq_meta.dumps` says."""
-    return refresh_table(connection, table, dumps, dump_rows=dump_rows, now=now, rebuild=rebuild)
+    try:
+        return refresh_table(
+            connection, table, dumps, dump_rows=dump_rows, now=now, rebuild=rebuild
+        )
+    finally:
+        complete_all_events(connection)  # as the end of a writing connection
 
 
 class Platform:
