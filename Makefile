@@ -8,7 +8,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_OWNERS= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean
+.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean docs screenshots
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -51,18 +51,24 @@ format: install-dev ## Format the code and mend what can be mended
 bench: install-dev ## Measure beside others; BENCH="decode --rows 100000" for one case
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+docs: install-dev ## Build the documentation as a site, in site/
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --jobs auto docs site
+
+screenshots: install-dev ## Take the pictures of docs/ from the UI of the demo, which make ui shows
+	@$(BIN)/python docs/screenshots.py
+
 golden: install-dev ## Rewrite what tests compare with; read the diff
 	@$(BIN)/pytest -q --golden
 
 lock: install-dev ## Pin the newest allowed packages, or one: PACKAGE=name
-	@$(LOCK) --group dev --extra ui -o requirements-dev.lock
-	@$(LOCK) --group build --extra ui -c requirements-dev.lock -o requirements.lock
+	@$(LOCK) --group dev --all-extras -o requirements-dev.lock
+	@$(LOCK) --group build --extra postgres --extra ui -c requirements-dev.lock -o requirements.lock
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --quiet $(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade)
 
 clean: ## Remove .venv, caches, and all data of the demo
-	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache data
+	@rm -rf .venv site .pytest_cache .ruff_cache .hypothesis .import_linter_cache data
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

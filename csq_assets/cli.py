@@ -39,13 +39,15 @@ def cli() -> None:
 )
 @_JSON
 def sync(*, dump_id: int | None, as_json: bool) -> None:
-    """Decode and check every pending dump, once.
+    """Do once, without a daemon, what the sensor does: decode and check every pending dump, refresh
+    the current tables, and say what came of it. Dagster's instance records all of it.
 
     \b
     Exit codes: 0 success (warnings allowed)
                 1 something failed; the rest succeeded
                 2 wrong usage or settings
                 3 nothing failed, but a check of severity ERROR did not pass
+                130 interrupted
     """
     from csq_assets.console import SyncProgress, show_sync
     from csq_assets.instance import open_instance, recording
@@ -94,7 +96,7 @@ def rebuild(*, tables: tuple[str, ...], accept_lake: bool) -> None:
 @cli.command()
 @_JSON
 def status(*, as_json: bool) -> None:
-    """Dumps, tables, the last and the next sync, failing checks."""
+    """Dumps, tables, the last and the next sync, failing checks. The export is not looked at."""
     from csq_assets.console import show_status
     from csq_assets.status import read_status
 
@@ -106,9 +108,13 @@ def status(*, as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--repair", is_flag=True, help="Find lost or damaged records of the lake again.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Write lost or damaged records of the lake again, from its manifests and partitions.",
+)
 def doctor(*, repair: bool) -> None:
-    """Test the settings and every right that is needed."""
+    """Test the settings and every permission that is needed, one line each, with the remedy."""
     from csq_assets.console import show_probe
     from csq_assets.doctor import examine, repair_lake
 
@@ -122,7 +128,10 @@ def doctor(*, repair: bool) -> None:
 @cli.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def init(*, directory: Path) -> None:
-    """Write dagster.yaml, workspace.yaml and .env, the settings, into DIRECTORY."""
+    """Write dagster.yaml, workspace.yaml and an annotated .env into DIRECTORY, for DAGSTER_HOME.
+
+    It replaces no file.
+    """
     from csq_assets.console import show_init
     from csq_assets.home import write_home
 

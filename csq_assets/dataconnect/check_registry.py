@@ -62,6 +62,7 @@ class Check:
     name: str
     on: Subject
     description: str
+    severities: tuple[Severity, ...]  # of its failures
     remedy: str
     verdict: Callable[[Any], Verdict]
 
@@ -70,13 +71,13 @@ REGISTRY: dict[str, Check] = {}
 
 
 def check(
-    on: Subject, *, remedy: str
+    on: Subject, *, severities: tuple[Severity, ...], remedy: str
 ) -> Callable[[Callable[[Any], Verdict]], Callable[[Any], Verdict]]:
     """Register the function as a check on `on`, under its own name and with its docstring."""
 
     def register(verdict: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
-        name = verdict.__name__
-        REGISTRY[name] = Check(name, on, (verdict.__doc__ or "").strip(), remedy, verdict)
+        name, description = verdict.__name__, " ".join((verdict.__doc__ or "").split())
+        REGISTRY[name] = Check(name, on, description, severities, remedy, verdict)
         return verdict
 
     return register

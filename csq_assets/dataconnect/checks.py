@@ -98,6 +98,7 @@ def _report_facts(catalog: Catalog, now: datetime) -> ReportFacts | None:
 
 @check(
     on="sync_reports",
+    severities=(ERROR,),
     remedy="Look at the sync in Contentsquare. New dumps wait until a report says succeeded; "
     "csq sync --dump ID takes one nevertheless.",
 )
@@ -111,6 +112,7 @@ def sync_succeeded(facts: ReportFacts) -> Verdict:
 
 @check(
     on="sync_reports",
+    severities=(WARN,),
     remedy="Look at the sync in Contentsquare: it may be paused, or its schedule may have changed.",
 )
 def sync_on_time(facts: ReportFacts) -> Verdict:
@@ -126,6 +128,7 @@ def sync_on_time(facts: ReportFacts) -> Verdict:
 
 @check(
     on="manifests",
+    severities=(ERROR,),
     remedy="Ask Contentsquare to redeliver the manifest. Every pass reads it again.",
 )
 def manifest_readable(problems: tuple[str, ...]) -> Verdict:
@@ -138,11 +141,14 @@ def manifest_readable(problems: tuple[str, ...]) -> Verdict:
 
 @check(
     on="raw",
+    severities=(WARN, ERROR),
     remedy="Tell those who query the columns. A removed column leaves the current table, and "
     "its values stay in the lake.",
 )
 def column_drift(facts: RawFacts) -> Verdict:
-    """The columns equal those of the numerically previous dump. Additions warn, else it is an error."""
+    """The columns equal those of the numerically previous dump. Only additions: WARN. A removal, or
+    another Avro type: ERROR. Order and nullability do not count.
+    """
     if facts.previous_dump_id is None:
         return Verdict(True, WARN, f"dump {facts.dump_id} is the first of this table")
     drift = facts.drift
@@ -169,6 +175,7 @@ def column_drift(facts: RawFacts) -> Verdict:
 
 @check(
     on="raw",
+    severities=(WARN,),
     remedy="Ask Contentsquare which is right. A column that a file lacks is null there; one "
     "that the manifest does not list is in the raw table only.",
 )
@@ -200,6 +207,7 @@ def columns_match_manifest(facts: RawFacts) -> Verdict:
 
 @check(
     on="raw",
+    severities=(WARN,),
     remedy="Correct the text where it is captured. Its rows are kept, with U+FFFD for what "
     "cannot be read.",
 )
@@ -217,6 +225,7 @@ def text_valid(facts: RawFacts) -> Verdict:
 
 @check(
     on="raw",
+    severities=(WARN,),
     remedy="Ask Contentsquare why keys are empty. Such rows are all kept, so they may be "
     "counted twice.",
 )
@@ -232,7 +241,7 @@ def keys_not_null(facts: RawFacts) -> Verdict:
     return Verdict(True, WARN, f"no null in the key of {facts.rows:,} rows", metadata)
 
 
-@check(on="current", remedy=_REBUILD)
+@check(on="current", severities=(ERROR,), remedy=_REBUILD)
 def unique_key(facts: CurrentFacts) -> Verdict:
     """No key occurs twice."""
     duplicated = facts.audit.duplicated_keys
@@ -246,7 +255,7 @@ def unique_key(facts: CurrentFacts) -> Verdict:
     return Verdict(True, ERROR, f"every key {where} occurs once", metadata)
 
 
-@check(on="current", remedy=_REBUILD)
+@check(on="current", severities=(ERROR,), remedy=_REBUILD)
 def rows_reconcile(facts: CurrentFacts) -> Verdict:
     """Every delivered row is kept, was dropped as a duplicate, or was merged."""
     audit = facts.audit
@@ -268,6 +277,7 @@ def rows_reconcile(facts: CurrentFacts) -> Verdict:
 
 @check(
     on="current",
+    severities=(ERROR,),
     remedy="Repair the failed dump: have its file redelivered, or replace it in place, and run "
     "csq sync. A full resync of the table makes it void.",
 )
@@ -288,10 +298,13 @@ def no_gap(facts: CurrentFacts) -> Verdict:
 
 @check(
     on="user_identity",
+    severities=(WARN, ERROR),
     remedy="Ask Contentsquare to correct the pairs. Those that cannot be cast merge nobody.",
 )
 def migrations_resolve(facts: IdentityAudit) -> Verdict:
-    """Every pair of the newest `user_migrations` can be cast, and leads to one user."""
+    """Every pair of the newest `user_migrations` can be cast, and leads to one user. Cycles, or several
+    targets for one user: WARN. Pairs that cannot be cast: ERROR.
+    """
     refused = _count(facts.refused, "pair", "pairs")
     contested = _count(facts.contested, "user", "users")
     cycles = _count(facts.cycles, "cycle", "cycles")

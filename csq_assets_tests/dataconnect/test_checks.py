@@ -46,53 +46,25 @@ DUE_SOON = report("2026-03-01.json", finish=at(5, 30), next_sync_at=DUE)
 
 
 def found(subject: Subject, check: str, facts: object) -> Finding:
-    return next(one for one in evaluate(subject, facts) if one.check == check)
+    finding = next(one for one in evaluate(subject, facts) if one.check == check)
+    assert finding.passed or finding.severity in REGISTRY[check].severities
+    return finding
 
 
 def raw(check: str, facts: RawFacts) -> Finding:
     return found("raw", check, facts)
 
 
-def test_the_registry_says_what_each_check_evaluates() -> None:
-    drift = (
-        "The columns equal those of the numerically previous dump. Additions warn, else it is an "
-        "error."
-    )
-    assert [(one.on, one.name, one.description) for one in REGISTRY.values()] == [
-        ("sync_reports", "sync_succeeded", "The newest sync report says `succeeded`."),
-        (
-            "sync_reports",
-            "sync_on_time",
-            "The next sync arrived within an hour of the time that the newest report announced.",
-        ),
-        ("manifests", "manifest_readable", "Every manifest in the export is valid."),
-        ("raw", "column_drift", drift),
-        (
-            "raw",
-            "columns_match_manifest",
-            "Each file has the columns that the manifest lists, and no others.",
-        ),
-        ("raw", "text_valid", "All text is UTF-8."),
-        ("raw", "keys_not_null", "No key column holds a null."),
-        ("current", "unique_key", "No key occurs twice."),
-        (
-            "current",
-            "rows_reconcile",
-            "Every delivered row is kept, was dropped as a duplicate, or was merged.",
-        ),
-        ("current", "no_gap", "No increment is held behind a failed dump."),
-        (
-            "user_identity",
-            "migrations_resolve",
-            "Every pair of the newest `user_migrations` can be cast, and leads to one user.",
-        ),
-    ]
+def test_each_check_says_what_it_evaluates_and_what_to_do() -> None:
+    """The sentences themselves are on the page docs/checks.md, which a test compares with them."""
+    for one in REGISTRY.values():
+        assert one.description.endswith("."), one.name
+        assert one.remedy.endswith("."), one.name
     assert [one.name for one in checks_on("manifests")] == ["manifest_readable"]
-    assert [one.name for one in REGISTRY.values() if not one.remedy.endswith(".")] == []
 
 
 def test_a_new_check_is_one_entry() -> None:
-    @check(on="manifests", remedy="Do nothing.")
+    @check(on="manifests", severities=(WARN,), remedy="Do nothing.")
     def always_fine(_facts: object) -> Verdict:
         """Nothing is wrong."""
         return Verdict(True, WARN, "fine")

@@ -1,6 +1,6 @@
-"""Takes lineage.png from a running UI: .venv/bin/python docs/images/take.py [URL]
+"""Takes lineage.png from a running UI: .venv/bin/python docs/screenshots.py [URL]
 
-After `make demo`, while `make ui` is up; needs `make install-dev` and Chromium.
+After `make demo`, while `make ui` is up; needs Chromium.
 """
 
 import os
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from playwright.sync_api import sync_playwright
 
 URL = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:3000"
-TARGET = Path(__file__).with_name("lineage.png")
+TARGET = Path(__file__).with_name("images") / "lineage.png"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # All assets at once would be too small to read.
 SELECTION = '+key:"csq/current/pageviews" or +key:"csq/current/users"'

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -15,16 +14,15 @@ import pytest
 import yaml
 
 from csq_assets.cli import cli
-from csq_assets.dataconnect.checks import REGISTRY
-from csq_assets.settings import Settings
+from csq_assets_tests.page_tables import TABLES, up_to_date
 from csq_assets_tests.platform import Platform
 
 REPOSITORY = Path(__file__).parent.parent
 TESTS = REPOSITORY / "csq_assets_tests"
 README = (REPOSITORY / "README.md").read_text()
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
-DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "docs" / "contract.md"]
-# Materializes the two assets of the README's first block, as the UI would.
+PYTHON = ("your-project.md", "querying.md")  # whose blocks make one script
+# Materializes the two assets of the first block, as the UI would.
 MATERIALIZE = """
 job = defs.resolve_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
@@ -37,12 +35,6 @@ SHOW = """
 print(users.height, every.height, today.height)
 print(dg.AssetKey(["csq", "raw", "add_to_cart"]) in csq.resolve_asset_graph().get_all_asset_keys())
 """
-
-
-def rows_of(document: Path) -> list[list[str]]:
-    """Every table row of a page, as its cells."""
-    lines = (line for line in document.read_text().splitlines() if line.startswith("| "))
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
 def blocks_of(document: Path, language: str = "") -> list[str]:
@@ -59,35 +51,20 @@ def commands_of(document: Path) -> Iterator[list[str]]:
             yield shlex.split(match[1])
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_setting_is_documented_with_its_default(document: Path) -> None:
-    documented = {cells[0].strip("`"): cells[-1].strip("`") for cells in rows_of(document)}
-    for setting in fields(Settings):
-        default = setting.metadata["default"] or "none"
-        assert documented.get(setting.metadata["variable"]) == default, setting.name
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_what_a_page_says_from_code_is_up_to_date(
+    page: Path, request: pytest.FixtureRequest
+) -> None:
+    text = page.read_text()
+    if request.config.getoption("--golden"):
+        page.write_text(up_to_date(text))
+    else:
+        assert text == up_to_date(text), "run make golden, and read the diff"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_check_is_documented_with_its_asset(document: Path) -> None:
-    assets = {
-        "sync_reports": "csq/sync_reports",
-        "manifests": "csq/manifests",
-        "raw": "csq/raw/<table>",
-        "current": "csq/current/<table>",
-        "user_identity": "csq/user_identity",
-    }
-    documented = {
-        cells[1].strip("`"): cells[0].strip("`") for cells in rows_of(document) if len(cells) > 2
-    }
-    assert {name: assets[check.on] for name, check in REGISTRY.items()} == {
-        name: documented.get(name) for name in REGISTRY
-    }
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_command_is_documented(document: Path) -> None:
-    for name in cli.commands:
-        assert f"`csq {name}" in document.read_text(), name
+def test_each_table_from_code_is_on_one_page() -> None:
+    begins = [re.findall(r"<!-- (\w+): begin -->", page.read_text()) for page in PAGES]
+    assert sorted(name for names in begins for name in names if name in TABLES) == sorted(TABLES)
 
 
 def test_the_two_commands_are_at_the_top() -> None:
@@ -111,7 +88,7 @@ def test_each_csq_command_in_the_text_of_a_page_exists_with_its_options(page: Pa
         assert set(re.findall(r"--[a-z-]+", span)) <= known, span
 
 
-def test_the_python_of_the_readme_runs(platform: Platform) -> None:
+def test_the_python_of_the_pages_runs(platform: Platform) -> None:
     views = [(1, 5, "/a"), (1, 6, "/a"), (2, 7, "/b")]
     platform.deliver(1003, users=[{"user_id": 1}])
     platform.deliver(
@@ -123,7 +100,9 @@ def test_the_python_of_the_readme_runs(platform: Platform) -> None:
         ],
     )
     assert platform.sync().errors == ()
-    first, *others = blocks_of(REPOSITORY / "README.md", "python")
+    first, *others = (
+        block for name in PYTHON for block in blocks_of(REPOSITORY / "docs" / name, "python")
+    )
     script = platform.folder / "own.py"
     script.write_text("\n".join([first, MATERIALIZE, *others, SHOW]))
     done = subprocess.run(
@@ -175,14 +154,16 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
     assert {*in_spans, *in_blocks} <= targets
 
 
-def test_the_units_of_the_production_page_agree_with_deploy() -> None:
+def test_the_pages_agree_with_deploy() -> None:
     (origin,) = yaml.safe_load((REPOSITORY / "deploy" / "workspace.yaml").read_text())["load_from"]
     server = origin["grpc_server"]
+    unit = (REPOSITORY / "deploy" / "systemd" / "csq-code.service").read_text()
+    assert f"code-server start -h {server['host']} -p {server['port']} -m " in unit
     page = (REPOSITORY / "docs" / "production.md").read_text()
-    assert f"code-server start -h {server['host']} -p {server['port']} -m " in page
     assert f'repositoryLocationName: \\"{server["location_name"]}\\"' in page
     instance = (REPOSITORY / "deploy" / "dagster-postgres.yaml").read_text()
     variables = set(re.findall(r"env: (DAGSTER_PG_\w+)", instance))
     assert variables == set(re.findall(r"^(DAGSTER_PG_\w+)=", page, re.MULTILINE))
-    (rules,) = re.findall(r"--lifecycle-configuration \\\n +'(.*?)'", page, re.DOTALL)
+    operations = (REPOSITORY / "docs" / "operations.md").read_text()
+    (rules,) = re.findall(r"--lifecycle-configuration \\\n +'(.*?)'", operations, re.DOTALL)
     assert json.loads(rules)["Rules"][0]["AbortIncompleteMultipartUpload"]
