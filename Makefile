@@ -8,7 +8,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_OWNERS= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean docs screenshots
+.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -43,6 +43,9 @@ check: install-dev ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
+
+check-deploy: install-dev ## Check deploy/, as far as it goes without Docker
+	@$(BIN)/python deploy/check.py
 
 format: install-dev ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix-only .

@@ -157,6 +157,14 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 def test_the_pages_agree_with_deploy() -> None:
     (origin,) = yaml.safe_load((REPOSITORY / "deploy" / "workspace.yaml").read_text())["load_from"]
     server = origin["grpc_server"]
+    compose = yaml.safe_load((REPOSITORY / "deploy" / "compose.yaml").read_text())
+    (origin,) = yaml.safe_load(compose["configs"]["workspace"]["content"])["load_from"]
+    assert origin["grpc_server"] == {**server, "host": "code"}
+    helm = yaml.safe_load((REPOSITORY / "deploy" / "helm-values.yaml").read_text())
+    (deployment,) = helm["dagster-user-deployments"]["deployments"]
+    assert helm["dagsterWebserver"]["workspace"]["servers"] == [
+        {"host": deployment["name"], "port": deployment["port"], "name": server["location_name"]}
+    ]
     unit = (REPOSITORY / "deploy" / "systemd" / "csq-code.service").read_text()
     assert f"code-server start -h {server['host']} -p {server['port']} -m " in unit
     page = (REPOSITORY / "docs" / "production.md").read_text()
