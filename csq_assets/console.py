@@ -81,9 +81,9 @@ def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
 
 def show_rebuild(summary: "SyncSummary") -> None:
     """What was replayed, and what its checks say."""
-    prefix = "csq/current/"
     assets = dict.fromkeys(check.asset for check in summary.checks)
-    tables = [asset.removeprefix(prefix) for asset in assets if asset.startswith(prefix)]
+    named = (asset.rpartition("/current/") for asset in assets)
+    tables = [table for _, found, table in named if found]
     _say(f"Rebuilt {', '.join(tables) or 'nothing'}.")
     _show_outcome(summary)
 

@@ -9,11 +9,12 @@ import dagster as dg
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.defs.build import build_definitions, tables_in
-from csq_assets.defs.run_requests import HEADLESS
+from csq_assets.defs.keys import Keys
+from csq_assets.defs.run_requests import headless_tags
 from csq_assets.settings import Settings
 
 # The code location of workspace.yaml, so that its pages in the UI list these runs as well.
-_TAGS = {**HEADLESS, ".dagster/repository": "__repository__@csq_assets"}
+_TAGS = {".dagster/repository": "__repository__@csq_assets"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STEP_ENDS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
 
@@ -39,6 +40,7 @@ class HeadlessRuns:
         self.evaluations: list[dg.AssetCheckEvaluation] = []
         self.errors: list[str] = []
         self._settings = settings
+        self._tags = {**headless_tags(Keys.of(settings)), **_TAGS}
         self._instance = instance
         self._catalog = catalog
         self._listener = listener
@@ -61,7 +63,7 @@ class HeadlessRuns:
             run_id=run_id,
             partition_key=request.partition_key,
             run_config={**request.run_config, **_QUIET},
-            tags={**_TAGS, **request.tags},
+            tags={**self._tags, **request.tags},
             raise_on_error=False,
         )
         self.evaluations += result.get_asset_check_evaluations()

@@ -59,6 +59,14 @@ class Settings:
     request_payer: str | None = _setting(
         "CSQ_REQUEST_PAYER", None, "`requester`, for an export bucket whose readers pay"
     )
+    key_prefix: str = _setting(
+        "CSQ_KEY_PREFIX",
+        "csq",
+        "what asset keys, jobs, the sensor, partitions and resources in Dagster begin with",
+    )
+    group_prefix: str = _setting(
+        "CSQ_GROUP_PREFIX", None, "what the names of the assets' groups begin with"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -86,6 +94,8 @@ class Settings:
             duckdb_memory_limit=_memory_limit(values["duckdb_memory_limit"]),
             owners=_owners(values["owners"]),
             request_payer=_request_payer(values["request_payer"]),
+            key_prefix=_key_prefix(values["key_prefix"]),
+            group_prefix=_group_prefix(values["group_prefix"]),
         ).checked()
 
     def checked(self) -> "Settings":
@@ -216,6 +226,26 @@ def _request_payer(value: str) -> str | None:
     return value or None
 
 
+def _key_prefix(value: str) -> str:
+    if not re.fullmatch(r"\w+(/\w+)*", value, re.ASCII):
+        raise wrong(
+            "CSQ_KEY_PREFIX",
+            f'"{value}" is not the beginning of an asset key',
+            "Write letters, digits and underscores, with slashes between the parts.",
+        )
+    return value
+
+
+def _group_prefix(value: str) -> str:
+    if not re.fullmatch(r"\w*", value, re.ASCII):
+        raise wrong(
+            "CSQ_GROUP_PREFIX",
+            f'"{value}" is not the beginning of a group\'s name',
+            "Write letters, digits and underscores.",
+        )
+    return value
+
+
 def _listed(value: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in value.split(",") if item.strip())
 
@@ -223,4 +253,4 @@ def _listed(value: str) -> tuple[str, ...]:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value in (None, "") else str(value)

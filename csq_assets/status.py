@@ -57,13 +57,14 @@ def read_status(settings: Settings) -> Status:
     """
     lake = open_lake(settings.lake_url, s3_client)
     state = PipelineState(lake.documents.catalog(), lake.ledger.records(), settings.skips)
-    return summarize_state(state, lake.documents.findings(), datetime.now(UTC))
+    return summarize_state(state, lake.documents.findings(), datetime.now(UTC), settings.key_prefix)
 
 
 def summarize_state(
-    state: PipelineState, findings: Mapping[str, Iterable[Finding]], now: datetime
+    state: PipelineState, findings: Mapping[str, Iterable[Finding]], now: datetime, key_prefix: str
 ) -> Status:
-    """The same of a state that was read; `findings` are the failing checks on current tables."""
+    """The same of a state that was read; `findings` are the failing checks on current tables. Assets
+    begin with `key_prefix`."""
     catalog = state.catalog
     newest = catalog.newest_report()
     on_export = evaluate_export(catalog, now)
@@ -80,7 +81,7 @@ def summarize_state(
             if record.failure
         ),
         refused=tuple(map(str, catalog.names(state.skips).refused.values())),
-        failing_checks=tuple(standing_checks(state, on_export, findings)),
+        failing_checks=tuple(standing_checks(state, on_export, findings, key_prefix)),
     )
 
 

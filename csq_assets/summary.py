@@ -1,7 +1,7 @@
 """What a pass did and what is left to do, as values to print or to serialize."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
@@ -9,7 +9,7 @@ from csq_assets.dataconnect.dump_records import TableRecord
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.plan import DumpStatus
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset, with_prefix
 from csq_assets.errors import CsqError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def summarize_evaluation(evaluation: "dg.AssetCheckEvaluation") -> CheckSummary:
     )
 
 
-def summarize_finding(asset: str, finding: Finding, dump_id: int | None) -> CheckSummary:
+def _summarize_finding(asset: str, finding: Finding, dump_id: int | None = None) -> CheckSummary:
     return CheckSummary(
         asset=asset,
         check=finding.check,
@@ -99,16 +99,24 @@ def standing_checks(
     state: PipelineState,
     on_export: Iterable[tuple[str, Finding]],
     on_current: Mapping[str, Iterable[Finding]],
+    key_prefix: str,
 ) -> Iterator[CheckSummary]:
     """Every check that fails now: on the export, on the newest partitions, and on what was refreshed
     last."""
-    for asset, finding in on_export:
-        if not finding.passed:
-            yield summarize_finding(asset, finding, None)
-    for one in state.standing_findings():
-        yield summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
-    for asset, findings in on_current.items():
-        yield from (summarize_finding(asset, finding, None) for finding in findings)
+    found = [
+        *(_summarize_finding(asset, finding) for asset, finding in on_export if not finding.passed),
+        *(
+            _summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
+            for one in state.standing_findings()
+        ),
+        *(
+            _summarize_finding(asset, finding)
+            for asset, findings in on_current.items()
+            for finding in findings
+        ),
+    ]
+    for one in found:
+        yield replace(one, asset=with_prefix(one.asset, key_prefix))
 
 
 def summarize_dumps(state: PipelineState, work: Iterable[Work]) -> Iterator[DumpSummary]:

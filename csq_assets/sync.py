@@ -11,6 +11,7 @@ from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.defs.build import tables_in
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
+from csq_assets.defs.keys import Keys
 from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
@@ -49,7 +50,8 @@ def run_sync(
     used at all; StorageError where another pass does not end.
     """
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
-        fail_orphaned_runs(instance)
+        keys = Keys.of(settings)
+        fail_orphaned_runs(instance, keys)
         now = datetime.now(UTC)
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
@@ -63,14 +65,14 @@ def run_sync(
             )
             plan = planner.plan_decoding(export, now, only_dump=dump_id)
         except StorageError:
-            record_export_checks(instance, lake.documents.catalog(), now)
+            record_export_checks(instance, keys, lake.documents.catalog(), now)
             raise
         catalog = plan.discovery.catalog
         runs = HeadlessRuns(settings, instance, catalog, listener)
-        runs.evaluations += record_discovery(instance, plan.discovery, now)
-        broken = tables_of_broken_refresh(instance, tables_in(catalog, settings))
+        runs.evaluations += record_discovery(instance, keys, plan.discovery, now)
+        broken = tables_of_broken_refresh(instance, keys, tables_in(catalog, settings))
         try:
-            runs.evaluations += record_missing_partitions(instance, lake, plan.records)
+            runs.evaluations += record_missing_partitions(instance, keys, lake, plan.records)
         except StorageError as error:
             runs.errors.append(str(error))
         runs.errors += catalog.unreadable
@@ -80,10 +82,10 @@ def run_sync(
         listener.starts("decoding", sum(len(work.tables) for work in plan.decode))
         contents = catalog.dumps()
         for work in plan.decode:
-            runs.execute(decode_request(work, contents[work.dump_id].content))
+            runs.execute(decode_request(keys, work, contents[work.dump_id].content))
         state = planner.state()
-        _refresh(planner, state, broken, runs, listener)
-        return _summarize(runs, state, lake, plan)
+        _refresh(keys, planner, state, broken, runs, listener)
+        return _summarize(keys, runs, state, lake, plan)
 
 
 def run_rebuild(
@@ -100,7 +102,8 @@ def run_rebuild(
     Raises UsageError for a table that is unknown; otherwise what `run_sync` raises.
     """
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
-        fail_orphaned_runs(instance)
+        keys = Keys.of(settings)
+        fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
         if accept_lake:
@@ -117,12 +120,12 @@ def run_rebuild(
                     remedy=f"Known tables: {', '.join(known) or 'none'}.",
                 )
         runs = HeadlessRuns(settings, instance, state.catalog, listener)
-        request = rebuild_request(tables or known)
+        request = rebuild_request(keys, tables or known)
         listener.starts("rebuilding", len(request.asset_selection or ()))
         runs.execute(request)
         if planner.snapshot_is_behind():
-            runs.execute(snapshot_request(datetime.now(UTC)))
-        return _summarize(runs, state, lake)
+            runs.execute(snapshot_request(keys, datetime.now(UTC)))
+        return _summarize(keys, runs, state, lake)
 
 
 def _planner(settings: Settings, lake: Lake) -> Planner:
@@ -130,6 +133,7 @@ def _planner(settings: Settings, lake: Lake) -> Planner:
 
 
 def _refresh(
+    keys: Keys,
     planner: Planner,
     state: PipelineState,
     broken: set[str],
@@ -142,18 +146,22 @@ def _refresh(
         runs.errors.append(str(error))
         return
     if plan.is_behind:
-        request = refresh_request(plan)
+        request = refresh_request(keys, plan)
         listener.starts("refreshing", len(request.asset_selection or ()))
         runs.execute(request)
     if planner.snapshot_is_behind():
-        runs.execute(snapshot_request(datetime.now(UTC)))
+        runs.execute(snapshot_request(keys, datetime.now(UTC)))
 
 
 def _summarize(
-    runs: HeadlessRuns, state: PipelineState, lake: Lake, plan: DecodePlan | None = None
+    keys: Keys,
+    runs: HeadlessRuns,
+    state: PipelineState,
+    lake: Lake,
+    plan: DecodePlan | None = None,
 ) -> SyncSummary:
     on_export = evaluate_export(state.catalog, datetime.now(UTC))
-    standing = standing_checks(state, on_export, lake.documents.findings())
+    standing = standing_checks(state, on_export, lake.documents.findings(), keys.prefix)
     work, waiting = (plan.intake.take, plan.intake) if plan else ((), Intake())
     # A partition is checked again when the dump before it arrives late: the last result counts.
     evaluated = {

@@ -19,12 +19,14 @@ from dagster_duckdb import DuckDBResource
 
 from csq_assets.aws import s3_client
 from csq_assets.defs.build import build_definitions, tables_in
+from csq_assets.defs.keys import Keys
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary
 from csq_assets.sync import run_rebuild, run_sync
 from csq_assets_tests.builders import Delivery, ExportBuilder
 
+KEYS = Keys()  # of the default prefix
 REPOSITORY = Path(__file__).parent.parent
 
 

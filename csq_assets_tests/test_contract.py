@@ -202,6 +202,8 @@ def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> Non
         "CSQ_DUCKDB_MEMORY_LIMIT",
         "CSQ_OWNERS",
         "CSQ_REQUEST_PAYER",
+        "CSQ_KEY_PREFIX",
+        "CSQ_GROUP_PREFIX",
         "DAGSTER_HOME",
         "list manifests",
         "list sync reports",

@@ -16,11 +16,11 @@ from dagster._core.storage.asset_check_execution_record import (
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.defs.keys import current_key, partition_key, raw_key
+from csq_assets.defs.keys import partition_key
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.warehouse.staleness import read_applied_file
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 # A sync that kills itself before the n-th change of the file system, or event of Dagster's, that fits
 # a pattern: the change is not made, and all that precedes it is.
@@ -91,7 +91,7 @@ def unrecorded(platform: Platform) -> set[tuple[int, str]]:
     return {
         (dump_id, table)
         for (dump_id, table), (digest, rows) in contents(platform.lake).items()
-        for recorded in [newest(platform, raw_key(table), partition_key(dump_id))]
+        for recorded in [newest(platform, KEYS.raw(table), partition_key(dump_id))]
         if recorded is None
         or (recorded.tags or {}).get("dagster/data_version") != digest
         or recorded.metadata["dagster/partition_row_count"].value != rows
@@ -106,7 +106,7 @@ def unevaluated(platform: Platform) -> set[tuple[int, str, str]]:
         for check in checks_on("raw")
         if table != PROPERTY_DEFINITIONS
         and not platform.instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(raw_key(table), check.name),
+            dg.AssetCheckKey(KEYS.raw(table), check.name),
             limit=1,
             status={EvaluationStatus.SUCCEEDED, EvaluationStatus.FAILED},
             partition_filter=PartitionKeyFilter(key=partition_key(dump_id)),
@@ -167,9 +167,9 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
     assert len(contents(lake)) == len(lake.store.partitions())
     kill_before(sampled, "record ASSET_MATERIALIZATION csq__current__users")
     assert "users" in read_applied_file(warehouse, wait_seconds=0).contents
-    assert newest(sampled, current_key("users")) is None
+    assert newest(sampled, KEYS.current("users")) is None
     kill_before(sampled, "record ASSET_MATERIALIZATION csq__current__all_events")
-    assert newest(sampled, current_key("users")) is not None
+    assert newest(sampled, KEYS.current("users")) is not None
 
     last = sampled.csq("sync")
     assert last.code == 0, last.stderr
@@ -194,7 +194,7 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
     assert unrecorded(sampled) == set()
     assert unevaluated(sampled) == set()
     for table in {"all_events", *(table for _, table in known)} - {PROPERTY_DEFINITIONS}:
-        recorded = newest(sampled, current_key(table))
+        recorded = newest(sampled, KEYS.current(table))
         assert recorded is not None, table
         rows = len(killed[f'csq."{table}"'])
         assert recorded.metadata["dagster/row_count"].value == rows

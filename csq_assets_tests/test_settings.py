@@ -30,6 +30,8 @@ def test_without_variables_everything_lies_under_data(
         duckdb_memory_limit="2GB",
         owners=(),
         request_payer=None,
+        key_prefix="csq",
+        group_prefix="",
     )
 
 
@@ -45,6 +47,8 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
             "CSQ_REQUEST_PAYER": "requester",
+            "CSQ_KEY_PREFIX": "marketing/eu",
+            "CSQ_GROUP_PREFIX": "eu_",
         }
     )
     assert settings == Settings(
@@ -57,6 +61,8 @@ def test_each_variable_sets_its_field() -> None:
         duckdb_memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
         request_payer="requester",
+        key_prefix="marketing/eu",
+        group_prefix="eu_",
     )
     assert settings.described() == (
         ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
@@ -68,6 +74,8 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
         ("CSQ_REQUEST_PAYER", "requester"),
+        ("CSQ_KEY_PREFIX", "marketing/eu"),
+        ("CSQ_GROUP_PREFIX", "eu_"),
     )
 
 
@@ -88,6 +96,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_OWNERS",
         "CSQ_REQUEST_PAYER",
+        "CSQ_GROUP_PREFIX",
     ]
 
 
@@ -148,6 +157,21 @@ def test_memory_is_an_amount_with_its_unit(amount: str) -> None:
     assert refusal_of(CSQ_DUCKDB_MEMORY_LIMIT=amount) == (
         f'setting CSQ_DUCKDB_MEMORY_LIMIT: "{amount}" is not an amount of memory. '
         "Write for example 2GB or 512MB."
+    )
+
+
+@pytest.mark.parametrize("prefix", ["eu-west", "/eu", "eu/", "a//b", "é"])
+def test_a_key_prefix_is_made_of_identifiers(prefix: str) -> None:
+    assert refusal_of(CSQ_KEY_PREFIX=prefix) == (
+        f'setting CSQ_KEY_PREFIX: "{prefix}" is not the beginning of an asset key. '
+        "Write letters, digits and underscores, with slashes between the parts."
+    )
+
+
+def test_a_group_prefix_is_one_identifier() -> None:
+    assert refusal_of(CSQ_GROUP_PREFIX="eu/") == (
+        'setting CSQ_GROUP_PREFIX: "eu/" is not the beginning of a group\'s name. '
+        "Write letters, digits and underscores."
     )
 
 

@@ -15,9 +15,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
 
-from csq_assets.defs.keys import raw_key
 from csq_assets.sqlite_events import SqliteEvents
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 A_MINUTE = 60
 NORMAL = 1  # of SQLite's `synchronous`
@@ -66,7 +65,7 @@ def test_a_pass_is_recorded_by_ours_and_read_by_dagsters(platform: Platform) -> 
     assert len(runs) == 2
     for run_id in runs:
         assert dagsters.get_logs_for_run(run_id) == ours.get_logs_for_run(run_id) != []
-    assert dagsters.get_materialized_partitions(raw_key("users")) == {"12"}
+    assert dagsters.get_materialized_partitions(KEYS.raw("users")) == {"12"}
     assert dagsters.all_asset_keys() == ours.all_asset_keys()
 
 

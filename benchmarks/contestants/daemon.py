@@ -16,7 +16,7 @@ import dagster as dg
 import psutil
 
 from csq_assets.aws import s3_client
-from csq_assets.defs.keys import CURRENT_JOB
+from csq_assets.defs.keys import Keys
 from csq_assets.lake.discovery import discover
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.settings import Settings
@@ -53,7 +53,7 @@ def wait_for_refresh(instance: dg.DagsterInstance, daemon: psutil.Process) -> in
         runs = instance.get_runs()
         if failed := [run for run in runs if run.status in _FAILED]:
             sys.exit(f"run {failed[0].run_id} of {failed[0].job_name}: {failed[0].status.value}")
-        if any(run.job_name == CURRENT_JOB and run.is_success for run in runs):
+        if any(run.job_name == Keys().current_job and run.is_success for run in runs):
             return len(runs)
     sys.exit(f"the current tables were not refreshed:\n{_LOG.read_text()[-2_000:]}")
 

@@ -81,8 +81,15 @@ def asset_name(table: str) -> str:
     return name
 
 
+KEY_PREFIX = "csq"  # of assets, unless a setting names another one
 SYNC_REPORTS_ASSET, MANIFESTS_ASSET = "csq/sync_reports", "csq/manifests"
 IDENTITY_ASSET, ALL_EVENTS_ASSET = "csq/user_identity", f"csq/current/{ALL_EVENTS}"
+META_ASSET, SNAPSHOT_ASSET = "csq/meta", "csq/snapshot"
+
+
+def with_prefix(asset: str, prefix: str) -> str:
+    """The asset as the UI names it where `prefix` is not `csq`."""
+    return prefix + asset.removeprefix(KEY_PREFIX)
 
 
 def raw_asset(table: str) -> str:

@@ -11,7 +11,7 @@ from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
 from csq_assets.defs.current_assets import CurrentAssets
 from csq_assets.defs.duckdb_io_manager import DuckDBIOManager
 from csq_assets.defs.external_assets import build_external_assets, build_external_checks
-from csq_assets.defs.keys import CURRENT_JOB, DUCKDB_IO, LAKE_IO, RAW_JOB
+from csq_assets.defs.keys import Keys
 from csq_assets.defs.lake_io_manager import LakeIOManager
 from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
@@ -33,10 +33,12 @@ def build_definitions(
     the DuckDB file, by default of the settings. Nothing here takes a name, an executor or an IO
     manager of other definitions, so they can be merged.
     """
+    keys = Keys.of(settings)
     raw = [
-        build_raw_asset(table, owners=settings.owners) for table in (*tables, PROPERTY_DEFINITIONS)
+        build_raw_asset(table, keys, owners=settings.owners)
+        for table in (*tables, PROPERTY_DEFINITIONS)
     ]
-    factory = CurrentAssets(settings.skips, settings.owners)
+    factory = CurrentAssets(keys, settings.skips, settings.owners)
     current = factory.build(tables)
     if settings.duckdb_snapshot_path is not None:
         current.append(factory.snapshot(tables, str(settings.duckdb_snapshot_path)))
@@ -47,7 +49,7 @@ def build_definitions(
             # A process for each of many small steps would cost far more than the steps.
             executor_def=dg.in_process_executor,
         )
-        for name, assets in ((RAW_JOB, raw), (CURRENT_JOB, current))
+        for name, assets in ((keys.raw_job, raw), (keys.current_job, current))
     ]
     s3 = s3 or PooledS3Resource()
     lake = LakeResource(url=settings.lake_url, s3=s3)
@@ -57,6 +59,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *build_external_assets(
+                keys,
                 on_s3=settings.export_url.startswith("s3://"),
                 export_url=settings.export_url,
                 owners=settings.owners,
@@ -64,21 +67,21 @@ def build_definitions(
             *raw,
             *current,
         ],
-        asset_checks=[build_external_checks()],
+        asset_checks=[build_external_checks(keys)],
         jobs=jobs,
         sensors=[build_sync_reports_sensor(settings, tables, jobs)],
         resources={
-            "csq_s3": s3,
-            "csq_export": ExportResource(
+            keys.s3: s3,
+            keys.export: ExportResource(
                 url=settings.export_url,
                 manifest_prefix=settings.manifest_prefix,
                 request_payer=settings.request_payer,
                 s3=s3,
             ),
-            "csq_lake": lake,
-            "csq_duckdb": duckdb,
-            LAKE_IO: LakeIOManager(lake=lake),
-            DUCKDB_IO: DuckDBIOManager(duckdb=duckdb),
+            keys.lake: lake,
+            keys.duckdb: duckdb,
+            keys.lake_io: LakeIOManager(lake=lake),
+            keys.duckdb_io: DuckDBIOManager(duckdb=duckdb),
         },
     )
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
 from csq_assets.dataconnect.check_registry import Finding, Subject
 from csq_assets.dataconnect.tables import (
@@ -20,19 +19,9 @@ from csq_assets.dataconnect.tables import (
 from csq_assets.defs import descriptions, metadata
 from csq_assets.defs.check_results import check_specs, evaluations, newest_materialization
 from csq_assets.defs.failures import errors_as_failures
-from csq_assets.defs.keys import (
-    ALL_EVENTS_KEY,
-    DUCKDB_IO,
-    MANIFESTS,
-    META,
-    SNAPSHOT,
-    SYNC_REPORTS,
-    USER_IDENTITY,
-    current_key,
-    raw_key,
-    step_name,
-)
-from csq_assets.defs.resources import LakeResource, connect
+from csq_assets.defs.keys import Keys, step_name
+from csq_assets.defs.resources import Resources, connect
+from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.lake_guard import check_lake
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.columns import shown_types
@@ -53,6 +42,7 @@ class RefreshConfig(dg.Config):
 class CurrentAssets:
     """The factories. `skips` says which tables are left alone; `owners` are those of all assets."""
 
+    keys: Keys
     skips: Callable[[str], bool]
     owners: Sequence[str] = ()
 
@@ -66,17 +56,15 @@ class CurrentAssets:
         ]
 
     def _user_identity(self, *, has_migrations: bool) -> dg.AssetsDefinition:
-        deps = [_all_dumps(USER_MIGRATIONS)] if has_migrations else []
-        spec = self._spec(USER_IDENTITY, descriptions.USER_IDENTITY, deps, "csq_meta")
+        deps = [self._all_dumps(USER_MIGRATIONS)] if has_migrations else []
+        key = self.keys.user_identity
+        spec = self._spec(key, descriptions.USER_IDENTITY, deps, "csq_meta")
 
-        @_step(spec, "user_identity")
+        @self._step(spec, "user_identity")
         def user_identity(
-            context: dg.AssetExecutionContext,
-            config: RefreshConfig,
-            csq_lake: LakeResource,
-            csq_duckdb: DuckDBResource,
+            context: dg.AssetExecutionContext, config: RefreshConfig
         ) -> Iterator[Result]:
-            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+            with self._refreshing(context) as (refresh, lake):
                 if not context.selected_asset_keys:
                     findings = refresh.evaluate_identity()
                 else:
@@ -84,27 +72,24 @@ class CurrentAssets:
                     findings = refreshed.findings
                     types = shown_types(refresh.connection, "csq_meta", "user_identity")
                     yield dg.MaterializeResult(
-                        asset_key=USER_IDENTITY,
-                        metadata=metadata.identity_metadata(refreshed, types),
+                        asset_key=key, metadata=metadata.identity_metadata(refreshed, types)
                     )
-                csq_lake.open().documents.save_findings(IDENTITY_ASSET, findings)
-            yield from _evaluations(context, findings, USER_IDENTITY)
+                lake.documents.save_findings(IDENTITY_ASSET, findings)
+            yield from _evaluations(context, findings, key)
 
         return user_identity
 
     def _current_table(self, table: str) -> dg.AssetsDefinition:
-        key = current_key(table)
-        deps = [_all_dumps(table), *([] if table == USER_MIGRATIONS else [USER_IDENTITY])]
+        key = self.keys.current(table)
+        identity = [] if table == USER_MIGRATIONS else [self.keys.user_identity]
+        deps = [self._all_dumps(table), *identity]
         spec = self._spec(key, descriptions.describe_current(table), deps, "csq", table)
 
-        @_step(spec, "current")
+        @self._step(spec, "current")
         def current_table(
-            context: dg.AssetExecutionContext,
-            config: RefreshConfig,
-            csq_lake: LakeResource,
-            csq_duckdb: DuckDBResource,
+            context: dg.AssetExecutionContext, config: RefreshConfig
         ) -> Iterator[Result]:
-            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+            with self._refreshing(context) as (refresh, lake):
                 if not context.selected_asset_keys:
                     findings = refresh.evaluate_table(table)
                 else:
@@ -112,64 +97,61 @@ class CurrentAssets:
                     findings = refreshed.findings
                     types = shown_types(refresh.connection, "csq", table)
                     yield dg.MaterializeResult(
-                        asset_key=key, metadata=metadata.table_metadata(table, refreshed, types)
+                        asset_key=key,
+                        metadata=metadata.table_metadata(self.keys, table, refreshed, types),
                     )
-                csq_lake.open().documents.save_findings(current_asset(table), findings)
+                lake.documents.save_findings(current_asset(table), findings)
             yield from _evaluations(context, findings, key)
 
         return current_table
 
     def _all_events(self, tables: Sequence[str]) -> dg.AssetsDefinition:
-        deps = list(map(current_key, tables))
-        spec = self._spec(ALL_EVENTS_KEY, descriptions.ALL_EVENTS, deps, "csq")
+        key, deps = self.keys.all_events, list(map(self.keys.current, tables))
+        spec = self._spec(key, descriptions.ALL_EVENTS, deps, "csq")
 
-        @_step(spec)
-        def all_events(
-            context: dg.AssetExecutionContext, csq_lake: LakeResource, csq_duckdb: DuckDBResource
-        ) -> Iterator[Result]:
-            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+        @self._step(spec)
+        def all_events(context: dg.AssetExecutionContext) -> Iterator[Result]:
+            with self._refreshing(context) as (refresh, _):
                 types = shown_types(refresh.connection, "csq", ALL_EVENTS)
                 facts = metadata.events_metadata(refresh.count_events(), types)
-                yield dg.MaterializeResult(asset_key=ALL_EVENTS_KEY, metadata=facts)
+                yield dg.MaterializeResult(asset_key=key, metadata=facts)
 
         return all_events
 
     def _meta(self) -> dg.AssetsDefinition:
-        spec = self._spec(META, descriptions.META, [SYNC_REPORTS, MANIFESTS])
+        key, deps = self.keys.meta, [self.keys.sync_reports, self.keys.manifests]
 
-        @_step(spec)
-        def meta(
-            context: dg.AssetExecutionContext, csq_lake: LakeResource, csq_duckdb: DuckDBResource
-        ) -> Iterator[Result]:
-            with self._refreshing(csq_lake, csq_duckdb) as refresh:
+        @self._step(self._spec(key, descriptions.META, deps))
+        def meta(context: dg.AssetExecutionContext) -> Iterator[Result]:
+            with self._refreshing(context) as (refresh, lake):
                 for table in refresh.refresh_meta():
-                    csq_lake.open().documents.save_findings(current_asset(table), ())
-                yield dg.MaterializeResult(asset_key=META)
+                    lake.documents.save_findings(current_asset(table), ())
+                yield dg.MaterializeResult(asset_key=key)
 
         return meta
 
     def snapshot(self, tables: Sequence[str], path: str) -> dg.AssetsDefinition:
         """The copy of the DuckDB file at `path`, for readers that stay connected."""
-        deps = [USER_IDENTITY, META, *map(current_key, tables)]
-        spec = self._spec(SNAPSHOT, descriptions.SNAPSHOT, deps)
+        keys = self.keys
+        deps = [keys.user_identity, keys.meta, *map(keys.current, tables)]
 
-        @_step(spec)
-        def snapshot(
-            context: dg.AssetExecutionContext, csq_duckdb: DuckDBResource
-        ) -> Iterator[Result]:
-            with errors_as_failures(), connect(csq_duckdb) as connection:
-                size_bytes = publish_snapshot(connection, csq_duckdb.database, path)
+        @self._step(self._spec(keys.snapshot, descriptions.SNAPSHOT, deps))
+        def snapshot(context: dg.AssetExecutionContext) -> Iterator[Result]:
+            duckdb = Resources(context.resources, keys).duckdb
+            with errors_as_failures(), connect(duckdb) as connection:
+                size_bytes = publish_snapshot(connection, duckdb.database, path)
             facts = {"dagster/uri": path, "size_bytes": size_bytes}
-            yield dg.MaterializeResult(asset_key=SNAPSHOT, metadata=facts)
+            yield dg.MaterializeResult(asset_key=keys.snapshot, metadata=facts)
 
         return snapshot
 
     @contextmanager
-    def _refreshing(self, lake: LakeResource, duckdb: DuckDBResource) -> Iterator[Refresh]:
-        with errors_as_failures(), connect(duckdb) as connection:
-            effective = lake.effective_dumps(self.skips)
-            check_lake(connection, lake.open(), effective.state.records)
-            yield Refresh(connection, effective, datetime.now(UTC))
+    def _refreshing(self, context: dg.AssetExecutionContext) -> Iterator[tuple[Refresh, Lake]]:
+        resources = Resources(context.resources, self.keys)
+        with errors_as_failures(), connect(resources.duckdb) as connection:
+            effective, lake = resources.lake.effective_dumps(self.skips), resources.lake.open()
+            check_lake(connection, lake, effective.state.records)
+            yield Refresh(connection, effective, datetime.now(UTC)), lake
 
     def _spec(
         self,
@@ -179,31 +161,34 @@ class CurrentAssets:
         schema: str | None = None,
         table: str | None = None,
     ) -> dg.AssetSpec:
-        """Of a relation in `schema`, which `csq_duckdb_io` reads, or of something else."""
+        """Of a relation in `schema`, which the IO manager reads, or of something else."""
         spec = dg.AssetSpec(
             key,
             deps=deps,
             description=description,
-            group_name="current",
+            group_name=self.keys.group("current"),
             kinds={"duckdb"},
             owners=self.owners,
             metadata={"schema": schema, "table": table or key.path[-1]} if schema else {},
             tags={"dagster/storage_kind": "duckdb"},
             code_version=CODE_VERSION,
         )
-        return spec.with_io_manager_key(DUCKDB_IO) if schema else spec
+        return spec.with_io_manager_key(self.keys.duckdb_io) if schema else spec
 
+    def _step(
+        self, spec: dg.AssetSpec, subject: Subject | None = None
+    ) -> Callable[[Callable[..., Iterator[Result]]], dg.AssetsDefinition]:
+        """The step that materializes the asset, or executes its checks alone."""
+        return dg.multi_asset(
+            name=step_name(spec.key),
+            specs=[spec],
+            check_specs=[*check_specs(subject, spec.key)] if subject else [],
+            can_subset=True,
+            required_resource_keys={self.keys.lake, self.keys.duckdb},
+        )
 
-def _step(
-    spec: dg.AssetSpec, subject: Subject | None = None
-) -> Callable[[Callable[..., Iterator[Result]]], dg.AssetsDefinition]:
-    """The step that materializes the asset, or executes its checks alone."""
-    return dg.multi_asset(
-        name=step_name(spec.key),
-        specs=[spec],
-        check_specs=[*check_specs(subject, spec.key)] if subject else [],
-        can_subset=True,
-    )
+    def _all_dumps(self, table: str) -> dg.AssetDep:
+        return dg.AssetDep(self.keys.raw(table), partition_mapping=dg.AllPartitionMapping())
 
 
 def _evaluations(
@@ -216,7 +201,3 @@ def _evaluations(
     target = newest_materialization(context.instance, key)
     chosen = [finding for finding in findings if finding.check in selected]
     yield from evaluations(chosen, key, target=target)
-
-
-def _all_dumps(table: str) -> dg.AssetDep:
-    return dg.AssetDep(raw_key(table), partition_mapping=dg.AllPartitionMapping())

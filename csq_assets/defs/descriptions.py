@@ -3,7 +3,7 @@
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 
 SYNC_REPORTS = (
-    "Contentsquare's log of each of its syncs. The sensor csq_sync_reports records a new one as an "
+    "Contentsquare's log of each of its syncs. The sensor records a new one as an "
     "observation; the newest decides whether new dumps are taken."
 )
 MANIFESTS = (

@@ -14,8 +14,8 @@ from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.defs import descriptions
 from csq_assets.defs.check_results import check_specs, evaluations
 from csq_assets.defs.failures import errors_as_failures
-from csq_assets.defs.keys import CSQ_DUMPS, MANIFESTS, SYNC_REPORTS, partition_key
-from csq_assets.defs.resources import ExportResource, LakeResource
+from csq_assets.defs.keys import Keys, partition_key
+from csq_assets.defs.resources import Resources
 from csq_assets.lake.discovery import Discovery, discover
 
 _EVALUATED = (
@@ -25,18 +25,18 @@ _EVALUATED = (
 
 
 def build_external_assets(
-    *, on_s3: bool, export_url: str, owners: Sequence[str] = ()
+    keys: Keys, *, on_s3: bool, export_url: str, owners: Sequence[str] = ()
 ) -> list[dg.AssetSpec]:
     """The two assets that Contentsquare writes."""
     kinds = {"json", "s3"} if on_s3 else {"json", "file"}
-    described = ((SYNC_REPORTS, [], descriptions.SYNC_REPORTS),)
-    described += ((MANIFESTS, [SYNC_REPORTS], descriptions.MANIFESTS),)
+    described = ((keys.sync_reports, [], descriptions.SYNC_REPORTS),)
+    described += ((keys.manifests, [keys.sync_reports], descriptions.MANIFESTS),)
     return [
         dg.AssetSpec(
             key,
             deps=deps,
             description=description,
-            group_name="export",
+            group_name=keys.group("export"),
             kinds=kinds,
             owners=owners,
             metadata={"export": export_url},
@@ -45,55 +45,57 @@ def build_external_assets(
     ]
 
 
-def build_external_checks() -> dg.AssetChecksDefinition:
+def build_external_checks(keys: Keys) -> dg.AssetChecksDefinition:
     """The checks on both, to be executed from the UI."""
 
     @dg.multi_asset_check(
-        name="csq_export_checks",
+        name=keys.export_checks,
         specs=[
-            *check_specs("sync_reports", SYNC_REPORTS),
-            *check_specs("manifests", MANIFESTS),
+            *check_specs("sync_reports", keys.sync_reports),
+            *check_specs("manifests", keys.manifests),
         ],
         can_subset=True,
+        required_resource_keys={keys.export, keys.lake},
     )
-    def csq_export_checks(
-        context: dg.AssetCheckExecutionContext, csq_export: ExportResource, csq_lake: LakeResource
-    ) -> Iterator[dg.AssetCheckEvaluation]:
+    def export_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation]:
+        resources = Resources(context.resources, keys)
         with errors_as_failures():
-            discovery = discover(csq_export.open(), csq_lake.open().documents)
+            discovery = discover(resources.export.open(), resources.lake.open().documents)
         for name, finding in evaluate_export(discovery.catalog, datetime.now(UTC)):
-            for evaluation in evaluations([finding], dg.AssetKey.from_user_string(name)):
+            for evaluation in evaluations([finding], keys.asset(name)):
                 if evaluation.asset_check_key in context.selected_asset_check_keys:
                     yield evaluation
 
-    return csq_export_checks
+    return export_checks
 
 
 def record_discovery(
-    instance: dg.DagsterInstance, discovery: Discovery, now: datetime
+    instance: dg.DagsterInstance, keys: Keys, discovery: Discovery, now: datetime
 ) -> list[dg.AssetCheckEvaluation]:
     """Record new partitions, reports and manifests, and the checks on the export that say something
     new; gives those."""
-    partitions = str(CSQ_DUMPS.name)
+    partitions = str(keys.dumps.name)
     known = set(instance.get_dynamic_partitions(partitions))
     new = [key for key in map(partition_key, discovery.catalog.dumps()) if key not in known]
     if new:
         instance.add_dynamic_partitions(partitions, new)
     for seen in discovery.new_reports:
-        instance.report_runless_asset_event(_report_observation(seen))
+        instance.report_runless_asset_event(_report_observation(keys.sync_reports, seen))
     if discovery.new_manifests:
-        instance.report_runless_asset_event(_manifests_observation(discovery.new_manifests))
-    return record_export_checks(instance, discovery.catalog, now)
+        instance.report_runless_asset_event(
+            _manifests_observation(keys.manifests, discovery.new_manifests)
+        )
+    return record_export_checks(instance, keys, discovery.catalog, now)
 
 
 def record_export_checks(
-    instance: dg.DagsterInstance, catalog: Catalog, now: datetime
+    instance: dg.DagsterInstance, keys: Keys, catalog: Catalog, now: datetime
 ) -> list[dg.AssetCheckEvaluation]:
     """Evaluate the checks on the export, and record those that say something new; gives those."""
     found = [
         evaluation
         for asset, finding in evaluate_export(catalog, now)
-        for evaluation in evaluations([finding], dg.AssetKey.from_user_string(asset))
+        for evaluation in evaluations([finding], keys.asset(asset))
     ]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [evaluation.asset_check_key for evaluation in found]
@@ -117,7 +119,7 @@ def _said(evaluation: dg.AssetCheckEvaluation) -> tuple[object, ...]:
     return evaluation.passed, evaluation.severity, evaluation.description
 
 
-def _report_observation(seen: SeenReport) -> dg.AssetObservation:
+def _report_observation(key: dg.AssetKey, seen: SeenReport) -> dg.AssetObservation:
     report = seen.report
     times = {
         "start_time": report.start_time,
@@ -125,7 +127,7 @@ def _report_observation(seen: SeenReport) -> dg.AssetObservation:
         "next_sync_at": report.next_sync_at,
     }
     return dg.AssetObservation(
-        SYNC_REPORTS,
+        key,
         description=seen.problem or f"{seen.object.key}: {report.status or 'no status'}",
         metadata={
             "report": seen.object.key,
@@ -136,10 +138,10 @@ def _report_observation(seen: SeenReport) -> dg.AssetObservation:
     )
 
 
-def _manifests_observation(seen: Sequence[SeenManifest]) -> dg.AssetObservation:
+def _manifests_observation(key: dg.AssetKey, seen: Sequence[SeenManifest]) -> dg.AssetObservation:
     dumps = ", ".join(str(manifest.dump_id) for manifest in seen)
     return dg.AssetObservation(
-        MANIFESTS,
+        key,
         description=f"new or changed: dump {dumps}",
         metadata={
             "dumps": len(seen),

@@ -1,6 +1,10 @@
-"""Asset keys, partitions and names: made here and nowhere else."""
+"""Asset keys, partitions and names in Dagster: made here and nowhere else.
+
+The domain names assets `csq/raw/users`, whatever the prefix; `Keys` says what Dagster calls them.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -8,33 +12,90 @@ from csq_assets.dataconnect.tables import (
     ALL_EVENTS_ASSET,
     IDENTITY_ASSET,
     MANIFESTS_ASSET,
+    META_ASSET,
+    SNAPSHOT_ASSET,
     SYNC_REPORTS_ASSET,
     current_asset,
     raw_asset,
+    with_prefix,
 )
 from csq_assets.errors import UsageError
+from csq_assets.settings import Settings
 
-CSQ_DUMPS = dg.DynamicPartitionsDefinition(name="csq_dumps")
-RAW_JOB, CURRENT_JOB, SENSOR = "csq_raw", "csq_current", "csq_sync_reports"
-LAKE_IO, DUCKDB_IO = "csq_lake_io", "csq_duckdb_io"
 RAW_TABLE = "csq/table"  # metadata of a raw asset: the name of its table in the lake
 
-SYNC_REPORTS = dg.AssetKey.from_user_string(SYNC_REPORTS_ASSET)
-MANIFESTS = dg.AssetKey.from_user_string(MANIFESTS_ASSET)
-USER_IDENTITY = dg.AssetKey.from_user_string(IDENTITY_ASSET)
-ALL_EVENTS_KEY = dg.AssetKey.from_user_string(ALL_EVENTS_ASSET)
-META = dg.AssetKey(["csq", "meta"])
-SNAPSHOT = dg.AssetKey(["csq", "snapshot"])
+
+class _Named:
+    """A name that begins with the prefix."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, keys: "Keys", owner: type["Keys"]) -> str:
+        return f"{keys.identifier}_{self._name}"
 
 
-def raw_key(table: str) -> dg.AssetKey:
-    """The decoded dumps of a table; also the property definitions, under their reserved name."""
-    return dg.AssetKey.from_user_string(raw_asset(table))
+class _Asset:
+    """The key of an asset of the domain."""
+
+    def __init__(self, asset: str) -> None:
+        self._asset = asset
+
+    def __get__(self, keys: "Keys", owner: type["Keys"]) -> dg.AssetKey:
+        return keys.asset(self._asset)
 
 
-def current_key(table: str) -> dg.AssetKey:
-    """A table as analysts query it."""
-    return dg.AssetKey.from_user_string(current_asset(table))
+@dataclass(frozen=True)
+class Keys:
+    """What Dagster calls the things of one export: two exports with prefixes of their own have nothing
+    in common. Source: contract.md, "Dagster names"."""
+
+    prefix: str = "csq"
+    group_prefix: str = ""
+
+    sync_reports = _Asset(SYNC_REPORTS_ASSET)
+    manifests = _Asset(MANIFESTS_ASSET)
+    user_identity = _Asset(IDENTITY_ASSET)
+    all_events = _Asset(ALL_EVENTS_ASSET)
+    meta = _Asset(META_ASSET)
+    snapshot = _Asset(SNAPSHOT_ASSET)
+
+    raw_job, current_job = _Named("raw"), _Named("current")
+    sensor, export_checks = _Named("sync_reports"), _Named("export_checks")
+    s3, export, lake, duckdb = _Named("s3"), _Named("export"), _Named("lake"), _Named("duckdb")
+    lake_io, duckdb_io = _Named("lake_io"), _Named("duckdb_io")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Keys":
+        return cls(settings.key_prefix, settings.group_prefix)
+
+    @property
+    def identifier(self) -> str:
+        """The prefix in a name that may hold no slash."""
+        return self.prefix.replace("/", "_")
+
+    @property
+    def dumps(self) -> dg.DynamicPartitionsDefinition:
+        return dg.DynamicPartitionsDefinition(name=f"{self.identifier}_dumps")
+
+    def asset(self, asset: str) -> dg.AssetKey:
+        """The key of an asset that the domain names."""
+        return dg.AssetKey.from_user_string(with_prefix(asset, self.prefix))
+
+    def raw(self, table: str) -> dg.AssetKey:
+        """The decoded dumps of a table; also the property definitions, under their reserved name."""
+        return self.asset(raw_asset(table))
+
+    def current(self, table: str) -> dg.AssetKey:
+        """A table as analysts query it."""
+        return self.asset(current_asset(table))
+
+    def group(self, name: str) -> str:
+        return f"{self.group_prefix}{name}"
+
+    def tag(self, name: str) -> str:
+        """The key of a tag on runs."""
+        return f"{self.identifier}/{name}"
 
 
 def step_name(key: dg.AssetKey) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
-from csq_assets.defs.keys import USER_IDENTITY, raw_key
+from csq_assets.defs.keys import Keys
 from csq_assets.pipeline.ingest import Ingested, TableIngest
 from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
 
@@ -31,7 +31,7 @@ def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
 
 
 def table_metadata(
-    table: str, refreshed: RefreshedTable, types: Mapping[str, str]
+    keys: Keys, table: str, refreshed: RefreshedTable, types: Mapping[str, str]
 ) -> dict[str, Any]:
     """A current table, after a refresh."""
     audit = refreshed.audit
@@ -45,7 +45,7 @@ def table_metadata(
         "duplicates_dropped": audit.duplicates_dropped,
         "users_merged": audit.users_merged,
         **_relation("csq", table, types),
-        "dagster/column_lineage": _lineage(table, refreshed.columns),
+        "dagster/column_lineage": _lineage(keys, table, refreshed.columns),
     }
 
 
@@ -73,12 +73,12 @@ def _relation(schema: str, name: str, types: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _lineage(table: str, columns: Mapping[str, str]) -> dg.TableColumnLineage:
+def _lineage(keys: Keys, table: str, columns: Mapping[str, str]) -> dg.TableColumnLineage:
     """For each column of the current table, the raw columns that it is made of."""
-    raw = raw_key(table)
+    raw = keys.raw(table)
     deps = {shown: [dg.TableColumnDep(raw, delivered)] for delivered, shown in columns.items()}
     if "user_id" in columns:
-        deps[columns["user_id"]].append(dg.TableColumnDep(USER_IDENTITY, "user_id"))
+        deps[columns["user_id"]].append(dg.TableColumnDep(keys.user_identity, "user_id"))
         if table != USERS:
             deps[RAW_USER_ID] = [dg.TableColumnDep(raw, "user_id")]
     deps[DUMP_ID] = [dg.TableColumnDep(raw, DUMP_ID)]

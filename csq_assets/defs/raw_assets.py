@@ -10,17 +10,9 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs import check_results as results
 from csq_assets.defs.descriptions import describe_raw
 from csq_assets.defs.failures import errors_as_failures
-from csq_assets.defs.keys import (
-    CSQ_DUMPS,
-    LAKE_IO,
-    MANIFESTS,
-    RAW_TABLE,
-    dump_ids,
-    partition_key,
-    raw_key,
-    step_name,
-)
-from csq_assets.defs.resources import ExportResource, LakeResource
+from csq_assets.defs.keys import RAW_TABLE, Keys, dump_ids, partition_key, step_name
+from csq_assets.defs.resources import Resources
+from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import TableIngest, reevaluate
 
 CODE_VERSION = "1"  # changes when the same files give other rows
@@ -37,47 +29,48 @@ class _Decoded(dg.Output[TableIngest]):
         return dg.DataVersion(ingested.written.digest) if ingested else None
 
 
-def build_raw_asset(table: str, *, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
+def build_raw_asset(table: str, keys: Keys, *, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
     """The decoded dumps of `table`, or the property definitions.
 
-    The step yields the partition, which `csq_lake_io` decodes and publishes; then what the checks
+    The step yields the partition, which the IO manager decodes and publishes; then what the checks
     found. A check can also be executed alone, without a partition on the newest one.
     """
-    key = raw_key(table)
+    key = keys.raw(table)
     has_checks = table != PROPERTY_DEFINITIONS
     spec = dg.AssetSpec(
         key,
-        deps=[MANIFESTS],
+        deps=[keys.manifests],
         description=describe_raw(table),
-        group_name="raw",
+        group_name=keys.group("raw"),
         kinds={"avro", "polars", "parquet"} if has_checks else {"json", "parquet"},
         owners=owners,
         metadata={RAW_TABLE: table},
         tags={"dagster/storage_kind": "parquet"},
         code_version=CODE_VERSION,
-        partitions_def=CSQ_DUMPS,
+        partitions_def=keys.dumps,
     )
 
     @dg.multi_asset(
         name=step_name(key),
-        specs=[spec.with_io_manager_key(LAKE_IO)],
-        check_specs=[*results.check_specs("raw", key, CSQ_DUMPS)] if has_checks else [],
+        specs=[spec.with_io_manager_key(keys.lake_io)],
+        check_specs=[*results.check_specs("raw", key, keys.dumps)] if has_checks else [],
         can_subset=True,  # so that checks can be executed alone
-        partitions_def=CSQ_DUMPS,
+        partitions_def=keys.dumps,
+        required_resource_keys={keys.export, keys.lake},
     )
-    def raw(
-        context: dg.AssetExecutionContext, csq_export: ExportResource, csq_lake: LakeResource
-    ) -> Iterator[Event]:
+    def raw(context: dg.AssetExecutionContext) -> Iterator[Event]:
+        resources = Resources(context.resources, keys)
         with errors_as_failures():
+            lake = resources.lake.open()
             if not context.selected_asset_keys:
-                yield from _evaluate(context, table, csq_lake)
+                yield from _evaluate(context, key, table, lake)
                 return
             (dump_id,) = dump_ids([context.partition_key])
             ingest = TableIngest(
-                *csq_lake.manifest(dump_id),
+                *resources.lake.manifest(dump_id),
                 table,
-                csq_export.open(),
-                csq_lake.open(),
+                resources.export.open(),
+                lake,
                 lambda: datetime.now(UTC),
             )
         if not ingest.is_listed:
@@ -94,7 +87,7 @@ def _results(
 ) -> Iterator[Event]:
     ingested = ingest.ingested
     if ingested is None:
-        raise RuntimeError(f"{LAKE_IO} did not write the partition")
+        raise RuntimeError("the IO manager did not write the partition")
     if ingested.next_dump_id is not None:
         yield from _evaluations(context, key, ingested.next_dump_id, ingested.next_findings)
     # The partition's own checks are last: a run that was killed in between is found by their lack.
@@ -105,17 +98,16 @@ def _results(
 
 
 def _evaluate(
-    context: dg.AssetExecutionContext, table: str, csq_lake: LakeResource
+    context: dg.AssetExecutionContext, key: dg.AssetKey, table: str, lake: Lake
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The checks alone: of the run's partition, or of the newest one."""
-    key = raw_key(table)
     if context.has_partition_key:
         dumps = dump_ids([context.partition_key])
     else:
-        dumps = csq_lake.open().store.dumps_of(table)
+        dumps = lake.store.dumps_of(table)
     selected = {check.name for check in context.selected_asset_check_keys}
     for dump_id in dumps[-1:]:
-        findings = reevaluate(csq_lake.open(), table, dump_id)
+        findings = reevaluate(lake, table, dump_id)
         chosen = [finding for finding in findings if finding.check in selected]
         yield from _evaluations(context, key, dump_id, chosen)
 

@@ -12,25 +12,25 @@ from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
-from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, current_key, partition_key, raw_key
-from csq_assets.defs.run_requests import ENDED_BADLY, HEADLESS, PARTITION_TAG, UNFINISHED
+from csq_assets.defs.keys import Keys, partition_key
+from csq_assets.defs.run_requests import ENDED_BADLY, PARTITION_TAG, UNFINISHED, headless_tags
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
 
 _DATA_VERSION = "dagster/data_version"
-_RECORDED = "csq/recorded"  # runs whose partitions Dagster has by now
+_RECORDED = "recorded"  # the tag of runs whose partitions Dagster has by now
 _RUNS = 100  # the newest that failed
 
 
-def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
+def fail_orphaned_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
     """Mark the runs of passes that were killed as failed. Call it while holding the pass lock."""
-    for run in instance.get_runs(dg.RunsFilter(tags=HEADLESS, statuses=UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(tags=headless_tags(keys), statuses=UNFINISHED)):
         instance.report_run_failed(run, "csq sync was killed; what it had finished is kept")
 
 
 def record_missing_partitions(
-    instance: dg.DagsterInstance, lake: Lake, dumps: Mapping[int, DumpRecord]
+    instance: dg.DagsterInstance, keys: Keys, lake: Lake, dumps: Mapping[int, DumpRecord]
 ) -> list[dg.AssetCheckEvaluation]:
     """Record the partitions, and their checks, that runs published but did not live to record; gives
     the evaluations. Each run is dealt with once, whichever pass it is that lives to do so.
@@ -41,18 +41,18 @@ def record_missing_partitions(
     recorded: list[dg.AssetCheckEvaluation] = []
     problem: StorageError | None = None
     for run in instance.get_runs(
-        dg.RunsFilter(job_name=RAW_JOB, statuses=ENDED_BADLY), limit=_RUNS
+        dg.RunsFilter(job_name=keys.raw_job, statuses=ENDED_BADLY), limit=_RUNS
     ):
-        if _RECORDED in run.tags:
+        if keys.tag(_RECORDED) in run.tags:
             continue
         partition = run.tags.get(PARTITION_TAG, "")
         dump = dumps.get(int(partition)) if partition.isdecimal() else None
         planned = _planned(instance, run)
         try:
             for table in dump.tables if dump else ():
-                if raw_key(table.table) in planned:
-                    recorded += _record_missing(instance, lake, int(partition), table)
-            instance.add_run_tags(run.run_id, {_RECORDED: "true"})
+                if (key := keys.raw(table.table)) in planned:
+                    recorded += _record_missing(instance, key, lake, int(partition), table)
+            instance.add_run_tags(run.run_id, {keys.tag(_RECORDED): "true"})
         except StorageError as error:
             problem = error
     if problem is not None:
@@ -60,13 +60,15 @@ def record_missing_partitions(
     return recorded
 
 
-def tables_of_broken_refresh(instance: dg.DagsterInstance, tables: Iterable[str]) -> set[str]:
+def tables_of_broken_refresh(
+    instance: dg.DagsterInstance, keys: Keys, tables: Iterable[str]
+) -> set[str]:
     """Those of `tables` that the newest refresh should have recorded, if it did not succeed."""
-    newest = instance.get_runs(dg.RunsFilter(job_name=CURRENT_JOB), limit=1)
+    newest = instance.get_runs(dg.RunsFilter(job_name=keys.current_job), limit=1)
     if not newest or not newest[0].is_finished or newest[0].is_success:
         return set()
     planned = _planned(instance, newest[0])
-    return {table for table in tables if current_key(table) in planned}
+    return {table for table in tables if keys.current(table) in planned}
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:
@@ -78,9 +80,9 @@ def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKe
 
 
 def _record_missing(
-    instance: dg.DagsterInstance, lake: Lake, dump_id: int, table: TableRecord
+    instance: dg.DagsterInstance, key: dg.AssetKey, lake: Lake, dump_id: int, table: TableRecord
 ) -> list[dg.AssetCheckEvaluation]:
-    key, partition, content = raw_key(table.table), partition_key(dump_id), table.content
+    partition, content = partition_key(dump_id), table.content
     if content is None:
         return []
     latest = instance.fetch_materializations(
@@ -105,7 +107,7 @@ def _record_missing(
     found = [
         evaluation
         for one in (dump_id, *sorted(later)[:1])  # the drift of the next one depends on this one
-        for evaluation in _evaluate(instance, lake, table.table, one)
+        for evaluation in _evaluate(instance, key, lake, table.table, one)
     ]
     for evaluation in found:
         instance.report_runless_asset_event(evaluation)
@@ -131,8 +133,8 @@ def _is_evaluated(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str
 
 
 def _evaluate(
-    instance: dg.DagsterInstance, lake: Lake, table: str, dump_id: int
+    instance: dg.DagsterInstance, key: dg.AssetKey, lake: Lake, table: str, dump_id: int
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    key, partition = raw_key(table), partition_key(dump_id)
+    partition = partition_key(dump_id)
     target = newest_materialization(instance, key, partition)
     return evaluations(reevaluate(lake, table, dump_id), key, partition, target)

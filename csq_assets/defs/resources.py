@@ -6,6 +6,8 @@ S3 clients are made by dagster-aws's `S3Resource`, connections to DuckDB by dags
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
@@ -16,6 +18,7 @@ from pydantic import PrivateAttr
 from csq_assets.aws import open_s3_client
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.defs.keys import Keys
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
@@ -98,6 +101,26 @@ class WarehouseResource(DuckDBResource):
             else:
                 connection = self._connection
             yield connection
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Those of one export, among the resources that a step or a tick was `given`."""
+
+    given: Any
+    keys: Keys
+
+    @property
+    def export(self) -> ExportResource:
+        return getattr(self.given, self.keys.export)
+
+    @property
+    def lake(self) -> LakeResource:
+        return getattr(self.given, self.keys.lake)
+
+    @property
+    def duckdb(self) -> DuckDBResource:
+        return getattr(self.given, self.keys.duckdb)
 
 
 @contextmanager

@@ -12,23 +12,16 @@ import dagster as dg
 
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import may_hold_events
-from csq_assets.defs.keys import (
-    ALL_EVENTS_KEY,
-    CURRENT_JOB,
-    META,
-    RAW_JOB,
-    SNAPSHOT,
-    USER_IDENTITY,
-    current_key,
-    partition_key,
-    raw_key,
-    step_name,
-)
+from csq_assets.defs.keys import Keys, partition_key, step_name
 from csq_assets.pipeline.planner import RefreshPlan
 
-FINGERPRINT_TAG = "csq/refresh"
 PARTITION_TAG = "dagster/partition"
-HEADLESS = {"csq/headless": "true"}  # runs that csq executes in its own process
+
+
+def headless_tags(keys: Keys) -> dict[str, str]:
+    """Of the runs that csq executes in its own process."""
+    return {keys.tag("headless"): "true"}
+
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -40,53 +33,53 @@ UNFINISHED = [
 ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def decode_request(work: Work, content: str, *, attempt: int = 1) -> dg.RunRequest:
+def decode_request(keys: Keys, work: Work, content: str, *, attempt: int = 1) -> dg.RunRequest:
     """The run that decodes these tables of a dump. `content` is the SHA-256 of its manifest."""
     return dg.RunRequest(
         run_key=f"{work.dump_id}:{content[:16]}:{attempt}",
-        job_name=RAW_JOB,
+        job_name=keys.raw_job,
         partition_key=partition_key(work.dump_id),
-        asset_selection=[raw_key(table) for table in work.tables],
+        asset_selection=[keys.raw(table) for table in work.tables],
         asset_check_keys=[],
     )
 
 
-def refresh_request(plan: RefreshPlan, *, attempt: int = 1) -> dg.RunRequest:
+def refresh_request(keys: Keys, plan: RefreshPlan, *, attempt: int = 1) -> dg.RunRequest:
     """The run that brings the warehouse up to date."""
     fingerprint = hashlib.sha256(plan.fingerprint.encode()).hexdigest()[:16]
     return dg.RunRequest(
         run_key=f"{fingerprint}:{attempt}",
-        job_name=CURRENT_JOB,
-        asset_selection=[META, *current_selection(plan.tables)],
+        job_name=keys.current_job,
+        asset_selection=[keys.meta, *current_selection(keys, plan.tables)],
         asset_check_keys=[],
-        tags={FINGERPRINT_TAG: fingerprint},
+        tags={keys.tag("refresh"): fingerprint},
     )
 
 
-def snapshot_request(now: datetime) -> dg.RunRequest:
+def snapshot_request(keys: Keys, now: datetime) -> dg.RunRequest:
     """The run that publishes the snapshot. On its own: a table that fails does not hold it back."""
     return dg.RunRequest(
         run_key=f"snapshot:{now.isoformat()}",
-        job_name=CURRENT_JOB,
-        asset_selection=[SNAPSHOT],
-        tags={FINGERPRINT_TAG: "snapshot"},
+        job_name=keys.current_job,
+        asset_selection=[keys.snapshot],
+        tags={keys.tag("refresh"): "snapshot"},
     )
 
 
-def rebuild_request(tables: Sequence[str]) -> dg.RunRequest:
+def rebuild_request(keys: Keys, tables: Sequence[str]) -> dg.RunRequest:
     """The run that replays these tables from the lake, and the identity map before them."""
     config = {
         step_name(key): {"config": {"rebuild": True}}
-        for key in (USER_IDENTITY, *map(current_key, tables))
+        for key in (keys.user_identity, *map(keys.current, tables))
     }
     return dg.RunRequest(
-        job_name=CURRENT_JOB,
-        asset_selection=[META, *current_selection(tables)],
+        job_name=keys.current_job,
+        asset_selection=[keys.meta, *current_selection(keys, tables)],
         run_config={"ops": config},
     )
 
 
-def current_selection(tables: Sequence[str]) -> list[dg.AssetKey]:
+def current_selection(keys: Keys, tables: Sequence[str]) -> list[dg.AssetKey]:
     """The identity map, these tables, and all events if one of them can have some."""
-    events = [ALL_EVENTS_KEY] if any(map(may_hold_events, tables)) else []
-    return [USER_IDENTITY, *map(current_key, tables), *events]
+    events = [keys.all_events] if any(map(may_hold_events, tables)) else []
+    return [keys.user_identity, *map(keys.current, tables), *events]

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.target import ExecutableDefinition
-from dagster_duckdb import DuckDBResource
 
 from csq_assets.dataconnect.dump_records import Failure
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
-from csq_assets.defs.keys import CURRENT_JOB, RAW_JOB, SENSOR
+from csq_assets.defs.keys import Keys
 from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
     tables_of_broken_refresh,
 )
-from csq_assets.defs.resources import ExportResource, LakeResource
+from csq_assets.defs.resources import LakeResource, Resources
 from csq_assets.defs.run_requests import (
     ENDED_BADLY,
     PARTITION_TAG,
@@ -47,40 +46,44 @@ def build_sync_reports_sensor(
 ) -> dg.SensorDefinition:
     """The sensor; `tables` are those that have assets in this code location."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
+    keys = Keys.of(settings)
 
     @dg.sensor(
-        name=SENSOR,
+        name=keys.sensor,
         jobs=jobs,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for new sync reports and manifests. Requests a run for each new dump, then "
         "one that refreshes the current tables.",
+        required_resource_keys={keys.export, keys.lake, keys.duckdb},
     )
-    def csq_sync_reports(
+    def sync_reports(
         context: dg.SensorEvaluationContext,
-        csq_export: ExportResource,
-        csq_lake: LakeResource,
-        csq_duckdb: DuckDBResource,
+        **_given: object,  # the resources once more, where somebody calls the sensor directly
     ) -> dg.SensorResult | dg.SkipReason:
-        warehouse, now = Path(csq_duckdb.database), _now()
+        resources = Resources(context.resources, keys)
+        warehouse, now = Path(resources.duckdb.database), _now()
         try:
-            with pass_lock(warehouse, wait_seconds=0), _still_checked(context, csq_lake, now):
-                fail_orphaned_runs(context.instance)
-                export, lake = csq_export.open(), csq_lake.open()
+            with (
+                pass_lock(warehouse, wait_seconds=0),
+                _still_checked(context, keys, resources.lake, now),
+            ):
+                fail_orphaned_runs(context.instance, keys)
+                export, lake = resources.export.open(), resources.lake.open()
                 planner = Planner(lake, warehouse, settings.duckdb_snapshot_path, settings.skips)
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
-                record_discovery(context.instance, plan.discovery, now)
+                record_discovery(context.instance, keys, plan.discovery, now)
                 try:
-                    record_missing_partitions(context.instance, lake, plan.records)
+                    record_missing_partitions(context.instance, keys, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
                     context.log.warning(str(error))
-                return _Tick(context, planner, plan, with_assets, now).result()
+                return _Tick(context, keys, planner, plan, with_assets, now).result()
         except BusyError as error:
             return dg.SkipReason(error.message)
 
-    return csq_sync_reports
+    return sync_reports
 
 
 class _Tick:
@@ -89,12 +92,14 @@ class _Tick:
     def __init__(
         self,
         context: dg.SensorEvaluationContext,
+        keys: Keys,
         planner: Planner,
         plan: DecodePlan,
         with_assets: set[str],
         now: datetime,
     ) -> None:
         self._log = context.log
+        self._keys = keys
         self._instance = context.instance
         self._planner = planner
         self._plan = plan
@@ -107,7 +112,7 @@ class _Tick:
         self._reasons += map(str, catalog.names(self._planner.skips).refused.values())
         if intake.wait:
             self._reasons.append(intake.wait_reason)
-        decoding = self._runs(job_name=RAW_JOB, statuses=UNFINISHED)
+        decoding = self._runs(job_name=self._keys.raw_job, statuses=UNFINISHED)
         requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
         if decoding:
             self._reasons.append(f"decoding runs in progress: {len(decoding)}")
@@ -138,9 +143,11 @@ class _Tick:
         contents = self._plan.discovery.catalog.dumps()
         return [
             decode_request(
+                self._keys,
                 work,
                 contents[work.dump_id].content,
-                attempt=1 + self._count({PARTITION_TAG: str(work.dump_id)}),
+                attempt=1
+                + self._count({PARTITION_TAG: str(work.dump_id)}, job_name=self._keys.raw_job),
             )
             for work in chosen
         ]
@@ -148,7 +155,9 @@ class _Tick:
     def _may_run(self, work: Work) -> bool:
         """A run that was canceled or killed is repeated at once, but not without end."""
         tags = {PARTITION_TAG: str(work.dump_id)}
-        recent = self._runs(job_name=RAW_JOB, tags=tags, created_after=self._now - RETRY_AFTER)
+        recent = self._runs(
+            job_name=self._keys.raw_job, tags=tags, created_after=self._now - RETRY_AFTER
+        )
         if len(recent) < RUNS_AN_HOUR:
             return True
         self._reasons.append(f"dump {work.dump_id} had {len(recent)} runs within an hour; it waits")
@@ -156,10 +165,10 @@ class _Tick:
 
     def _refresh(self) -> list[dg.RunRequest]:
         """A run that refreshes what is stale, or the snapshot, if none of the two is in progress."""
-        if self._runs(job_name=CURRENT_JOB, statuses=UNFINISHED):
+        if self._runs(job_name=self._keys.current_job, statuses=UNFINISHED):
             self._reasons.append("a refresh is in progress")
             return []
-        broken = tables_of_broken_refresh(self._instance, self._with_assets)
+        broken = tables_of_broken_refresh(self._instance, self._keys, self._with_assets)
         try:
             state = self._planner.state()
             plan = self._planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
@@ -167,9 +176,10 @@ class _Tick:
             self._reasons.append(str(error))
             return []
         plan = plan.of_tables(self._with_assets)
-        if plan.is_behind and not self._was_tried(tags := refresh_request(plan).tags):
-            return [refresh_request(plan, attempt=1 + self._count(tags))]
-        snapshot = snapshot_request(self._now)
+        tags = refresh_request(self._keys, plan).tags
+        if plan.is_behind and not self._was_tried(tags):
+            return [refresh_request(self._keys, plan, attempt=1 + self._count(tags))]
+        snapshot = snapshot_request(self._keys, self._now)
         if self._planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
             return [snapshot]
         return []
@@ -185,20 +195,20 @@ class _Tick:
     def _runs(self, **conditions: object) -> Sequence[dg.DagsterRun]:
         return self._instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
 
-    def _count(self, tags: Mapping[str, str]) -> int:
-        return self._instance.get_runs_count(dg.RunsFilter(tags={**tags}))
+    def _count(self, tags: Mapping[str, str], job_name: str | None = None) -> int:
+        return self._instance.get_runs_count(dg.RunsFilter(job_name=job_name, tags={**tags}))
 
 
 @contextmanager
 def _still_checked(
-    context: dg.SensorEvaluationContext, csq_lake: LakeResource, now: datetime
+    context: dg.SensorEvaluationContext, keys: Keys, lake: LakeResource, now: datetime
 ) -> Iterator[None]:
     """Where the export cannot be read the tick fails, but reports that are overdue are told."""
     try:
         yield
     except CsqError:
         with suppress(CsqError):
-            record_export_checks(context.instance, csq_lake.open().documents.catalog(), now)
+            record_export_checks(context.instance, keys, lake.open().documents.catalog(), now)
         raise
 
 

@@ -1,6 +1,7 @@
 """The public names, as a snapshot that is read when it changes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -39,6 +40,20 @@ def describe(defs: dg.Definitions) -> str:
 def test_names_are_as_promised(golden: Callable[[str, str], None]) -> None:
     tables = ("users", "sessions", "pageviews", "user_migrations", "a-b", "1st_visit")
     golden("definitions.txt", describe(build_definitions(SETTINGS, tables)))
+
+
+def test_a_key_prefix_replaces_csq_everywhere() -> None:
+    tables = ("users", "user_migrations", "pageviews")
+    eu = replace(SETTINGS, key_prefix="marketing/eu", group_prefix="eu_")
+    usual, prefixed = build_definitions(SETTINGS, tables), build_definitions(eu, tables)
+    expected = describe(usual).replace("csq/", "marketing/eu/").replace("csq_", "marketing_eu_")
+    assert describe(prefixed) == expected.replace("  group ", "  group eu_")
+    assert {*(prefixed.resources or {})} == {
+        key.replace("csq_", "marketing_eu_") for key in usual.resources or {}
+    }
+    assert describe(dg.Definitions.merge(usual, prefixed)).count("\n") == (
+        describe(usual).count("\n") * 2
+    )
 
 
 def test_definitions_can_be_built_twice() -> None:

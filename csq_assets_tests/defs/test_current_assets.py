@@ -4,13 +4,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from csq_assets.defs.keys import ALL_EVENTS_KEY, USER_IDENTITY, current_key
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.table_refresh import drop_table
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
-USERS = current_key("users")
-PAGEVIEWS = current_key("pageviews")
+USERS = KEYS.current("users")
+PAGEVIEWS = KEYS.current("pageviews")
 
 
 @pytest.fixture
@@ -59,9 +58,12 @@ def test_each_has_its_columns_and_its_name_in_duckdb(synced: Platform) -> None:
         "plan": "VARCHAR",
         "_dump_id": "BIGINT",
     }
-    assert shown_columns(synced, USER_IDENTITY) == {"from_user_id": "BIGINT", "user_id": "BIGINT"}
-    assert list(shown_columns(synced, ALL_EVENTS_KEY))[:3] == ["user_id", "event_id", "session_id"]
-    assert [metadata(synced, key)["dagster/table_name"] for key in (USERS, USER_IDENTITY)] == [
+    assert shown_columns(synced, KEYS.user_identity) == {
+        "from_user_id": "BIGINT",
+        "user_id": "BIGINT",
+    }
+    assert list(shown_columns(synced, KEYS.all_events))[:3] == ["user_id", "event_id", "session_id"]
+    assert [metadata(synced, key)["dagster/table_name"] for key in (USERS, KEYS.user_identity)] == [
         "csq.users",
         "csq_meta.user_identity",
     ]
@@ -81,7 +83,7 @@ def test_checks_alone_judge_the_whole_table_as_it_stands(synced: Platform) -> No
     checks = [
         dg.AssetCheckKey(PAGEVIEWS, "unique_key"),
         dg.AssetCheckKey(PAGEVIEWS, "rows_reconcile"),
-        dg.AssetCheckKey(USER_IDENTITY, "migrations_resolve"),
+        dg.AssetCheckKey(KEYS.user_identity, "migrations_resolve"),
     ]
     result = execute_checks(synced, *checks)
     assert result.success
@@ -119,7 +121,7 @@ def test_an_event_table_refreshed_alone_is_in_all_events(
     synced.sync()
     with open_warehouse(synced.settings.duckdb_path) as connection:
         drop_table(connection, "clicks")
-    job = dg.define_asset_job("asked", selection=dg.AssetSelection.assets(current_key("clicks")))
+    job = dg.define_asset_job("asked", selection=dg.AssetSelection.assets(KEYS.current("clicks")))
     own = synced.definitions(plain_duckdb=plain_duckdb)
     defs = dg.Definitions.merge(own, dg.Definitions(jobs=[job]))
     assert defs.resolve_job_def("asked").execute_in_process(instance=synced.instance).success

@@ -2,16 +2,15 @@
 
 import dagster as dg
 
-from csq_assets.defs.keys import MANIFESTS, SYNC_REPORTS
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 
 def test_selected_checks_on_the_export_are_evaluated(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1}])
     platform.export.put_manifest(13, b"{")
     checks = [
-        dg.AssetCheckKey(SYNC_REPORTS, "sync_succeeded"),
-        dg.AssetCheckKey(MANIFESTS, "manifest_readable"),
+        dg.AssetCheckKey(KEYS.sync_reports, "sync_succeeded"),
+        dg.AssetCheckKey(KEYS.manifests, "manifest_readable"),
     ]
     job = dg.define_asset_job("asked", selection=dg.AssetSelection.checks(*checks))
     defs = dg.Definitions.merge(platform.definitions(), dg.Definitions(jobs=[job]))

@@ -5,9 +5,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from csq_assets.defs.keys import CSQ_DUMPS
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 RAW, CURRENT = dg.AssetKey(["csq", "raw", "users"]), dg.AssetKey(["csq", "current", "users"])
 ALL = dg.AllPartitionMapping()
@@ -50,7 +49,7 @@ def metadata(result: dg.ExecuteInProcessResult) -> dict[str, object]:
 
 def test_an_asset_of_one_partition_is_kept_in_the_lake(synced: Platform) -> None:
     @dg.asset(
-        ins={"users": dg.AssetIn(RAW)}, partitions_def=CSQ_DUMPS, io_manager_key="csq_lake_io"
+        ins={"users": dg.AssetIn(RAW)}, partitions_def=KEYS.dumps, io_manager_key="csq_lake_io"
     )
     def adults(users: pl.LazyFrame) -> pl.LazyFrame:
         return users.filter(pl.col("age") == "8").select("user_id")
@@ -132,7 +131,7 @@ def test_chosen_columns_of_a_current_table_are_an_input(synced: Platform) -> Non
 def test_a_partitioned_asset_replaces_its_own_rows_in_duckdb(synced: Platform) -> None:
     @dg.asset(
         ins={"users": dg.AssetIn(RAW, metadata={"columns": ["user_id", "_dump_id"]})},
-        partitions_def=CSQ_DUMPS,
+        partitions_def=KEYS.dumps,
         metadata={"schema": "mart", "partition_expr": "_dump_id"},
         io_manager_key="csq_duckdb_io",
     )
@@ -163,7 +162,7 @@ def test_schemas_of_ours_are_never_written(synced: Platform, schema: str) -> Non
 def test_a_write_that_fails_leaves_the_table_as_it_was(synced: Platform) -> None:
     def build(frame: pl.DataFrame) -> dg.AssetsDefinition:
         @dg.asset(
-            partitions_def=CSQ_DUMPS,
+            partitions_def=KEYS.dumps,
             metadata={"partition_expr": "dump"},
             io_manager_key="csq_duckdb_io",
         )

@@ -6,13 +6,12 @@ import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from csq_assets.defs.build import build_definitions
-from csq_assets.defs.keys import CSQ_DUMPS, RAW_JOB, raw_key
 from csq_assets.settings import Settings
 from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
-USERS = raw_key("users")
+USERS = KEYS.raw("users")
 
 
 def run(
@@ -21,7 +20,7 @@ def run(
     partition: str | None = None,
     checks: list[dg.AssetCheckKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    assets = dg.AssetSelection.assets(*map(raw_key, tables))
+    assets = dg.AssetSelection.assets(*map(KEYS.raw, tables))
     job = dg.define_asset_job(
         "asked", selection=dg.AssetSelection.checks(*checks) if checks else assets
     )
@@ -34,7 +33,7 @@ def run(
 def raw_job_of_environment() -> dg.JobDefinition:
     """The job of raw tables with a process for each step, as a run worker finds it."""
     defs = build_definitions(Settings.from_environment(), ("users", "sessions", "pageviews"))
-    keys = [raw_key(table) for table in ("users", "sessions", "pageviews")]
+    keys = [KEYS.raw(table) for table in ("users", "sessions", "pageviews")]
     job = dg.define_asset_job(
         "by_processes",
         selection=dg.AssetSelection.assets(*keys),
@@ -44,9 +43,9 @@ def raw_job_of_environment() -> dg.JobDefinition:
 
 
 def failed_partitions(platform: Platform, table: str) -> set[str]:
-    status = get_and_update_asset_status_cache_value(platform.instance, raw_key(table), CSQ_DUMPS)
+    status = get_and_update_asset_status_cache_value(platform.instance, KEYS.raw(table), KEYS.dumps)
     assert status is not None
-    subset = status.deserialize_failed_partition_subsets(CSQ_DUMPS)
+    subset = status.deserialize_failed_partition_subsets(KEYS.dumps)
     return set(subset.get_partition_keys())
 
 
@@ -79,7 +78,7 @@ def test_each_table_is_a_step_of_the_run_of_its_dump(platform: Platform) -> None
     platform.deliver(13, users=[{"user_id": 2}])
     platform.sync()
     steps = {}
-    for run in platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB)):
+    for run in platform.instance.get_runs(dg.RunsFilter(job_name=KEYS.raw_job)):
         events = platform.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
         steps[run.tags["dagster/partition"]] = {event.step_key for event in events}
     assert steps == {"12": {"csq__raw__users", "csq__raw__sessions"}, "13": {"csq__raw__users"}}
@@ -131,7 +130,7 @@ def test_a_failed_table_is_executed_again_from_the_failure(
         monkeypatch.setenv(name, value)
     job = dg.reconstructable(raw_job_of_environment)
     partition = {"dagster/partition": "12"}
-    keys = [raw_key("users"), raw_key("sessions")]
+    keys = [KEYS.raw("users"), KEYS.raw("sessions")]
     with dg.execute_job(
         job, instance=platform.instance, tags=partition, asset_selection=keys, raise_on_error=False
     ) as first:
@@ -211,7 +210,7 @@ def test_a_partition_that_fails_shows_as_failed_and_the_others_do_not(platform: 
     platform.sync()
     assert failed_partitions(platform, "users") == {"13"}
     assert failed_partitions(platform, "sessions") == set()
-    runs = platform.instance.get_runs(dg.RunsFilter(job_name=RAW_JOB))
+    runs = platform.instance.get_runs(dg.RunsFilter(job_name=KEYS.raw_job))
     assert {run.tags["dagster/partition"]: run.status for run in runs} == {
         "12": dg.DagsterRunStatus.SUCCESS,
         "13": dg.DagsterRunStatus.FAILURE,

@@ -10,9 +10,8 @@ import pytest
 from dagster._core.event_api import PartitionKeyFilter
 
 from csq_assets.dataconnect.dump_records import Content
-from csq_assets.defs.keys import CURRENT_JOB, META, RAW_JOB, USER_IDENTITY, current_key, raw_key
 from csq_assets.defs.recovery import record_missing_partitions
-from csq_assets.defs.run_requests import HEADLESS, PARTITION_TAG
+from csq_assets.defs.run_requests import PARTITION_TAG, headless_tags
 from csq_assets.lake.locations import open_export
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.ingest import TableIngest
@@ -20,9 +19,11 @@ from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets_tests.defs.test_sensor import Daemon
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 ROWS = [{"user_id": None, "plan": "a"}, {"user_id": 1, "plan": "b"}]
+
+HEADLESS = headless_tags(KEYS)
 
 
 def planner(platform: Platform) -> Planner:
@@ -56,7 +57,7 @@ def decode_and_die(
     lake, now = platform.lake, datetime.now(UTC)
     export = open_export(platform.settings.export_url, "manifests/", lambda: None)
     planner(platform).plan_decoding(export, now)
-    run_id = add_killed_run(platform, RAW_JOB, [*map(raw_key, tables)], dump_id, tags)
+    run_id = add_killed_run(platform, KEYS.raw_job, [*map(KEYS.raw, tables)], dump_id, tags)
     for table in tables:
         ingest = TableIngest(
             *lake.documents.manifest(dump_id), table, export, lake, partial(datetime.now, UTC)
@@ -95,7 +96,7 @@ def evaluated(platform: Platform) -> set[tuple[str, str | None, str]]:
 def recorded_checks(platform: Platform, table: str, dump_id: int) -> set[str]:
     """The checks of which Dagster has a result for this partition."""
     records = platform.instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [dg.AssetCheckKey(raw_key(table), name) for *_, name in raw_checks(table, dump_id)],
+        [dg.AssetCheckKey(KEYS.raw(table), name) for *_, name in raw_checks(table, dump_id)],
         partition_filter=PartitionKeyFilter(key=str(dump_id)),
     )
     return {key.name for key, record in records.items() if record.evaluation is not None}
@@ -119,15 +120,15 @@ def test_a_partition_that_a_killed_run_published_is_recorded_with_its_checks(
     assert run is not None
     assert run.status == dg.DagsterRunStatus.FAILURE
 
-    (recorded,) = materializations(platform, raw_key("users"), "12")
+    (recorded,) = materializations(platform, KEYS.raw("users"), "12")
     assert recorded.tags is not None
     assert recorded.tags["dagster/data_version"] == content(platform, 12, "users").digest
     assert recorded.metadata["dagster/partition_row_count"].value == 2
     assert recorded.metadata["dagster/uri"].value == platform.lake.store.location("users", 12)
-    assert len(materializations(platform, raw_key("property_definitions"), "12")) == 1
+    assert len(materializations(platform, KEYS.raw("property_definitions"), "12")) == 1
 
     assert evaluated(platform) == set()  # once is enough
-    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert len(materializations(platform, KEYS.raw("users"), "12")) == 1
 
 
 def test_a_redelivered_partition_is_recorded_though_the_earlier_one_was(platform: Platform) -> None:
@@ -136,7 +137,7 @@ def test_a_redelivered_partition_is_recorded_though_the_earlier_one_was(platform
     platform.deliver(12, users=ROWS[:1])
     decode_and_die(platform, 12, "users")
     assert evaluated(platform) == raw_checks("users", 12)
-    newest, earlier = materializations(platform, raw_key("users"), "12")
+    newest, earlier = materializations(platform, KEYS.raw("users"), "12")
     assert (newest.tags, earlier.tags) != (earlier.tags, newest.tags)
     assert newest.metadata["dagster/partition_row_count"].value == 1
 
@@ -146,13 +147,13 @@ def test_a_partition_that_was_recorded_without_its_checks_gets_them(platform: Pl
     decode_and_die(platform, 12, "users")
     platform.instance.report_runless_asset_event(
         dg.AssetMaterialization(
-            raw_key("users"),
+            KEYS.raw("users"),
             partition="12",
             tags={"dagster/data_version": content(platform, 12, "users").digest},
         )
     )
     assert evaluated(platform) == raw_checks("users", 12)
-    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert len(materializations(platform, KEYS.raw("users"), "12")) == 1
 
 
 @pytest.mark.edge(5)
@@ -178,7 +179,7 @@ def test_a_pass_that_is_killed_before_it_records_leaves_that_to_the_next(
     export = open_export(platform.settings.export_url, "manifests/", lambda: None)
     planner(platform).plan_decoding(export, datetime.now(UTC))  # and no more
     assert evaluated(platform) == raw_checks("users", 12)
-    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert len(materializations(platform, KEYS.raw("users"), "12")) == 1
 
 
 def test_a_partition_that_cannot_be_read_is_an_error_and_is_recorded_later(
@@ -203,8 +204,8 @@ def test_a_run_that_failed_by_itself_has_nothing_to_be_recorded(platform: Platfo
     platform.export.put(platform.export.key_of(broken.paths["sessions"][0]), b"not Avro")
     platform.sync()
     records = platform.lake.ledger.records()
-    assert record_missing_partitions(platform.instance, platform.lake, records) == []
-    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert record_missing_partitions(platform.instance, KEYS, platform.lake, records) == []
+    assert len(materializations(platform, KEYS.raw("users"), "12")) == 1
 
 
 def test_a_tick_continues_after_a_partition_that_cannot_be_read(platform: Platform) -> None:
@@ -232,17 +233,19 @@ def test_what_a_run_of_the_daemon_published_is_recorded_once_it_has_failed(
     daemon = Daemon(platform)
     for _ in range(2):  # the outcome is folded while the run still counts as in progress
         daemon.tick()
-        assert materializations(platform, raw_key("users"), "12") == []
+        assert materializations(platform, KEYS.raw("users"), "12") == []
     platform.instance.report_run_failed(run, "the worker is gone")  # as run monitoring does
     daemon.tick()
-    assert len(materializations(platform, raw_key("users"), "12")) == 1
+    assert len(materializations(platform, KEYS.raw("users"), "12")) == 1
     assert len(recorded_checks(platform, "users", 12)) == 4
 
 
 def refresh_and_die(platform: Platform) -> None:
     """Bring the DuckDB file up to date, and tell Dagster nothing."""
     plan = planner(platform).plan_refresh(planner(platform).state(), wait_seconds=0)
-    add_killed_run(platform, CURRENT_JOB, [META, USER_IDENTITY, *map(current_key, plan.tables)])
+    add_killed_run(
+        platform, KEYS.current_job, [KEYS.meta, KEYS.user_identity, *map(KEYS.current, plan.tables)]
+    )
     effective = EffectiveDumps(platform.lake, planner(platform).state())
     with open_warehouse(platform.settings.duckdb_path) as connection:
         refresh = Refresh(connection, effective, datetime.now(UTC))
@@ -266,8 +269,8 @@ def test_a_table_that_a_killed_run_refreshed_is_recorded_again(platform: Platfor
         "rows_reconcile",
         "no_gap",
     }
-    newest, _ = materializations(platform, current_key("users"))
+    newest, _ = materializations(platform, KEYS.current("users"))
     assert newest.metadata["dagster/row_count"].value == len(rows) == 3
     assert platform.rows("users") == rows
-    assert len(materializations(platform, current_key("notes"))) == 1  # the run was not for it
+    assert len(materializations(platform, KEYS.current("notes"))) == 1  # the run was not for it
     assert platform.sync().checks == ()

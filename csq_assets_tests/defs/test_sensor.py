@@ -11,11 +11,10 @@ import duckdb
 import pytest
 
 from csq_assets.defs import sensor as module
-from csq_assets.defs.keys import CURRENT_JOB, MANIFESTS, RAW_JOB, SENSOR, SYNC_REPORTS
 from csq_assets.errors import SettingsError
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import Platform
+from csq_assets_tests.platform import KEYS, Platform
 
 RESOURCES = ("csq_export", "csq_lake", "csq_duckdb")
 REFRESH = {"csq/meta", "csq/user_identity", "csq/current/users"}
@@ -41,7 +40,7 @@ class Daemon:
             repository_def=repository,
             resources={key: (defs.resources or {})[key] for key in RESOURCES},
         ) as context:
-            return repository.get_sensor_def(SENSOR)(context)
+            return repository.get_sensor_def(KEYS.sensor)(context)
 
     def tick_and_run(self) -> dg.SensorResult:
         result = self.tick()
@@ -60,7 +59,7 @@ class Daemon:
             partition_key=request.partition_key,
             asset_selection=list(request.asset_selection or []),
             run_config=request.run_config,
-            tags={**request.tags, "dagster/sensor_name": SENSOR},
+            tags={**request.tags, "dagster/sensor_name": KEYS.sensor},
             raise_on_error=False,
         )
 
@@ -68,7 +67,7 @@ class Daemon:
         """The run of the request, before anything executes it."""
         tags = {"dagster/partition": str(request.partition_key)} if request.partition_key else {}
         return self.platform.instance.create_run_for_job(
-            self.job(request), tags={**tags, **request.tags, "dagster/sensor_name": SENSOR}
+            self.job(request), tags={**tags, **request.tags, "dagster/sensor_name": KEYS.sensor}
         )
 
 
@@ -84,7 +83,7 @@ def asked(result: dg.SensorResult) -> list[tuple[str | None, list[str]]]:
     return [
         (request.partition_key, [key.path[-1] for key in request.asset_selection or []])
         for request in result.run_requests or []
-        if request.job_name == RAW_JOB
+        if request.job_name == KEYS.raw_job
     ]
 
 
@@ -93,7 +92,7 @@ def refreshed(result: dg.SensorResult) -> list[set[str]]:
     return [
         {key.to_user_string() for key in request.asset_selection or []}
         for request in result.run_requests or []
-        if request.job_name == CURRENT_JOB
+        if request.job_name == KEYS.current_job
     ]
 
 
@@ -180,10 +179,10 @@ def test_a_report_is_recorded_once_and_the_checks_when_they_change(daemon: Daemo
 
     def recorded() -> tuple[int, list[bool]]:
         history = instance.event_log_storage.get_asset_check_execution_history(
-            dg.AssetCheckKey(SYNC_REPORTS, "sync_succeeded"), limit=9
+            dg.AssetCheckKey(KEYS.sync_reports, "sync_succeeded"), limit=9
         )
         evaluations = [record.evaluation for record in history]
-        observed = instance.fetch_observations(SYNC_REPORTS, limit=9).records
+        observed = instance.fetch_observations(KEYS.sync_reports, limit=9).records
         return len(observed), [one.passed for one in evaluations if one is not None]
 
     assert recorded() == (1, [True])
@@ -323,7 +322,7 @@ def test_bad_files_stop_nothing_else(daemon: Daemon) -> None:
     assert asked(result) == [("9", ["users"])]
     assert list(daemon.platform.lake.ledger.records()) == [8, 9]
     (record,) = daemon.platform.instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(MANIFESTS, "manifest_readable"), limit=1
+        dg.AssetCheckKey(KEYS.manifests, "manifest_readable"), limit=1
     )
     assert record.evaluation is not None
     assert not record.evaluation.passed
@@ -339,7 +338,7 @@ def test_a_tick_without_an_export_fails_and_still_tells_what_is_overdue(
     with pytest.raises(SettingsError, match=f"there is no directory {folder}"):
         daemon.evaluate()
     newest, *_ = daemon.platform.instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(SYNC_REPORTS, "sync_on_time"), limit=1
+        dg.AssetCheckKey(KEYS.sync_reports, "sync_on_time"), limit=1
     )
     assert newest.evaluation is not None
     assert (newest.evaluation.passed, newest.evaluation.description) == (
