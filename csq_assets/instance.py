@@ -3,12 +3,14 @@
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.masking import masked
 from csq_assets.settings import dagster_home
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def open_instance() -> "Iterator[dg.DagsterInstance]":
     except Exception as error:  # dagster.yaml may name any class, and each raises its own
         message = f"the Dagster instance of {home} cannot be opened: {_reason(error)}"
         if _is_from_database(error):
-            raise _unusable(message) from error
+            raise _unusable(message, error) from error
         raise SettingsError(
             message,
             where={"setting": "DAGSTER_HOME"},
@@ -57,16 +59,19 @@ def recording() -> Iterator[None]:
     except Exception as error:
         if not _is_from_database(error):
             raise
-        raise _unusable(f"Dagster cannot record what is done: {_reason(error)}") from error
+        message = f"Dagster cannot record what is done: {_reason(error)}"
+        raise _unusable(message, error) from error
 
 
-def _unusable(message: str) -> StorageError:
-    return StorageError(
-        message,
-        where={"setting": "DAGSTER_HOME"},
-        remedy="Check the folder or database that its dagster.yaml names, then run csq again. "
-        "Is the disk full?",
+def _unusable(message: str, error: Exception) -> StorageError:
+    home = dagster_home()
+    remedy = (
+        f"Check the folder that {home / 'dagster.yaml'} names, then run csq again. Is the disk full?"
+        if isinstance(_first_cause(error), sqlite3.Error)
+        else "Check that the database server runs, and its address, database, user and password in "
+        f"{home / 'dagster.yaml'} or in the variables that it names. Then run csq again."
     )
+    return StorageError(message, where={"setting": "DAGSTER_HOME"}, remedy=remedy)
 
 
 def try_recording() -> None:
@@ -97,10 +102,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _is_from_database(error: Exception) -> bool:
-    from sqlalchemy.exc import SQLAlchemyError
+def _first_cause(error: Exception) -> BaseException:
+    return list(_causes(error))[-1]
 
-    return any(isinstance(cause, SQLAlchemyError) for cause in _causes(error))
+
+def _is_from_database(error: Exception) -> bool:
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    found = [cause for cause in _causes(error) if isinstance(cause, SQLAlchemyError)]
+    return any(not isinstance(cause, ArgumentError) for cause in found)  # that is a wrong URL
 
 
 def _reason(error: Exception) -> str:
@@ -108,5 +118,6 @@ def _reason(error: Exception) -> str:
     if unset := _UNSET_VARIABLE.findall(str(error)):
         return f"not set in the environment: {', '.join(sorted(set(unset)))}"
     invalid = getattr(error, "error_messages", None)  # of a dagster.yaml that is not valid
-    first = list(_causes(error))[-1]
-    return " ".join((", ".join(invalid) if invalid else str(first)).split()).rstrip("?")
+    lines = (", ".join(invalid) if invalid else str(_first_cause(error))).splitlines()
+    # Postgres indents its hints; of a host with several addresses it gives a line each.
+    return masked("; ".join(" ".join(line.split()) for line in lines if line and line[0] > " "))
