@@ -9,6 +9,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.build import tables_in
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
@@ -23,6 +24,7 @@ from csq_assets.defs.run_requests import (
     refresh_request,
     snapshot_request,
 )
+from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import StorageError, UsageError
 from csq_assets.headless import HeadlessRuns, Listener
 from csq_assets.lake.locations import Lake, open_export, open_lake
@@ -70,7 +72,9 @@ def run_sync(
         catalog = plan.discovery.catalog
         runs = HeadlessRuns(settings, instance, catalog, listener)
         runs.evaluations += record_discovery(instance, keys, plan.discovery, now)
-        broken = tables_of_broken_refresh(instance, keys, tables_in(catalog, settings))
+        tables = tables_in(catalog, settings)
+        record_unlisted(instance, keys, catalog, (*tables, PROPERTY_DEFINITIONS))
+        broken = tables_of_broken_refresh(instance, keys, tables)
         try:
             runs.evaluations += record_missing_partitions(instance, keys, lake, plan.records)
         except StorageError as error:

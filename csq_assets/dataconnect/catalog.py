@@ -6,7 +6,12 @@ from datetime import datetime
 
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.dataconnect.sync_report import SyncReport
-from csq_assets.dataconnect.tables import Names, claim_names, is_full_resync
+from csq_assets.dataconnect.tables import (
+    PROPERTY_DEFINITIONS,
+    Names,
+    claim_names,
+    is_full_resync,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,15 @@ class Catalog:
         ):
             newest[seen.dump_id] = seen
         return dict(sorted(newest.items()))
+
+    def dumps_without(self, table: str) -> tuple[int, ...]:
+        """The dumps that do not list the table, or the property definitions."""
+        return tuple(
+            dump_id
+            for dump_id, seen in self.dumps().items()
+            if table not in seen.tables
+            and not (table == PROPERTY_DEFINITIONS and seen.has_definitions)
+        )
 
     def names(self, skips: Callable[[str], bool]) -> Names:
         """The tables by the names they take, those of lower dumps first. A skipped one takes none."""

@@ -28,6 +28,7 @@ from csq_assets.defs.run_requests import (
     refresh_request,
     snapshot_request,
 )
+from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import BusyError, CsqError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.pipeline.pass_lock import pass_lock
@@ -75,6 +76,12 @@ def build_sync_reports_sensor(
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
                 record_discovery(context.instance, keys, plan.discovery, now)
+                record_unlisted(
+                    context.instance,
+                    keys,
+                    plan.discovery.catalog,
+                    (*tables, PROPERTY_DEFINITIONS),
+                )
                 try:
                     record_missing_partitions(context.instance, keys, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
