@@ -31,22 +31,21 @@ _CHANGED = "user_id BIGINT, next_user_id BIGINT"
 _PAIRS = "place BIGINT, from_text VARCHAR, to_text VARCHAR, from_user_id BIGINT, to_user_id BIGINT"
 _HOPS = "from_user_id BIGINT, to_user_id BIGINT, contested BOOLEAN"
 _RESOLVED = "from_user_id BIGINT, user_id BIGINT"
-_SQL = ("keyed_sql", "users_sql")
 _IDENTITY = ("identity_sql", "identity_refresh")
 
 TABLE_SCRATCH = (
     # Users that resolve to another id than when the table was last refreshed, and their stored rows.
     Scratch("changed_users", _CHANGED, "row_store", ("row_store",)),
-    Scratch("moved", _MOVED, "row_store", ("row_store", *_SQL)),
+    Scratch("moved", _MOVED, "row_store", ("row_store", "deduplication")),
     # The ids of the new dumps' rows, users resolved.
-    Scratch("arriving", _ARRIVING, "row_store", _SQL),
-    # Keys that arriving and moved rows leave or reach, with all their rows; of users without key_id.
-    Scratch("touched_keys", "user_id BIGINT, key_id BIGINT", "deduplication", _SQL),
-    Scratch("touched_rows", _CANDIDATE, "deduplication", ("deduplication", "keyed_sql")),
+    Scratch("arriving", _ARRIVING, "row_store", ("deduplication",)),
+    # Keys that arriving and moved rows leave or reach, with all their rows.
+    Scratch("touched_keys", "user_id BIGINT, key_id BIGINT", "deduplication", ("deduplication",)),
+    Scratch("touched_rows", _CANDIDATE, "deduplication", ("deduplication",)),
     # The rows to decide over: `touched_rows`, or in a replay what arrives.
-    Scratch("touched", "", "deduplication", _SQL),
+    Scratch("touched", "", "deduplication", ("keyed_sql",)),
     # Those of them that have a rival: whether each stays in the table, and whether it is shown.
-    Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", *_SQL)),
+    Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", "deduplication")),
     # Stored rows of users that several ids became.
     Scratch("companions", "", "deduplication", ("deduplication", "users_sql")),
 )

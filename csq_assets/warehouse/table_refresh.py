@@ -145,7 +145,7 @@ def _apply(
         return _apply_anew(connection, table, work, version)
     rules = Deduplication(connection, table, before.kind, replayed=work.replay)
     with keep_single_open(work.new) as dumps:
-        arrived = read_arriving(connection, dumps, with_ids=rules.has_key)
+        arrived = read_arriving(connection, dumps, with_ids=bool(before.kind.key))
         stored = _store_columns(connection, table, arrived, replay=work.replay)
         if stored is None:
             return _apply_anew(connection, table, work, version)

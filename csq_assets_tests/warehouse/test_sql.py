@@ -17,8 +17,8 @@ from csq_assets.warehouse.identity_sql import (
     RESOLVED_IDS,
 )
 from csq_assets.warehouse.instant_sql import instant
-from csq_assets.warehouse.keyed_sql import KEY_VERDICT
-from csq_assets.warehouse.users_sql import USER_VERDICT, merged_users
+from csq_assets.warehouse.keyed_sql import KEY_VERDICT, USER_VERDICT
+from csq_assets.warehouse.users_sql import merged_users
 from csq_assets_tests import model
 
 DEFINITIONS = {

@@ -97,6 +97,13 @@ def test_a_user_that_becomes_another_alone_keeps_its_row(platform: Platform) -> 
     assert platform.rows("users") == [{"user_id": 30, "a": "x", "_dump_id": 12}]
 
 
+def test_a_new_id_of_a_known_user_is_a_new_row_and_replaces_none(platform: Platform) -> None:
+    platform.deliver(12, users=delivered("user_id a", (30, "own"))).sync()
+    platform.deliver(13, users=delivered("user_id a", (11, "other")), user_migrations=TO_30)
+    audit = platform.sync()["users"]
+    assert (audit.rows_new, audit.rows_updated, audit.users_merged) == (1, 0, 1)
+
+
 def test_ids_among_the_columns_are_merged_too(platform: Platform) -> None:
     row = merged(platform, "session_id a", (30, None, "own"), (11, 2**62, None))
     assert row == {"user_id": 30, "session_id": 2**62, "a": "own", "_dump_id": 13}
