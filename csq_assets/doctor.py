@@ -41,8 +41,8 @@ def examine() -> Iterator[Probe]:
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))
     yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
-    if settings.duckdb_snapshot_path is not None:
-        snapshot = settings.duckdb_snapshot_path
+    if settings.snapshot_path is not None:
+        snapshot = settings.snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
 
 

@@ -10,11 +10,11 @@ from csq_assets.masking import masked
 _SCHEMAS_IN_DUCKDB = ("csq", "csq_meta", "csq_rows", "csq_ledger")
 
 
-def location(variable: str, value: str) -> str:
+def location(variable: str, value: str, folder: Path) -> str:
     """The absolute path of a directory, or `s3://bucket/prefix` without a slash at its end."""
     scheme, separator, rest = value.partition("://")
     if not separator:
-        return str(absolute_path(variable, value))
+        return str(absolute_path(variable, value, folder))
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3":
         raise wrong(
@@ -31,12 +31,12 @@ def location(variable: str, value: str) -> str:
     return f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
 
 
-def duckdb_file(variable: str, value: str) -> Path:
+def duckdb_file(variable: str, value: str, folder: Path) -> Path:
     """The absolute path of a file that DuckDB opens by a name of its own."""
     if scheme := re.match(r"[A-Za-z][\w+.-]+:|:", value):  # not the rest: it may hold a token
         message = f'what begins with "{scheme[0]}" is not the path of a file'
         raise wrong(variable, message, "Name a file, such as data/warehouse.duckdb.")
-    path = absolute_path(variable, value)
+    path = absolute_path(variable, value, folder)
     database = next(filter(None, path.name.split(".")), "")  # as DuckDB names it
     if database.lower() in _SCHEMAS_IN_DUCKDB:
         raise wrong(
@@ -49,10 +49,10 @@ def duckdb_file(variable: str, value: str) -> Path:
     return path
 
 
-def absolute_path(variable: str, value: str) -> Path:
-    """The absolute path; `~` is the home directory, as in a shell."""
+def absolute_path(variable: str, value: str, folder: Path = Path()) -> Path:
+    """The absolute path; `~` is the home directory, as in a shell. A relative one is in `folder`."""
     try:
-        return Path(value).expanduser().absolute()
+        return (folder / Path(value).expanduser()).absolute()
     except RuntimeError:
         raise wrong(variable, f"{value} names no home directory", "Write the path out.") from None
 

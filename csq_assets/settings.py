@@ -1,13 +1,13 @@
 """Settings: the only reader of the environment."""
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from csq_assets import setting_values as values
 from csq_assets.errors import SettingsError
 from csq_assets.places import absolute_path, duckdb_file, location, overlap, wrong
 
@@ -40,13 +40,13 @@ class Settings:
     duckdb_path: Path = _setting(
         "CSQ_DUCKDB_PATH", "data/warehouse.duckdb", "the DuckDB file that analysts query"
     )
-    duckdb_snapshot_path: Path | None = _setting(
+    snapshot_path: Path | None = _setting(
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         None,
         "where a copy of it is put after each sync, replaced by rename, for readers that stay "
         "connected",
     )
-    duckdb_memory_limit: str = _setting(
+    memory_limit: str = _setting(
         "CSQ_DUCKDB_MEMORY_LIMIT",
         "2GB",
         "how much memory DuckDB may take; what does not fit spills to disk beside its file",
@@ -75,27 +75,39 @@ class Settings:
         Raises SettingsError, naming the variable.
         """
         given = os.environ if environment is None else environment
-        values = {
-            setting.name: given.get(setting.metadata["variable"], "").strip()
-            or setting.metadata["default"]
-            or ""
-            for setting in fields(cls)
+        return cls.of(
+            {one.name: given.get(one.metadata["variable"], "").strip() for one in fields(cls)}
+        )
+
+    @classmethod
+    def of(
+        cls, given: Mapping[str, str | Sequence[str] | None], folder: Path | None = None
+    ) -> "Settings":
+        """Settings by the names of their fields; what is empty or not given has its default. Relative
+        paths count from `folder`, or else from the current directory.
+
+        Raises SettingsError, naming the variable.
+        """
+        given = {
+            one.name: given.get(one.name) or one.metadata["default"] or "" for one in fields(cls)
         }
-        snapshot = values["duckdb_snapshot_path"]
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        folder = folder or Path()
+        snapshot = texts["snapshot_path"]
         return cls(
-            export_url=location("CSQ_EXPORT_URL", values["export_url"]),
-            manifest_prefix=_manifest_prefix(values["manifest_prefix"]),
-            skip_tables=_listed(values["skip_tables"]),
-            lake_url=location("CSQ_LAKE_URL", values["lake_url"]),
-            duckdb_path=duckdb_file("CSQ_DUCKDB_PATH", values["duckdb_path"]),
-            duckdb_snapshot_path=(
-                duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot) if snapshot else None
+            export_url=location("CSQ_EXPORT_URL", texts["export_url"], folder),
+            manifest_prefix=values.manifest_prefix(texts["manifest_prefix"]),
+            skip_tables=values.listed(given["skip_tables"]),
+            lake_url=location("CSQ_LAKE_URL", texts["lake_url"], folder),
+            duckdb_path=duckdb_file("CSQ_DUCKDB_PATH", texts["duckdb_path"], folder),
+            snapshot_path=(
+                duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot, folder) if snapshot else None
             ),
-            duckdb_memory_limit=_memory_limit(values["duckdb_memory_limit"]),
-            owners=_owners(values["owners"]),
-            request_payer=_request_payer(values["request_payer"]),
-            key_prefix=_key_prefix(values["key_prefix"]),
-            group_prefix=_group_prefix(values["group_prefix"]),
+            memory_limit=values.memory_limit(texts["memory_limit"]),
+            owners=values.owners(given["owners"]),
+            request_payer=values.request_payer(texts["request_payer"]),
+            key_prefix=values.key_prefix(texts["key_prefix"]),
+            group_prefix=values.group_prefix(texts["group_prefix"]),
         ).checked()
 
     def checked(self) -> "Settings":
@@ -103,7 +115,7 @@ class Settings:
         places = {
             "CSQ_LAKE_URL": self.lake_url,
             "CSQ_DUCKDB_PATH": self.duckdb_path,
-            "CSQ_DUCKDB_SNAPSHOT_PATH": self.duckdb_snapshot_path,
+            "CSQ_DUCKDB_SNAPSHOT_PATH": self.snapshot_path,
         }
         for variable, place in places.items():
             if place and overlap(str(place), self.export_url):
@@ -112,7 +124,7 @@ class Settings:
                     f"{place} and the export at {self.export_url} overlap",
                     "Choose another place: nothing is ever written into the export.",
                 )
-        snapshot = self.duckdb_snapshot_path
+        snapshot = self.snapshot_path
         if snapshot and overlap(str(self.duckdb_path), str(snapshot)):
             raise wrong(
                 "CSQ_DUCKDB_SNAPSHOT_PATH",
@@ -185,69 +197,6 @@ def set_default_dagster_home() -> None:
     """Let Dagster find its instance from the current directory, if that has a `dagster.yaml`."""
     if not os.environ.get("DAGSTER_HOME") and Path("dagster.yaml").is_file():
         os.environ["DAGSTER_HOME"] = str(Path.cwd())
-
-
-def _manifest_prefix(value: str) -> str:
-    prefix = value.strip("/")
-    if not prefix or "://" in value or ".." in prefix.split("/"):
-        raise wrong(
-            "CSQ_MANIFEST_PREFIX",
-            f'"{value}" is not a folder under CSQ_EXPORT_URL',
-            "Give a folder such as manifests/.",
-        )
-    return f"{prefix}/"
-
-
-def _memory_limit(value: str) -> str:
-    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
-        raise wrong(
-            "CSQ_DUCKDB_MEMORY_LIMIT",
-            f'"{value}" is not an amount of memory',
-            "Write for example 2GB or 512MB.",
-        )
-    return value
-
-
-def _owners(value: str) -> tuple[str, ...]:
-    owners = _listed(value)
-    for owner in owners:
-        if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-            raise wrong(
-                "CSQ_OWNERS",
-                f'"{owner}" is neither an e-mail address nor team:name',
-                "Write for example team:data,ana@example.com.",
-            )
-    return owners
-
-
-def _request_payer(value: str) -> str | None:
-    if value not in ("", "requester"):
-        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" is not a payer', "Write requester.")
-    return value or None
-
-
-def _key_prefix(value: str) -> str:
-    if not re.fullmatch(r"\w+(/\w+)*", value, re.ASCII):
-        raise wrong(
-            "CSQ_KEY_PREFIX",
-            f'"{value}" is not the beginning of an asset key',
-            "Write letters, digits and underscores, with slashes between the parts.",
-        )
-    return value
-
-
-def _group_prefix(value: str) -> str:
-    if not re.fullmatch(r"\w*", value, re.ASCII):
-        raise wrong(
-            "CSQ_GROUP_PREFIX",
-            f'"{value}" is not the beginning of a group\'s name',
-            "Write letters, digits and underscores.",
-        )
-    return value
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
 def _shown(value: object) -> str:

@@ -133,7 +133,7 @@ def run_rebuild(
 
 
 def _planner(settings: Settings, lake: Lake) -> Planner:
-    return Planner(lake, settings.duckdb_path, settings.duckdb_snapshot_path, settings.skips)
+    return Planner(lake, settings.duckdb_path, settings.snapshot_path, settings.skips)
 
 
 def _refresh(

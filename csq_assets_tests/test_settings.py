@@ -26,8 +26,8 @@ def test_without_variables_everything_lies_under_data(
         skip_tables=(),
         lake_url=str(tmp_path / "data/lake"),
         duckdb_path=tmp_path / "data/warehouse.duckdb",
-        duckdb_snapshot_path=None,
-        duckdb_memory_limit="2GB",
+        snapshot_path=None,
+        memory_limit="2GB",
         owners=(),
         request_payer=None,
         key_prefix="csq",
@@ -57,8 +57,8 @@ def test_each_variable_sets_its_field() -> None:
         skip_tables=("_event_metadata", "click_*"),
         lake_url="s3://lake",
         duckdb_path=Path("/srv/w.duckdb"),
-        duckdb_snapshot_path=Path("/srv/copy.duckdb"),
-        duckdb_memory_limit="1.5 GiB",
+        snapshot_path=Path("/srv/copy.duckdb"),
+        memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
         request_payer="requester",
         key_prefix="marketing/eu",
@@ -279,7 +279,7 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
     )
     assert (settings.export_url, settings.lake_url) == (f"{tmp_path}/export", f"{tmp_path}/lake")
     assert settings.duckdb_path == tmp_path / "w.duckdb"
-    assert settings.duckdb_snapshot_path == tmp_path / "copy.duckdb"
+    assert settings.snapshot_path == tmp_path / "copy.duckdb"
     assert dagster_home({"DAGSTER_HOME": "~"}) == tmp_path
     assert refusal_of(CSQ_LAKE_URL="~nobody-of-that-name/lake") == (
         "setting CSQ_LAKE_URL: ~nobody-of-that-name/lake names no home directory. "

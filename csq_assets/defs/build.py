@@ -40,8 +40,8 @@ def build_definitions(
     ]
     factory = CurrentAssets(keys, settings.skips, settings.owners)
     current = factory.build(tables)
-    if settings.duckdb_snapshot_path is not None:
-        current.append(factory.snapshot(tables, str(settings.duckdb_snapshot_path)))
+    if settings.snapshot_path is not None:
+        current.append(factory.snapshot(tables, str(settings.snapshot_path)))
     jobs = [
         dg.define_asset_job(
             name,
@@ -54,7 +54,7 @@ def build_definitions(
     s3 = s3 or PooledS3Resource()
     lake = LakeResource(url=settings.lake_url, s3=s3)
     duckdb = duckdb or WarehouseResource(
-        database=str(settings.duckdb_path), memory_limit=settings.duckdb_memory_limit
+        database=str(settings.duckdb_path), memory_limit=settings.memory_limit
     )
     return dg.Definitions(
         assets=[

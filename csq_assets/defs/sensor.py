@@ -71,7 +71,7 @@ def build_sync_reports_sensor(
             ):
                 fail_orphaned_runs(context.instance, keys)
                 export, lake = resources.export.open(), resources.lake.open()
-                planner = Planner(lake, warehouse, settings.duckdb_snapshot_path, settings.skips)
+                planner = Planner(lake, warehouse, settings.snapshot_path, settings.skips)
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))

@@ -265,7 +265,7 @@ def test_a_snapshot_that_is_behind_is_published(
 ) -> None:
     platform.export.report("2026-03-01")
     snapshot = tmp_path / "missing" / "snapshot.duckdb"
-    settings = replace(platform.settings, duckdb_snapshot_path=snapshot)
+    settings = replace(platform.settings, snapshot_path=snapshot)
     daemon = Daemon(replace(platform, settings=settings))
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     daemon.tick_and_run()

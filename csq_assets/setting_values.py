@@ -1,0 +1,77 @@
+"""What a setting that is no place may be. Raises SettingsError, naming the variable."""
+
+import re
+from collections.abc import Sequence
+
+from csq_assets.places import wrong
+
+
+def manifest_prefix(value: str) -> str:
+    """A folder, with a slash at its end."""
+    prefix = value.strip("/")
+    if not prefix or "://" in value or ".." in prefix.split("/"):
+        raise wrong(
+            "CSQ_MANIFEST_PREFIX",
+            f'"{value}" is not a folder under CSQ_EXPORT_URL',
+            "Give a folder such as manifests/.",
+        )
+    return f"{prefix}/"
+
+
+def memory_limit(value: str) -> str:
+    """An amount, as DuckDB reads it."""
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
+        raise wrong(
+            "CSQ_DUCKDB_MEMORY_LIMIT",
+            f'"{value}" is not an amount of memory',
+            "Write for example 2GB or 512MB.",
+        )
+    return value
+
+
+def owners(value: str | Sequence[str]) -> tuple[str, ...]:
+    """E-mail addresses or teams."""
+    found = listed(value)
+    for owner in found:
+        if not re.fullmatch(r"team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+            raise wrong(
+                "CSQ_OWNERS",
+                f'"{owner}" is neither an e-mail address nor team:name',
+                "Write for example team:data,ana@example.com.",
+            )
+    return found
+
+
+def request_payer(value: str) -> str | None:
+    """`requester`, or nothing."""
+    if value not in ("", "requester"):
+        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" is not a payer', "Write requester.")
+    return value or None
+
+
+def key_prefix(value: str) -> str:
+    """Identifiers, with slashes between them."""
+    if not re.fullmatch(r"\w+(/\w+)*", value, re.ASCII):
+        raise wrong(
+            "CSQ_KEY_PREFIX",
+            f'"{value}" is not the beginning of an asset key',
+            "Write letters, digits and underscores, with slashes between the parts.",
+        )
+    return value
+
+
+def group_prefix(value: str) -> str:
+    """An identifier, or the beginning of one, or nothing."""
+    if not re.fullmatch(r"\w*", value, re.ASCII):
+        raise wrong(
+            "CSQ_GROUP_PREFIX",
+            f'"{value}" is not the beginning of a group\'s name',
+            "Write letters, digits and underscores.",
+        )
+    return value
+
+
+def listed(value: str | Sequence[str]) -> tuple[str, ...]:
+    """What commas separate, or a list as it is."""
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(item.strip() for item in items if item.strip())
