@@ -24,5 +24,8 @@ _settings = Settings.from_environment()
 _catalog = open_lake(_settings.lake_url, s3_client).documents.catalog()
 
 defs = dg.Definitions.merge(
-    build_definitions(_settings, tables_in(_catalog, _settings)), _load_project_defs()
+    build_definitions(
+        _settings, tables_in(_catalog, _settings), sync_interval=_catalog.sync_interval()
+    ),
+    _load_project_defs(),
 )

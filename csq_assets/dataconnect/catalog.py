@@ -1,8 +1,10 @@
 """What was seen of an export: its manifests with their tables, and its reports."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.dataconnect.sync_report import SyncReport
@@ -12,6 +14,8 @@ from csq_assets.dataconnect.tables import (
     claim_names,
     is_full_resync,
 )
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,22 @@ class Catalog:
         ):
             newest[seen.dump_id] = seen
         return dict(sorted(newest.items()))
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the dumps and their manifests."""
+        contents = [(seen.dump_id, seen.content) for seen in self.dumps().values()]
+        return hashlib.sha256(repr(contents).encode()).hexdigest()[:16]
+
+    def sync_interval(self) -> timedelta | None:
+        """The time from one sync to the next, to the hour, as the reports announced it most often."""
+        announced = Counter(
+            round((report.next_sync_at - finished) / _HOUR)
+            for report in (seen.report for seen in self.reports)
+            if report.next_sync_at and (finished := report.finish_time or report.start_time)
+        )
+        hours = max(announced, key=lambda hours: announced[hours], default=0)
+        return hours * _HOUR if hours > 0 else None
 
     def dumps_without(self, table: str) -> tuple[int, ...]:
         """The dumps that do not list the table, or the property definitions."""

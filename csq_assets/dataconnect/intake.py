@@ -21,7 +21,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """`take` and `wait` start with the lowest dump; `wait_reason` is a sentence, or empty."""
+    """`take` and `wait` start with the lowest dump. `wait_reason`: why they wait, or
+    why a new dump would."""
 
     take: tuple[Work, ...] = ()
     wait: tuple[int, ...] = ()
@@ -85,7 +86,7 @@ def decide(
             take.append(Work(dump_id, due))
         elif is_new(seen):
             wait.append(dump_id)
-    return Intake(tuple(take), tuple(wait), reason if wait else "")
+    return Intake(tuple(take), tuple(wait), reason if wait or catalog.newest_report() else "")
 
 
 def takeable_tables(
@@ -127,7 +128,8 @@ def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], boo
         )
     if newest.report.succeeded:
         return (lambda _seen: False), ""
-    status = f"the newest sync report says {newest.report.status_in_words}"
+    name = newest.object.key.rpartition("/")[2]
+    status = f"the newest sync report, {name}, says {newest.report.status_in_words}"
     succeeded = [seen for seen in catalog.reports if seen.report.succeeded]
     if not succeeded:
         return (lambda _seen: True), f"{status}, and no earlier one says succeeded"

@@ -1,6 +1,7 @@
 """Assembles definitions from settings and the tables that were seen."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
@@ -24,14 +25,15 @@ def build_definitions(
     settings: Settings,
     tables: Sequence[str],
     *,
+    sync_interval: timedelta | None = None,
     s3: S3Resource | None = None,
     duckdb: DuckDBResource | None = None,
 ) -> dg.Definitions:
     """Everything that Dagster loads: assets, checks, jobs, the sensor, resources.
 
-    `s3` makes the S3 clients, by default as the AWS SDK's variables say; `duckdb` the connections to
-    the DuckDB file, by default of the settings. Nothing here takes a name, an executor or an IO
-    manager of other definitions, so they can be merged.
+    `sync_interval` is the usual time between two syncs. `s3` makes the S3 clients, by default as the
+    AWS SDK's variables say; `duckdb` the connections to the DuckDB file, by default of the settings.
+    Nothing here takes a name, an executor or an IO manager of other definitions, so they can be merged.
     """
     keys = Keys.of(settings)
     raw = [
@@ -60,8 +62,8 @@ def build_definitions(
         assets=[
             *build_external_assets(
                 keys,
-                on_s3=settings.export_url.startswith("s3://"),
                 export_url=settings.export_url,
+                sync_interval=sync_interval,
                 owners=settings.owners,
             ),
             *raw,

@@ -1,7 +1,8 @@
-"""`csq/sync_reports` and `csq/manifests`: delivered by Contentsquare, observed and checked here."""
+"""`csq/sync_reports` and `csq/manifests`: delivered by Contentsquare, recorded and checked here."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import (
@@ -9,8 +10,9 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 
-from csq_assets.dataconnect.catalog import Catalog, SeenManifest, SeenReport
+from csq_assets.dataconnect.catalog import Catalog, SeenReport
 from csq_assets.dataconnect.checks import evaluate_export
+from csq_assets.dataconnect.export_checks import OVERDUE_AFTER
 from csq_assets.defs import descriptions
 from csq_assets.defs.check_results import check_specs, evaluations
 from csq_assets.defs.failures import errors_as_failures
@@ -25,12 +27,23 @@ _EVALUATED = (
 
 
 def build_external_assets(
-    keys: Keys, *, on_s3: bool, export_url: str, owners: Sequence[str] = ()
+    keys: Keys,
+    *,
+    export_url: str,
+    sync_interval: timedelta | None = None,
+    owners: Sequence[str] = (),
 ) -> list[dg.AssetSpec]:
-    """The two assets that Contentsquare writes."""
-    kinds = {"json", "s3"} if on_s3 else {"json", "file"}
-    described = ((keys.sync_reports, [], descriptions.SYNC_REPORTS),)
-    described += ((keys.manifests, [keys.sync_reports], descriptions.MANIFESTS),)
+    """The two assets that Contentsquare writes. Reports are late an hour after `sync_interval`."""
+    kinds = {"json", "s3"} if export_url.startswith("s3://") else {"json", "file"}
+    on_time = (
+        dg.FreshnessPolicy.time_window(fail_window=sync_interval + OVERDUE_AFTER)
+        if sync_interval
+        else None
+    )
+    described = (
+        (keys.sync_reports, [], descriptions.SYNC_REPORTS, on_time),
+        (keys.manifests, [keys.sync_reports], descriptions.MANIFESTS, None),
+    )
     return [
         dg.AssetSpec(
             key,
@@ -40,8 +53,9 @@ def build_external_assets(
             kinds=kinds,
             owners=owners,
             metadata={"export": export_url},
+            freshness_policy=freshness_policy,
         )
-        for key, deps, description in described
+        for key, deps, description, freshness_policy in described
     ]
 
 
@@ -79,12 +93,7 @@ def record_discovery(
     new = [key for key in map(partition_key, discovery.catalog.dumps()) if key not in known]
     if new:
         instance.add_dynamic_partitions(partitions, new)
-    for seen in discovery.new_reports:
-        instance.report_runless_asset_event(_report_observation(keys.sync_reports, seen))
-    if discovery.new_manifests:
-        instance.report_runless_asset_event(
-            _manifests_observation(keys.manifests, discovery.new_manifests)
-        )
+    _record_delivered(instance, keys, discovery)
     return record_export_checks(instance, keys, discovery.catalog, now)
 
 
@@ -119,32 +128,42 @@ def _said(evaluation: dg.AssetCheckEvaluation) -> tuple[object, ...]:
     return evaluation.passed, evaluation.severity, evaluation.description
 
 
-def _report_observation(key: dg.AssetKey, seen: SeenReport) -> dg.AssetObservation:
+def _record_delivered(instance: dg.DagsterInstance, keys: Keys, discovery: Discovery) -> None:
+    """An observation of each new report. A materialization where the newest report, or the manifests,
+    are not those of the last one, also if a pass was killed before it could record them."""
+    catalog = discovery.catalog
+    for seen in discovery.new_reports:
+        observed = dg.AssetObservation(keys.sync_reports, _in_words(seen), _report_metadata(seen))
+        instance.report_runless_asset_event(observed)
+    delivered: list[dg.AssetMaterialization] = []
+    if newest := catalog.newest_report():
+        description, metadata = _in_words(newest), _report_metadata(newest)
+        delivered.append(dg.AssetMaterialization(keys.sync_reports, description, metadata))
+    if dumps := list(catalog.dumps()):
+        description = f"{len(dumps)} dumps, the newest is {dumps[-1]}"
+        metadata = {"dumps": len(dumps), "newest_dump": dumps[-1], "content": catalog.fingerprint}
+        delivered.append(dg.AssetMaterialization(keys.manifests, description, metadata))
+    for materialization in delivered:
+        last = instance.get_latest_materialization_event(materialization.asset_key)
+        recorded = last.asset_materialization if last else None
+        if recorded is None or recorded.metadata != materialization.metadata:
+            instance.report_runless_asset_event(materialization)
+
+
+def _in_words(seen: SeenReport) -> str:
+    return seen.problem or f"{seen.object.key}: {seen.report.status or 'no status'}"
+
+
+def _report_metadata(seen: SeenReport) -> dict[str, Any]:
     report = seen.report
     times = {
         "start_time": report.start_time,
         "finish_time": report.finish_time,
         "next_sync_at": report.next_sync_at,
     }
-    return dg.AssetObservation(
-        key,
-        description=seen.problem or f"{seen.object.key}: {report.status or 'no status'}",
-        metadata={
-            "report": seen.object.key,
-            "status": report.status or "none",
-            **{name: dg.MetadataValue.timestamp(time) for name, time in times.items() if time},
-            **({"error": report.error} if report.error else {}),
-        },
-    )
-
-
-def _manifests_observation(key: dg.AssetKey, seen: Sequence[SeenManifest]) -> dg.AssetObservation:
-    dumps = ", ".join(str(manifest.dump_id) for manifest in seen)
-    return dg.AssetObservation(
-        key,
-        description=f"new or changed: dump {dumps}",
-        metadata={
-            "dumps": len(seen),
-            "highest_dump_id": max(manifest.dump_id for manifest in seen),
-        },
-    )
+    return {
+        "report": seen.object.key,
+        "status": report.status or "none",
+        **{name: dg.MetadataValue.timestamp(time) for name, time in times.items() if time},
+        **({"error": report.error} if report.error else {}),
+    }

@@ -31,6 +31,7 @@ from csq_assets.defs.run_requests import (
 from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import BusyError, CsqError, StorageError
 from csq_assets.lake.export import Export
+from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.settings import Settings
@@ -115,10 +116,7 @@ class _Tick:
         self._reasons: list[str] = []
 
     def result(self) -> dg.SensorResult:
-        intake, catalog = self._plan.intake, self._plan.discovery.catalog
-        self._reasons += map(str, catalog.names(self._planner.skips).refused.values())
-        if intake.wait:
-            self._reasons.append(intake.wait_reason)
+        self._reasons += open_points(self._plan, self._planner.skips, RETRY_AFTER)
         decoding = self._runs(job_name=self._keys.raw_job, statuses=UNFINISHED)
         requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
         if decoding:

@@ -4,7 +4,6 @@ All tables share one set of partitions, because one run decodes all tables of a 
 that is "missing" is one to act on: its dump is pending, or was canceled.
 """
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
@@ -25,7 +24,7 @@ def record_unlisted(
 
     The events have no data version. Without one, a new partition does not make a current table stale.
     """
-    marker, found = keys.tag("unlisted"), _fingerprint(catalog, tables)
+    marker, found = keys.tag("unlisted"), f"{catalog.fingerprint} {tables}"
     cursors = instance.daemon_cursor_storage
     if cursors.get_cursor_values({marker}).get(marker) == found:
         return
@@ -66,8 +65,3 @@ def _decoded(instance: dg.DagsterInstance, key: dg.AssetKey) -> set[str]:
             key, dg.DagsterEventType.ASSET_MATERIALIZATION, [_DATA_VERSION]
         )
     )
-
-
-def _fingerprint(catalog: Catalog, tables: Sequence[str]) -> str:
-    contents = [(seen.dump_id, seen.content) for seen in catalog.dumps().values()]
-    return hashlib.sha256(repr((contents, tables)).encode()).hexdigest()

@@ -1,5 +1,7 @@
 """What was seen of an export."""
 
+from datetime import timedelta
+
 import pytest
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest, see_manifest
@@ -87,3 +89,22 @@ def test_a_manifest_is_seen_with_its_tables_and_its_definitions() -> None:
         here, "c0ffee", 12, ("users", "a"), has_definitions=False
     )
     assert see_manifest(here, "c0ffee", defined).has_definitions
+
+
+def test_the_interval_of_syncs_is_the_one_announced_most_often() -> None:
+    daily = [
+        report(f"{day}.json", finish=at(5, 30, day), next_sync_at=at(5, 0, day + 1))
+        for day in (1, 2)
+    ]
+    late = report("3.json", finish=at(5, day=3), next_sync_at=at(5, day=10))
+    silent = report("4.json", finish=at(5, day=4))
+    assert catalog(reports=[*daily, late, silent]).sync_interval() == timedelta(hours=24)
+    assert catalog(reports=[silent]).sync_interval() is None
+
+
+def test_the_dumps_without_a_table_are_those_that_do_not_list_it() -> None:
+    seen = catalog(
+        manifest(12, "users"), manifest(13, "sessions"), manifest(14, has_definitions=True)
+    )
+    assert seen.dumps_without("users") == (13, 14)
+    assert seen.dumps_without("property_definitions") == (12, 13)

@@ -198,8 +198,8 @@ def test_what_was_taken_from_a_manifest_that_is_gone_stays() -> None:
 FAILED_AT_SIX = report("2.json", "failed", finish=at(6))
 SUCCEEDED_AT_FIVE = report("1.json", finish=at(5, 30))
 WAITS = (
-    'the newest sync report says "failed": manifests written after 2026-03-01 05:30 UTC, when the '
-    "last successful sync finished, wait for the next sync that succeeds"
+    'the newest sync report, 2.json, says "failed": manifests written after 2026-03-01 05:30 UTC, '
+    "when the last successful sync finished, wait for the next sync that succeeds"
 )
 
 
@@ -237,7 +237,7 @@ def test_everything_waits_while_no_sync_ever_succeeded() -> None:
     seen = catalog(manifest(12, "users", modified=at(1)), reports=[FAILED_AT_SIX])
     assert intake(seen) == Intake(
         wait=(12,),
-        wait_reason='the newest sync report says "failed", and no earlier one says succeeded',
+        wait_reason='the newest sync report, 2.json, says "failed", and no earlier one says succeeded',
     )
 
 
@@ -257,7 +257,7 @@ def test_what_was_taken_before_the_failed_report_goes_on() -> None:
     seen = catalog(
         manifest(12, "users", modified=at(6)), reports=[SUCCEEDED_AT_FIVE, FAILED_AT_SIX]
     )
-    assert intake(seen, taken) == take((12, ("users",)))
+    assert intake(seen, taken) == replace(take((12, ("users",))), wait_reason=WAITS)
     redelivered = catalog(
         manifest(12, "users", modified=at(6), content="b"),
         reports=[SUCCEEDED_AT_FIVE, FAILED_AT_SIX],

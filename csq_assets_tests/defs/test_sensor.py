@@ -1,5 +1,6 @@
 """The sensor, tick by tick: what it requests is executed as the daemon would."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -192,6 +193,22 @@ def test_a_report_is_recorded_once_and_the_checks_when_they_change(daemon: Daemo
     assert recorded() == (2, [False, True])
 
 
+def test_a_tick_with_nothing_to_do_names_what_is_not_well(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[AvroFile(body=b"Obj\x01")])
+    daemon.tick_and_run()
+    daemon.tick_and_run()  # csq_meta learns of it
+    daemon.platform.export.put_manifest(10, b"{")
+    reason = daemon.tick().skip_reason
+    assert reason is not None
+    assert reason.skip_message is not None
+    unreadable, failed = reason.skip_message.split("; dump 9 failed: ")
+    assert unreadable.startswith("not a valid manifest, read again each time: ")
+    assert "manifests/sync_10.json" in unreadable
+    assert re.fullmatch(
+        r"table users; next attempt at \d\d:\d\d UTC, or when its file changes", failed
+    )
+
+
 @pytest.mark.edge(72)
 def test_dumps_behind_a_failed_report_wait(daemon: Daemon) -> None:
     daemon.platform.export.report("2026-03-02", status="failed")
@@ -199,7 +216,12 @@ def test_dumps_behind_a_failed_report_wait(daemon: Daemon) -> None:
     daemon.tick_and_run()  # csq_meta learns of the report
     result = daemon.tick()
     assert result.run_requests == []
-    assert 'the newest sync report says "failed"' in str(result.skip_reason)
+    assert result.skip_reason is not None
+    assert result.skip_reason.skip_message == (
+        'dump 9 waiting: the newest sync report, 2026-03-02.json, says "failed": manifests written '
+        "after 2026-03-01 05:30 UTC, when the last successful sync finished, wait for the next sync "
+        "that succeeds"
+    )
     assert daemon.platform.instance.get_dynamic_partitions("csq_dumps") == ["9"]
     daemon.platform.export.report("2026-03-03")
     assert asked(daemon.tick()) == [("9", ["users"])]
