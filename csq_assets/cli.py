@@ -109,6 +109,22 @@ def status(*, as_json: bool) -> None:
 
 @cli.command()
 @click.option(
+    "--out",
+    default="csq-report.html",
+    show_default=True,
+    metavar="FILE",
+    help="Where to write it; - is stdout.",
+)
+def report(*, out: str) -> None:
+    """Write a page that says whether all is fine, with charts: to mail or to put into a bucket."""
+    from csq_assets.console import show_report
+    from csq_assets.report import write_report
+
+    show_report(write_report(Settings.from_environment(), out, datetime.now(UTC)).headline, out)
+
+
+@cli.command()
+@click.option(
     "--repair",
     is_flag=True,
     help="Write lost or damaged records of the lake again, from its manifests and partitions.",

@@ -126,6 +126,11 @@ def show_status(status: "Status") -> None:
         _say(Text.assemble(("refused ", "red"), refused))
 
 
+def show_report(headline: str, out: str) -> None:
+    """What the report says above all, and where it is."""
+    _say(headline if out == "-" else f"{headline} The report is in {Path(out).absolute()}")
+
+
 def show_probe(probe: "Probe") -> None:
     """One line: what was tried, what came of it, what to do."""
     word = "ok" if probe.ok else "FAIL"
