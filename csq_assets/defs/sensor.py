@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from dagster._core.definitions.target import ExecutableDefinition
 from csq_assets.dataconnect.dump_records import Failure
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.defs.code_reload import CodeReload
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.recovery import (
@@ -48,7 +50,7 @@ def build_sync_reports_sensor(
 ) -> dg.SensorDefinition:
     """The sensor; `tables` are those that have assets in this code location."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
-    keys = Keys.of(settings)
+    keys, code_reload = Keys.of(settings), CodeReload()
 
     @dg.sensor(
         name=keys.sensor,
@@ -87,72 +89,69 @@ def build_sync_reports_sensor(
                     record_missing_partitions(context.instance, keys, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
                     context.log.warning(str(error))
-                return _Tick(context, keys, planner, plan, with_assets, now).result()
+                return _Tick(
+                    context=context,
+                    keys=keys,
+                    planner=planner,
+                    plan=plan,
+                    with_assets=with_assets,
+                    code_reload=code_reload,
+                    now=now,
+                ).result()
         except BusyError as error:
             return dg.SkipReason(error.message)
 
     return sync_reports
 
 
+@dataclass(kw_only=True, slots=True)
 class _Tick:
     """What is requested, and the words for what is not."""
 
-    def __init__(
-        self,
-        context: dg.SensorEvaluationContext,
-        keys: Keys,
-        planner: Planner,
-        plan: DecodePlan,
-        with_assets: set[str],
-        now: datetime,
-    ) -> None:
-        self._log = context.log
-        self._keys = keys
-        self._instance = context.instance
-        self._planner = planner
-        self._plan = plan
-        self._with_assets = with_assets
-        self._now = now
-        self._reasons: list[str] = []
+    context: dg.SensorEvaluationContext
+    keys: Keys
+    planner: Planner
+    plan: DecodePlan
+    with_assets: set[str]
+    code_reload: CodeReload
+    now: datetime
+    reasons: list[str] = field(default_factory=list)
 
     def result(self) -> dg.SensorResult:
-        self._reasons += open_points(self._plan, self._planner.skips, RETRY_AFTER)
-        decoding = self._runs(job_name=self._keys.raw_job, statuses=UNFINISHED)
+        self.reasons += open_points(self.plan, self.planner.skips, RETRY_AFTER)
+        decoding = self._runs(job_name=self.keys.raw_job, statuses=UNFINISHED)
         requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
         if decoding:
-            self._reasons.append(f"decoding runs in progress: {len(decoding)}")
+            self.reasons.append(f"decoding runs in progress: {len(decoding)}")
         elif not requests:
             requests = self._refresh()
-        for reason in self._reasons:  # a tick that requests runs shows no skip reason
-            self._log.warning(reason)
+        for reason in self.reasons:  # a tick that requests runs shows no skip reason
+            self.context.log.warning(reason)
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else "; ".join(self._reasons) or "nothing new",
+            skip_reason=None if requests else "; ".join(self.reasons) or "nothing new",
         )
 
     def _decode(self, in_progress: Sequence[str | None]) -> list[dg.RunRequest]:
         """Runs for the lowest dumps that none is in progress for, a bounded number."""
-        unknown = {table for work in self._plan.decode for table in work.tables} - self._with_assets
+        unknown = {table for work in self.plan.decode for table in work.tables} - self.with_assets
         if unknown:
-            names = ", ".join(sorted(unknown))
-            self._reasons.append(
-                f"new tables: {names}. Reload the code location to give them assets"
-            )
+            self.reasons.append(self.code_reload.request(self.context, unknown))
         ready = [
-            Work(work.dump_id, tuple(table for table in work.tables if table in self._with_assets))
-            for work in self._plan.decode
+            Work(work.dump_id, tuple(table for table in work.tables if table in self.with_assets))
+            for work in self.plan.decode
             if str(work.dump_id) not in in_progress
         ]
         room = max(RUNS_AHEAD - len(in_progress), 0)
         chosen = islice((work for work in ready if work.tables and self._may_run(work)), room)
-        contents = self._plan.discovery.catalog.dumps()
+        contents = self.plan.discovery.catalog.dumps()
         return [
             decode_request(
-                self._keys,
+                self.keys,
                 work,
                 contents[work.dump_id].content,
                 attempt=1
-                + self._count({PARTITION_TAG: str(work.dump_id)}, job_name=self._keys.raw_job),
+                + self._count({PARTITION_TAG: str(work.dump_id)}, job_name=self.keys.raw_job),
             )
             for work in chosen
         ]
@@ -161,47 +160,47 @@ class _Tick:
         """A run that was canceled or killed is repeated at once, but not without end."""
         tags = {PARTITION_TAG: str(work.dump_id)}
         recent = self._runs(
-            job_name=self._keys.raw_job, tags=tags, created_after=self._now - RETRY_AFTER
+            job_name=self.keys.raw_job, tags=tags, created_after=self.now - RETRY_AFTER
         )
         if len(recent) < RUNS_AN_HOUR:
             return True
-        self._reasons.append(f"dump {work.dump_id} had {len(recent)} runs within an hour; it waits")
+        self.reasons.append(f"dump {work.dump_id} had {len(recent)} runs within an hour; it waits")
         return False
 
     def _refresh(self) -> list[dg.RunRequest]:
         """A run that refreshes what is stale, or the snapshot, if none of the two is in progress."""
-        if self._runs(job_name=self._keys.current_job, statuses=UNFINISHED):
-            self._reasons.append("a refresh is in progress")
+        if self._runs(job_name=self.keys.current_job, statuses=UNFINISHED):
+            self.reasons.append("a refresh is in progress")
             return []
-        broken = tables_of_broken_refresh(self._instance, self._keys, self._with_assets)
+        broken = tables_of_broken_refresh(self.context.instance, self.keys, self.with_assets)
         try:
-            state = self._planner.state()
-            plan = self._planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
+            state = self.planner.state()
+            plan = self.planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
         except BusyError as error:
-            self._reasons.append(str(error))
+            self.reasons.append(str(error))
             return []
-        plan = plan.of_tables(self._with_assets)
-        tags = refresh_request(self._keys, plan).tags
+        plan = plan.of_tables(self.with_assets)
+        tags = refresh_request(self.keys, plan).tags
         if plan.is_behind and not self._was_tried(tags):
-            return [refresh_request(self._keys, plan, attempt=1 + self._count(tags))]
-        snapshot = snapshot_request(self._keys, self._now)
-        if self._planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
+            return [refresh_request(self.keys, plan, attempt=1 + self._count(tags))]
+        snapshot = snapshot_request(self.keys, self.now)
+        if self.planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
             return [snapshot]
         return []
 
     def _was_tried(self, tags: Mapping[str, str]) -> bool:
         """Whether the same run did not succeed within the last minutes."""
-        since = self._now - REFRESH_AGAIN_AFTER
+        since = self.now - REFRESH_AGAIN_AFTER
         if not self._runs(tags=tags, statuses=ENDED_BADLY, created_after=since):
             return False
-        self._reasons.append("the last refresh failed; it is repeated after 10 minutes")
+        self.reasons.append("the last refresh failed; it is repeated after 10 minutes")
         return True
 
     def _runs(self, **conditions: object) -> Sequence[dg.DagsterRun]:
-        return self._instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
+        return self.context.instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
 
     def _count(self, tags: Mapping[str, str], job_name: str | None = None) -> int:
-        return self._instance.get_runs_count(dg.RunsFilter(job_name=job_name, tags={**tags}))
+        return self.context.instance.get_runs_count(dg.RunsFilter(job_name=job_name, tags={**tags}))
 
 
 @contextmanager
