@@ -62,6 +62,7 @@ def test_an_installed_wheel_goes_from_init_to_sync(installed: Path, tmp_path: Pa
         (tmp_path, ("init", "home")),
         (home, ("sample", "data/export", "--users", "20")),
         (home, ("sync",)),
+        (home, ("report",)),
     ):
         done = run(csq, *command, cwd=folder, environment=environment)
         assert done.returncode in (0, 3), done.stderr

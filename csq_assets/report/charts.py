@@ -17,7 +17,7 @@ _CONFIG = {
     "aria": False,  # the page says what a chart shows
     "background": None,
     "font": "system-ui, sans-serif",
-    "padding": 1,
+    "padding": {"left": 0, "top": 6, "right": 8, "bottom": 0},  # for labels at the ends
     "view": {"stroke": None},
     "axis": {
         "labelColor": "var(--muted)",

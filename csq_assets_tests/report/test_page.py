@@ -85,13 +85,12 @@ def test_the_page_is_whole_and_asks_for_nothing() -> None:
     page = Page(html)
     assert html.lstrip().startswith("<!DOCTYPE html>")
     assert page.open == []
-    assert {"script", "link", "img", "iframe", "base", "object", "use"} & set(
-        page.elements
-    ) == set()
-    assert {"src", "href", "srcset", "xlink:href", "id"} & {
-        name for _, name, _ in page.attributes
-    } == set()
-    assert "default-src 'none'; style-src 'unsafe-inline'" in page.values("content")
+    assert {"script", "img", "iframe", "base", "object", "use"} & set(page.elements) == set()
+    assert {"src", "srcset", "xlink:href", "id"} & {name for _, name, _ in page.attributes} == set()
+    (icon,) = page.values("href")
+    assert icon.startswith("data:image/svg+xml,")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert policy in page.values("content")
     assert "url(" not in html
     assert "@import" not in html
 
@@ -132,7 +131,7 @@ def test_every_chart_is_told_in_words_and_in_a_table() -> None:
 
 def test_a_page_on_nothing_says_so() -> None:
     page = Page(render_page(report_on(state_of([]), users_merged=None)))
-    assert "No dump has been taken yet. No sync report was seen." in page.text
+    assert "No dump has been taken yet. No sync report was seen. Run csq sync." in page.text
     assert "Dumps taken 0 of 0 Tables 0 Rows 0 Users merged not known" in page.text
     assert (page.elements["section"], page.elements["svg"], page.open) == (0, 0, [])
 
