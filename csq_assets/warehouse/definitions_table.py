@@ -27,7 +27,7 @@ def refresh_property_definitions(
     gone = applied.keys() - {dump.dump_id for dump in dumps}
     if not changed and not gone:
         return
-    with transaction(connection), open_partitions(connection, changed) as partitions:
+    with transaction(connection), open_partitions(changed) as partitions:
         for dump_id in (*gone, *(dump.dump_id for dump in changed)):
             connection.execute(
                 "DELETE FROM csq_meta.property_definitions WHERE dump_id = ?", [dump_id]

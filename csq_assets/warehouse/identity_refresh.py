@@ -69,7 +69,7 @@ def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
     """Fill `pairs` and `hops`, and count what is wrong with them."""
-    with open_partitions(connection, [migrations] if migrations else []) as partitions:
+    with open_partitions([migrations] if migrations else []) as partitions:
         for partition in partitions:
             texts = partition.select({"from_user_id": "from_text", "to_user_id": "to_text"})
             with partition.reading():

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-from duckdb import DuckDBPyConnection
+import polars as pl
+from polars.exceptions import PolarsError
 
 from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, OWN_COLUMNS, SOURCE_ROW
 from csq_assets.errors import StorageError
@@ -32,22 +33,38 @@ class DumpContent:
     parquet: Callable[[], AbstractContextManager[Path]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class PartitionFile:
-    """A dump's partition on the local disk. `names` are all columns, in the file's order."""
+    """A dump's partition on the local disk, until it is closed. Raises StorageError where it is lost,
+    damaged, or not as csq_assets writes it.
+    """
 
-    dump: DumpContent
-    path: Path
-    names: tuple[str, ...]
+    def __init__(self, dump: DumpContent) -> None:
+        self.dump = dump
+        with ExitStack() as opened, self.reading():
+            self.path = opened.enter_context(dump.parquet())
+            self.size_bytes = self.path.stat().st_size
+            schema = pl.read_parquet_schema(self.path)
+            if schema != {name: pl.Int64 if name in _INTEGERS else pl.String for name in schema}:
+                raise self._unreadable("its columns have other types than csq_assets writes")
+            self._names = tuple(schema)
+            self.close = opened.pop_all().close
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The delivered columns."""
-        return tuple(name for name in self.names if name not in OWN_COLUMNS)
+        """The delivered columns, in the file's order."""
+        return tuple(name for name in self._names if name not in OWN_COLUMNS)
 
-    def reading(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def reading(self) -> Iterator[None]:
         """Raises StorageError where what is executed inside finds the partition lost or damaged."""
-        return _reading(self.dump, self.path)
+        try:
+            yield
+        except (OSError, PolarsError) as error:
+            raise self._unreadable(error) from error
+        except duckdb.Error as error:
+            if not _is_damage(error, self.path):
+                raise
+            raise self._unreadable(error) from error
 
     def select(self, columns: Mapping[str, str]) -> str:
         """A SELECT of delivered columns under the names that `columns` gives them, null where the
@@ -55,12 +72,19 @@ class PartitionFile:
         """
         # By position: DuckDB cannot tell apart names that differ only in case. The aliases also keep
         # its own file_row_number clear of a delivered column of that name.
-        place = {name: f"p{number}" for number, name in enumerate(self.names)}
+        place = {name: f"p{number}" for number, name in enumerate(self._names)}
         chosen = [f"{place.get(name, _null(name))} AS {alias}" for name, alias in columns.items()]
         return (
             f"SELECT {', '.join([*chosen, 'file_row_number AS ordinal'])} "
             f"FROM read_parquet({quote_text(str(self.path))}, hive_partitioning = false) "
             f"AS file({', '.join(place.values())})"
+        )
+
+    def _unreadable(self, problem: object) -> StorageError:
+        return StorageError(
+            f"cannot read the partition in the lake: {str(problem).splitlines()[0]}",
+            where={"dump": self.dump.dump_id},
+            remedy="Try again; if the error persists, materialize that partition again.",
         )
 
 
@@ -81,56 +105,20 @@ def keep_single_open(dumps: Sequence[DumpContent]) -> Iterator[Sequence[DumpCont
     if len(dumps) != 1:
         yield dumps
         return
-    with ExitStack() as stack:
-        with _reading(dumps[0]):
-            path = stack.enter_context(dumps[0].parquet())
-        yield [replace(dumps[0], parquet=lambda: nullcontext(path))]
+    with closing(PartitionFile(dumps[0])) as file:
+        yield [replace(file.dump, parquet=lambda: nullcontext(file.path))]
 
 
-@contextmanager
 def open_partitions(
-    connection: DuckDBPyConnection, dumps: Sequence[DumpContent]
-) -> Iterator[Iterator[PartitionFile]]:
-    """The partition of each dump, in order, while the next ones are fetched.
-
-    A file is there until the next one is asked for. Raises StorageError where one cannot be read.
+    dumps: Sequence[DumpContent],
+) -> AbstractContextManager[Iterator[PartitionFile]]:
+    """The partition of each dump, in order, while the next ones are fetched; each is there until the
+    next one is asked for. Raises StorageError where one cannot be read.
     """
-    with open_in_order(dumps, _LocalFile, ahead=_FETCHED_AHEAD) as files:
-        yield (
-            PartitionFile(dump, file.path, _read_names(connection, dump, file.path))
-            for dump, file in zip(dumps, files, strict=True)
-        )
+    return open_in_order(dumps, PartitionFile, ahead=_FETCHED_AHEAD)
 
 
-class _LocalFile:
-    def __init__(self, dump: DumpContent) -> None:
-        with _reading(dump), ExitStack() as opened:
-            self.path = opened.enter_context(dump.parquet())
-            self.size_bytes = self.path.stat().st_size
-            self.close = opened.pop_all().close
-
-
-def _read_names(connection: DuckDBPyConnection, dump: DumpContent, path: Path) -> tuple[str, ...]:
-    with _reading(dump, path):
-        _, *columns = connection.execute(
-            "SELECT name, duckdb_type FROM parquet_schema(?)", [str(path)]
-        ).fetchall()
-    if columns != [(name, _type_of(name)) for name, _ in columns]:
-        raise _unreadable(dump, "its columns have other types than csq_assets writes")
-    return tuple(name for name, _ in columns)
-
-
-@contextmanager
-def _reading(dump: DumpContent, path: Path | None = None) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, OSError) as error:
-        if isinstance(error, duckdb.Error) and not _is_damage(error, path):
-            raise
-        raise _unreadable(dump, error) from error
-
-
-def _is_damage(error: duckdb.Error, path: Path | None) -> bool:
+def _is_damage(error: duckdb.Error, path: Path) -> bool:
     """Whether DuckDB speaks of the partition, not of its own file, nor of a mistake of ours."""
     if isinstance(error, duckdb.IOException):
         return str(path) in str(error)
@@ -139,17 +127,5 @@ def _is_damage(error: duckdb.Error, path: Path | None) -> bool:
     return isinstance(error, duckdb.InvalidInputException)
 
 
-def _unreadable(dump: DumpContent, problem: object) -> StorageError:
-    return StorageError(
-        f"cannot read the partition in the lake: {str(problem).splitlines()[0]}",
-        where={"dump": dump.dump_id},
-        remedy="Try again; if the error persists, materialize that partition again.",
-    )
-
-
 def _null(column: str) -> str:
-    return f"CAST(NULL AS {_type_of(column)})"
-
-
-def _type_of(column: str) -> str:
-    return "BIGINT" if column in _INTEGERS else "VARCHAR"
+    return f"CAST(NULL AS {'BIGINT' if column in _INTEGERS else 'VARCHAR'})"

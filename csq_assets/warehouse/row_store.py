@@ -7,7 +7,7 @@ A refresh decides over ids alone, and writes each row once: what a transaction i
 deletes or updates again, DuckDB would write twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
-from csq_assets.warehouse.engine import count, quote
+from csq_assets.warehouse.engine import count, insert_rows, quote
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 
 _IDS = {name: name for name in ID_COLUMNS}
@@ -32,21 +32,21 @@ class Arrived:
     rows: int
 
 
-def create_rows(connection: DuckDBPyConnection, table: str, texts: Iterable[str]) -> None:
-    """Create the table anew, without rows, with our own columns and those of `texts`."""
-    drop_rows(connection, table)
-    columns = {**_OWN_TYPES, **dict.fromkeys(texts, "VARCHAR")}
-    declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    connection.execute(f"CREATE TABLE csq_rows.{quote(table)} ({declared})")
-
-
-def add_columns(connection: DuckDBPyConnection, table: str, texts: Iterable[str]) -> None:
-    for name in texts:
-        connection.execute(f"ALTER TABLE csq_rows.{quote(table)} ADD COLUMN {name} VARCHAR")
-
-
-def drop_rows(connection: DuckDBPyConnection, table: str) -> None:
-    connection.execute(f"DROP TABLE IF EXISTS csq_rows.{quote(table)}")
+def add_columns(
+    connection: DuckDBPyConnection, table: str, added: Mapping[str, str], *, replayed: bool
+) -> None:
+    """Make room for new columns, given with their stored names. A replay begins with an empty table."""
+    rows = f"csq_rows.{quote(table)}"
+    texts = [name for column, name in added.items() if column not in ID_COLUMNS]
+    if replayed:
+        columns = {**_OWN_TYPES, **dict.fromkeys(texts, "VARCHAR")}
+        declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        connection.execute(f"CREATE OR REPLACE TABLE {rows} ({declared})")
+        connection.execute("DELETE FROM csq_ledger.columns WHERE table_name = ?", [table])
+    else:
+        for name in texts:
+            connection.execute(f"ALTER TABLE {rows} ADD COLUMN {name} VARCHAR")
+    insert_rows(connection, "csq_ledger.columns", [(table, *names) for names in added.items()])
 
 
 def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
@@ -77,7 +77,7 @@ def read_arriving(
     `with_ids`. Raises StorageError where a partition cannot be read.
     """
     arrived = []
-    with open_partitions(connection, dumps) as partitions:
+    with open_partitions(dumps) as partitions:
         for partition in partitions:
             ids = f"WITH delivered AS ({partition.select(_IDS)}) "
             work = f"{ids} SELECT count(*) FROM delivered"
@@ -120,7 +120,7 @@ def append_arriving(
 
     Raises StorageError where a partition is not the one of the first pass.
     """
-    with open_partitions(connection, [found.dump for found in arrived]) as partitions:
+    with open_partitions([found.dump for found in arrived]) as partitions:
         for found, partition in zip(arrived, partitions, strict=True):
             dump_id = partition.dump.dump_id
             texts = {name: stored[name] for name in found.columns if name not in ID_COLUMNS}

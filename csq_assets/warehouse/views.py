@@ -26,10 +26,6 @@ def show_table(connection: DuckDBPyConnection, table: str, state: TableState) ->
     )
 
 
-def hide_table(connection: DuckDBPyConnection, table: str) -> None:
-    connection.execute(f"DROP VIEW IF EXISTS csq.{quote(table)}")
-
-
 def complete_all_events(connection: DuckDBPyConnection) -> None:
     """Define `csq.all_events` again where an event table is not in it yet.
 

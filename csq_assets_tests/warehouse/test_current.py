@@ -413,8 +413,8 @@ def damage(path: Path) -> None:
 
 LOST = {
     "deleted": (Path.unlink, "No such file|No files found"),
-    "cut": (lambda path: os.truncate(path, path.stat().st_size // 2), "No magic bytes"),
-    "of another kind": (lambda path: path.write_bytes(b"PAR1" * 99), "Footer length error"),
+    "cut": (lambda path: os.truncate(path, path.stat().st_size // 2), "must end with PAR1"),
+    "of another kind": (lambda path: path.write_bytes(b"PAR1" * 99), "footer size must be smaller"),
     "damaged": (damage, "cannot read the partition in the lake: .+"),
     "with text for ids": (
         lambda path: pl.read_parquet(path).cast(pl.String).write_parquet(path),
