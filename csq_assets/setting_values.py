@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from pydantic import SecretStr
+
 from csq_assets.places import wrong
 
 
@@ -69,6 +71,45 @@ def group_prefix(value: str) -> str:
             "Write letters, digits and underscores.",
         )
     return value
+
+
+def addresses(value: str | Sequence[str]) -> tuple[SecretStr, ...]:
+    """Addresses of services, with commas or blanks between them; a comma may stand within one too.
+    They hold secrets, and are never shown."""
+    text = value if isinstance(value, str) else " ".join(value)
+    found = re.split(r"[\s,]+(?=[\w+-]*://)", text) if text else []
+    for place, address in enumerate(found, 1):
+        if not re.match(r"[A-Za-z][\w+-]*://[^\s/]", address):
+            raise wrong(
+                "CSQ_ALERTS",
+                f"address {place} does not begin with a service",
+                "Write for example jsons://host/path, slack://A/B/C or "
+                "mailtos://user:password@host?to=ana@example.com.",
+            )
+    return tuple(map(SecretStr, found))
+
+
+def scheme_of(address: SecretStr) -> str:
+    """What an address begins with, which is no secret."""
+    return address.get_secret_value().partition("://")[0].lower()
+
+
+def alert_severity(value: str) -> str:
+    """The lowest severity of checks that is told."""
+    if value not in ("ERROR", "WARN"):
+        raise wrong("CSQ_ALERT_SEVERITY", f'"{value}" is not a severity', "Write ERROR or WARN.")
+    return value
+
+
+def ui_url(value: str) -> str | None:
+    """The address of a web page, without a slash at its end, or nothing."""
+    if value and (not re.match(r"https?://[^\s/]", value) or "@" in value):
+        raise wrong(
+            "CSQ_UI_URL",
+            "it is not the address of a web page, or names a user",
+            "Write for example https://dagster.example.com.",
+        )
+    return value.rstrip("/") or None
 
 
 def listed(value: str | Sequence[str]) -> tuple[str, ...]:

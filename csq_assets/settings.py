@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from csq_assets import setting_values as values
 from csq_assets.errors import SettingsError
 from csq_assets.places import absolute_path, duckdb_file, location, overlap, wrong
@@ -67,6 +69,18 @@ class Settings:
     group_prefix: str = _setting(
         "CSQ_GROUP_PREFIX", None, "what the names of the assets' groups begin with"
     )
+    alerts: tuple[SecretStr, ...] = _setting(
+        "CSQ_ALERTS",
+        None,
+        "who is told when something fails, and when it is repaired: addresses as apprise writes them, "
+        "separated by commas: `jsons://host/path`, `slack://A/B/C`, `mailtos://user:password@host?to=…`",
+    )
+    alert_severity: str = _setting(
+        "CSQ_ALERT_SEVERITY", "ERROR", "`WARN` to tell of failing checks of severity WARN as well"
+    )
+    ui_url: str | None = _setting(
+        "CSQ_UI_URL", None, "where Dagster's UI is, for links: `https://dagster.example.com`"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -108,6 +122,9 @@ class Settings:
             request_payer=values.request_payer(texts["request_payer"]),
             key_prefix=values.key_prefix(texts["key_prefix"]),
             group_prefix=values.group_prefix(texts["group_prefix"]),
+            alerts=values.addresses(given["alerts"]),
+            alert_severity=values.alert_severity(texts["alert_severity"]),
+            ui_url=values.ui_url(texts["ui_url"]),
         ).checked()
 
     def checked(self) -> "Settings":
@@ -200,6 +217,8 @@ def set_default_dagster_home() -> None:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return f"{values.scheme_of(value)}://***"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_shown, value)) or "none"
     return "none" if value in (None, "") else str(value)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from csq_assets.errors import SettingsError
 from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
@@ -32,6 +33,9 @@ def test_without_variables_everything_lies_under_data(
         request_payer=None,
         key_prefix="csq",
         group_prefix="",
+        alerts=(),
+        alert_severity="ERROR",
+        ui_url=None,
     )
 
 
@@ -49,6 +53,9 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_REQUEST_PAYER": "requester",
             "CSQ_KEY_PREFIX": "marketing/eu",
             "CSQ_GROUP_PREFIX": "eu_",
+            "CSQ_ALERTS": "JSONS://me:secret@host/a,b,secret slack://A/B/secret\nmailto://c?to=d,e",
+            "CSQ_ALERT_SEVERITY": "WARN",
+            "CSQ_UI_URL": "https://ui.example.com/dagster/",
         }
     )
     assert settings == Settings(
@@ -63,7 +70,15 @@ def test_each_variable_sets_its_field() -> None:
         request_payer="requester",
         key_prefix="marketing/eu",
         group_prefix="eu_",
+        alerts=(
+            SecretStr("JSONS://me:secret@host/a,b,secret"),
+            SecretStr("slack://A/B/secret"),
+            SecretStr("mailto://c?to=d,e"),
+        ),
+        alert_severity="WARN",
+        ui_url="https://ui.example.com/dagster",
     )
+    assert "secret" not in repr(settings)
     assert settings.described() == (
         ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
         ("CSQ_MANIFEST_PREFIX", "lists/of/dumps/"),
@@ -76,6 +91,9 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_REQUEST_PAYER", "requester"),
         ("CSQ_KEY_PREFIX", "marketing/eu"),
         ("CSQ_GROUP_PREFIX", "eu_"),
+        ("CSQ_ALERTS", "jsons://***, slack://***, mailto://***"),
+        ("CSQ_ALERT_SEVERITY", "WARN"),
+        ("CSQ_UI_URL", "https://ui.example.com/dagster"),
     )
 
 
@@ -97,6 +115,8 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_OWNERS",
         "CSQ_REQUEST_PAYER",
         "CSQ_GROUP_PREFIX",
+        "CSQ_ALERTS",
+        "CSQ_UI_URL",
     ]
 
 
@@ -172,6 +192,31 @@ def test_a_group_prefix_is_one_identifier() -> None:
     assert refusal_of(CSQ_GROUP_PREFIX="eu/") == (
         'setting CSQ_GROUP_PREFIX: "eu/" is not the beginning of a group\'s name. '
         "Write letters, digits and underscores."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [("me:secret@host", 1), ("json://host, ://secret", 2), ("json:///secret", 1)],
+)
+def test_an_address_begins_with_a_service(value: str, place: int) -> None:
+    assert refusal_of(CSQ_ALERTS=value) == (
+        f"setting CSQ_ALERTS: address {place} does not begin with a service. Write for example "
+        "jsons://host/path, slack://A/B/C or mailtos://user:password@host?to=ana@example.com."
+    )
+
+
+def test_a_severity_is_one_of_two() -> None:
+    assert refusal_of(CSQ_ALERT_SEVERITY="INFO") == (
+        'setting CSQ_ALERT_SEVERITY: "INFO" is not a severity. Write ERROR or WARN.'
+    )
+
+
+@pytest.mark.parametrize("value", ["ui.example.com", "https://", "https://me:secret@host/x"])
+def test_the_ui_is_a_web_page_without_a_user(value: str) -> None:
+    assert refusal_of(CSQ_UI_URL=value) == (
+        "setting CSQ_UI_URL: it is not the address of a web page, or names a user. "
+        "Write for example https://dagster.example.com."
     )
 
 
