@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from csq_assets.alerts.delivery import open_receivers
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
@@ -44,6 +45,8 @@ def examine() -> Iterator[Probe]:
     if settings.snapshot_path is not None:
         snapshot = settings.snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
+    if settings.alerts:
+        yield _tried("alerts", lambda: _try_alerts(settings))
 
 
 def repair_lake() -> Iterator[Probe]:
@@ -130,6 +133,11 @@ def _try_warehouse(path: Path) -> str:
         )
     with open_warehouse(path, read_only=True, wait_seconds=0):
         return f"{said}, and {path.name} can be opened"
+
+
+def _try_alerts(settings: Settings) -> str:
+    names = [one.service.service_name for one in open_receivers(settings.alerts)]
+    return f"{', '.join(map(str, names))} would be told; nothing was sent"
 
 
 def _try_folder(path: Path, variable: str) -> str:
