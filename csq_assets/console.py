@@ -62,6 +62,9 @@ class SyncProgress:
         if self._task is not None:
             self._progress.update(self._task, advance=1, now=what)
 
+    def says(self, sentence: str) -> None:
+        _say(sentence)
+
 
 def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
     """What came and what waits, what did not pass, what failed."""

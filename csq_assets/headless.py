@@ -30,6 +30,10 @@ class Listener(Protocol):
         """One of them has ended."""
         ...
 
+    def says(self, sentence: str) -> None:
+        """Something to know beside what the pass did."""
+        ...
+
 
 class HeadlessRuns:
     """The runs of one pass, and what they found: `evaluations` of checks, and `errors` in words."""

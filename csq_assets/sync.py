@@ -10,6 +10,7 @@ from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.defs.alerts import telling
 from csq_assets.defs.build import tables_in
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
@@ -51,7 +52,10 @@ def run_sync(
     Raises UsageError for a dump that is unknown; SettingsError where the export or the lake cannot be
     used at all; StorageError where another pass does not end.
     """
-    with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
+    with (
+        telling(settings, instance, listener.says),
+        pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS),
+    ):
         keys = Keys.of(settings)
         fail_orphaned_runs(instance, keys)
         now = datetime.now(UTC)

@@ -36,12 +36,16 @@ class Listener:
 
     announced: list[tuple[str, int]] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     def starts(self, what: str, steps: int) -> None:
         self.announced.append((what, steps))
 
     def advances(self, what: str) -> None:
         self.taken.append(what)
+
+    def says(self, sentence: str) -> None:
+        self.said.append(sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.builders import AvroFile, ExportBuilder
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, error
 from csq_assets_tests.platform import Platform, open_platform
 
@@ -77,3 +77,21 @@ def test_what_s3_repeats_of_a_request_shows_no_secret(
     assert "No such token: ***" in text
     assert SECRET not in text
     assert codes == [1, 2, 0]
+
+
+def test_an_address_of_alerts_shows_no_secret(platform: Platform) -> None:
+    platform.deliver(12, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
+    addresses = (
+        f"json://me:{SECRET}@127.0.0.1:1/{SECRET}?+X-Key={SECRET}",
+        f"mailto://{SECRET}:{SECRET}@127.0.0.1:1?from={SECRET}@example.com&to=ana@example.com",
+    )
+    codes, text = seen(platform, "doctor", "sync --json", CSQ_ALERTS=",".join(addresses))
+    assert SECRET not in text
+    assert codes == [0, 1]
+    assert "ok   CSQ_ALERTS: json://***, mailto://***\n" in text
+    assert "ok   alerts: JSON, E-Mail would be told; nothing was sent\n" in text
+    assert text.count(" could not be told, the next pass tries again: ") == 2
+    codes, text = seen(platform, "sync", CSQ_ALERTS=f"slack://{SECRET}!/B/c")
+    assert SECRET not in text
+    assert codes == [2]
+    assert "csq: setting CSQ_ALERTS: address 1, slack://…, is none that apprise " in text

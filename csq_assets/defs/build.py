@@ -9,6 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
+from csq_assets.defs.alerts import build_alerts_sensor
 from csq_assets.defs.current_assets import CurrentAssets
 from csq_assets.defs.duckdb_io_manager import DuckDBIOManager
 from csq_assets.defs.external_assets import build_external_assets, build_external_checks
@@ -71,7 +72,10 @@ def build_definitions(
         ],
         asset_checks=[build_external_checks(keys)],
         jobs=jobs,
-        sensors=[build_sync_reports_sensor(settings, tables, jobs)],
+        sensors=[
+            build_sync_reports_sensor(settings, tables, jobs),
+            *([build_alerts_sensor(settings)] if settings.alerts else []),
+        ],
         resources={
             keys.s3: s3,
             keys.export: ExportResource(

@@ -16,6 +16,8 @@ from csq_assets.defs.keys import Keys, partition_key, step_name
 from csq_assets.pipeline.planner import RefreshPlan
 
 PARTITION_TAG = "dagster/partition"
+REFRESH = "refresh"  # the tag of refreshes: what was to be refreshed, or the snapshot
+SNAPSHOT_REFRESH = "snapshot"
 
 
 def headless_tags(keys: Keys) -> dict[str, str]:
@@ -52,7 +54,7 @@ def refresh_request(keys: Keys, plan: RefreshPlan, *, attempt: int = 1) -> dg.Ru
         job_name=keys.current_job,
         asset_selection=[keys.meta, *current_selection(keys, plan.tables)],
         asset_check_keys=[],
-        tags={keys.tag("refresh"): fingerprint},
+        tags={keys.tag(REFRESH): fingerprint},
     )
 
 
@@ -62,7 +64,7 @@ def snapshot_request(keys: Keys, now: datetime) -> dg.RunRequest:
         run_key=f"snapshot:{now.isoformat()}",
         job_name=keys.current_job,
         asset_selection=[keys.snapshot],
-        tags={keys.tag("refresh"): "snapshot"},
+        tags={keys.tag(REFRESH): SNAPSHOT_REFRESH},
     )
 
 
