@@ -52,14 +52,11 @@ def stored_columns(connection: DuckDBPyConnection, table: str) -> dict[str, str]
 
 def new_columns(stored: Mapping[str, str], columns: Iterable[str]) -> dict[str, str]:
     """Stored names for those of `columns` that are not `stored` yet."""
-    number = sum(1 for column in stored if column not in ID_COLUMNS)
     names: dict[str, str] = {}
     for column in dict.fromkeys(columns):
-        if column in ID_COLUMNS and column not in stored:
-            names[column] = column
-        elif column not in stored:
-            number += 1
-            names[column] = f"c{number}"
+        if column not in stored:
+            place = len(stored) + len(names) + 1
+            names[column] = column if column in ID_COLUMNS else f"c{place}"
     return names
 
 

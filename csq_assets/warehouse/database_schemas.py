@@ -3,7 +3,7 @@
 from duckdb import DuckDBPyConnection
 
 from csq_assets.errors import StorageError
-from csq_assets.warehouse.all_events_sql import no_events
+from csq_assets.warehouse.all_events_sql import NO_EVENTS
 from csq_assets.warehouse.engine import first_row, transaction
 
 SCHEMAS = ("csq", "csq_meta", "csq_rows", "csq_ledger")
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS csq_meta.sync_reports (
     next_sync_at TIMESTAMP, error VARCHAR
 );
 CREATE TABLE IF NOT EXISTS csq_meta.property_definitions (dump_id BIGINT, document VARCHAR);
-CREATE VIEW IF NOT EXISTS csq.all_events AS {no_events()};
+CREATE VIEW IF NOT EXISTS csq.all_events AS {NO_EVENTS};
 """
 
 # What has been applied: written in the transaction that applies it.

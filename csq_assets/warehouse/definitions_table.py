@@ -17,18 +17,16 @@ def refresh_property_definitions(
 
     The partition of each has one row, with a column `document`.
     """
-    applied = dict(
-        connection.execute(
-            "SELECT dump_id, content FROM csq_ledger.dumps WHERE table_name = ?",
-            [PROPERTY_DEFINITIONS],
-        ).fetchall()
+    found = connection.execute(
+        "SELECT dump_id, content FROM csq_ledger.dumps WHERE table_name = ?", [PROPERTY_DEFINITIONS]
     )
-    changed = [dump for dump in dumps if applied.get(dump.dump_id) != dump.content]
-    gone = applied.keys() - {dump.dump_id for dump in dumps}
-    if not changed and not gone:
+    known = set(found.fetchall())
+    new = [dump for dump in dumps if (dump.dump_id, dump.content) not in known]
+    gone = known - {(dump.dump_id, dump.content) for dump in dumps}
+    if not new and not gone:
         return
-    with transaction(connection), open_partitions(changed) as partitions:
-        for dump_id in (*gone, *(dump.dump_id for dump in changed)):
+    with transaction(connection), open_partitions(new) as partitions:
+        for dump_id, _ in gone:
             connection.execute(
                 "DELETE FROM csq_meta.property_definitions WHERE dump_id = ?", [dump_id]
             )
@@ -37,14 +35,14 @@ def refresh_property_definitions(
                 [PROPERTY_DEFINITIONS, dump_id],
             )
         for partition in partitions:
-            dump = partition.dump
-            document = partition.select({"document": "document"})
+            dump_id, document = partition.dump.dump_id, partition.select({"document": "document"})
             with partition.reading():
                 connection.execute(
                     "INSERT INTO csq_meta.property_definitions "
-                    f"SELECT CAST({dump.dump_id:d} AS BIGINT), document FROM ({document})"
+                    f"SELECT CAST(? AS BIGINT), document FROM ({document})",
+                    [dump_id],
                 )
             connection.execute(
                 "INSERT INTO csq_ledger.dumps VALUES (?, ?, ?, 1, [])",
-                [PROPERTY_DEFINITIONS, dump.dump_id, dump.content],
+                [PROPERTY_DEFINITIONS, dump_id, partition.dump.content],
             )

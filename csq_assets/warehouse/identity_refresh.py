@@ -1,9 +1,9 @@
 """Brings `csq_meta.user_identity` to what the newest `user_migrations` says."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
+from pydantic import TypeAdapter
 
 from csq_assets.dataconnect.audits import IdentityAudit
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
@@ -18,6 +18,7 @@ from csq_assets.warehouse.identity_sql import (
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
+_AUDITS = TypeAdapter(IdentityAudit)
 _EXAMPLES = 10
 
 
@@ -54,7 +55,7 @@ def refresh_identity(
         connection.execute("DELETE FROM csq_ledger.identity")
         connection.execute(
             "INSERT INTO csq_ledger.identity VALUES (?, ?, ?, ?)",
-            [version, *wanted, json.dumps(asdict(audit))],
+            [version, *wanted, _AUDITS.dump_json(audit).decode()],
         )
         return audit
 
@@ -64,7 +65,7 @@ def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
     known = first_row(connection, "SELECT audit FROM csq_ledger.identity")
     if known is None:
         return IdentityAudit()
-    return replace(_load_audit(known[0]), changed=False, users_changed=0)
+    return replace(_AUDITS.validate_json(known[0]), changed=False, users_changed=0)
 
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
@@ -102,15 +103,14 @@ def _follow(connection: DuckDBPyConnection) -> IdentityMap:
 
 def _store(connection: DuckDBPyConnection) -> int:
     """Write what differs from the map as it was, and note those users; gives their number."""
-    connection.execute(f"INSERT INTO resolved {RESOLVED_IDS}")
-    connection.execute(
+    changed = count(
+        connection,
         "INSERT INTO differing SELECT "
         "coalesce(known.from_user_id, resolved.from_user_id) AS from_user_id, resolved.user_id "
-        "FROM csq_meta.user_identity AS known "
-        "FULL JOIN resolved ON resolved.from_user_id = known.from_user_id "
-        "WHERE known.user_id IS DISTINCT FROM resolved.user_id"
+        f"FROM csq_meta.user_identity AS known FULL JOIN ({RESOLVED_IDS}) AS resolved "
+        "ON resolved.from_user_id = known.from_user_id "
+        "WHERE known.user_id IS DISTINCT FROM resolved.user_id",
     )
-    changed = count(connection, "SELECT count(*) FROM differing")
     if changed:
         connection.execute(
             "DELETE FROM csq_meta.user_identity "
@@ -132,14 +132,6 @@ def _forget_old_changes(connection: DuckDBPyConnection) -> None:
         "DELETE FROM csq_ledger.identity_changes "
         "WHERE version <= (SELECT min(identity_version) FROM csq_ledger.tables)"
     )
-
-
-def _load_audit(text: str) -> IdentityAudit:
-    document = json.loads(text)
-    document["refused_examples"] = tuple(document["refused_examples"])
-    document["contested_examples"] = tuple(document["contested_examples"])
-    document["cycle_examples"] = tuple(map(tuple, document["cycle_examples"]))
-    return IdentityAudit(**document)
 
 
 def _shown(text: str | None) -> str:

@@ -53,10 +53,9 @@ IDENTITY_SCRATCH = (
     # Pairs as delivered and as integers, and the one of each id that counts.
     Scratch("pairs", _PAIRS, "identity_refresh", _IDENTITY),
     Scratch("hops", _HOPS, "identity_refresh", _IDENTITY),
-    # Pairs that lead on to others, followed to their end; then the whole map as it is to be.
+    # Pairs that lead on to others, followed to their end.
     Scratch("followed", _RESOLVED, "identity_refresh", ("identity_sql",)),
-    Scratch("resolved", _RESOLVED, "identity_refresh", ("identity_refresh",)),
-    # Where that differs from the map as it was; `user_id` is null for an id that is not in it any more.
+    # Where the map as it is to be differs; `user_id` is null for an id that is not in it any more.
     Scratch("differing", _RESOLVED, "identity_refresh", ("identity_refresh",)),
 )
 

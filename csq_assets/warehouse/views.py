@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import DUMP_ID, ID_COLUMNS, RAW_USER_ID, TableKind
-from csq_assets.warehouse.all_events_sql import EventTable, all_events
+from csq_assets.warehouse.all_events_sql import NO_EVENTS, events_of
 from csq_assets.warehouse.applied_state import TableState
 from csq_assets.warehouse.columns import stored_columns
 from csq_assets.warehouse.engine import first_row, insert_rows, quote, transaction
@@ -51,13 +51,16 @@ def show_all_events(connection: DuckDBPyConnection) -> None:
         "USING (table_name) WHERE kind = ? GROUP BY table_name ORDER BY table_name",
         [TableKind.EVENTS.value],
     ).fetchall()
-    tables = [
-        EventTable(table, "session_id" in columns, time if "time" in columns else None)
+    parts = [
+        events_of(
+            table, has_session="session_id" in columns, time=time if "time" in columns else None
+        )
         for table, columns, time in found
     ]
-    connection.execute(f"CREATE OR REPLACE VIEW csq.all_events AS {all_events(tables)}")
+    view = " UNION ALL ".join([NO_EVENTS, *parts])
+    connection.execute(f"CREATE OR REPLACE VIEW csq.all_events AS {view}")
     connection.execute("DELETE FROM csq_ledger.all_events")
-    insert_rows(connection, "csq_ledger.all_events", [(entry.table,) for entry in tables])
+    insert_rows(connection, "csq_ledger.all_events", [(table,) for table, *_ in found])
 
 
 def _stored(column: str, stored: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlglot import ErrorLevel, exp
 
 from csq_assets.dataconnect.instants import microseconds_from_text
-from csq_assets.warehouse.all_events_sql import EventTable, all_events, no_events
+from csq_assets.warehouse.all_events_sql import NO_EVENTS, events_of
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.identity_sql import (
     CAST_PAIRS,
@@ -31,13 +31,14 @@ DEFINITIONS = {
     "key_verdict": KEY_VERDICT,
     "user_verdict": USER_VERDICT,
     "merged_users": merged_users(["c1", "c2", "c3"], joindate="c1", last_modified="c2"),
-    "all_events": all_events(
+    "all_events": " UNION ALL ".join(
         [
-            EventTable("a'b", has_session=True, time="c1"),
-            EventTable("1st", has_session=False, time=None),
+            NO_EVENTS,
+            events_of("a'b", has_session=True, time="c1"),
+            events_of("1st", has_session=False, time=None),
         ]
     ),
-    "no_events": no_events(),
+    "no_events": NO_EVENTS,
 }
 # Kept by one engine and not by another, or not the same in all of them.
 UNLIKE = (exp.First, exp.AnyValue, exp.Struct, exp.MD5, exp.Qualify)
