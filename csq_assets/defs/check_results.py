@@ -1,5 +1,6 @@
 """Finding -> Dagster's check results; check specs from the registry."""
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from csq_assets.dataconnect.check_registry import Finding, Measure, Subject, Table
-from csq_assets.dataconnect.checks import checks_on
+from csq_assets.dataconnect.checks import REGISTRY, checks_on
 
 
 def check_specs(
@@ -53,7 +54,7 @@ def evaluations(
             severity=dg.AssetCheckSeverity(finding.severity.value),
             description=finding.description,
             partition=partition,
-            metadata=_metadata(finding),
+            metadata={**_metadata(finding), **({} if finding.passed else _advice(finding))},
             target_materialization_data=target,
         )
 
@@ -78,6 +79,23 @@ def newest_materialization(
 
 def _metadata(finding: Finding) -> dict[str, dg.MetadataValue]:
     return {name: _value(measure) for name, measure in finding.metadata.items()}
+
+
+def _advice(finding: Finding) -> dict[str, dg.MetadataValue]:
+    """What to do about a failure, below its tables."""
+    tables = [measure for measure in finding.metadata.values() if isinstance(measure, Table)]
+    texts = [*map(_markdown, tables), REGISTRY[finding.check].remedy]
+    return {"what_to_do": dg.MetadataValue.md("\n\n".join(texts))}
+
+
+def _markdown(table: Table) -> str:
+    rows = (table.columns, ("---",) * len(table.columns), *table.rows)
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
+
+
+def _cell(text: str) -> str:
+    """The text as it is: names come from outside, and may hold Markdown, HTML or line breaks."""
+    return re.sub(r"[^\w\s.,:-]", lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
 
 
 def _value(measure: Measure) -> dg.MetadataValue:

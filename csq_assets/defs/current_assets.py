@@ -166,10 +166,10 @@ class CurrentAssets:
             key,
             deps=deps,
             description=description,
-            group_name=self.keys.group("current"),
+            group_name=self.keys.table_group("current", table or USER_MIGRATIONS),
             kinds={"duckdb"},
             owners=self.owners,
-            metadata={"schema": schema, "table": table or key.path[-1]} if schema else {},
+            metadata=_relation(schema, table or key.path[-1]) if schema else {},
             tags={"dagster/storage_kind": "duckdb"},
             code_version=CODE_VERSION,
         )
@@ -189,6 +189,11 @@ class CurrentAssets:
 
     def _all_dumps(self, table: str) -> dg.AssetDep:
         return dg.AssetDep(self.keys.raw(table), partition_mapping=dg.AllPartitionMapping())
+
+
+def _relation(schema: str, table: str) -> dict[str, str]:
+    """For the IO manager, and for people."""
+    return {"schema": schema, "table": table, "dagster/table_name": f"{schema}.{table}"}
 
 
 def _evaluations(

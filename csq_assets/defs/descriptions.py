@@ -3,8 +3,8 @@
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 
 SYNC_REPORTS = (
-    "Contentsquare's log of each of its syncs. The sensor records a new one as an "
-    "observation; the newest decides whether new dumps are taken."
+    "Contentsquare's report on each of its syncs. "
+    "The newest one decides whether new dumps are taken."
 )
 MANIFESTS = (
     "One document for each dump: its tables, their columns and Avro files, and whether the dump adds "

@@ -10,9 +10,11 @@ import dagster as dg
 
 from csq_assets.dataconnect.tables import (
     ALL_EVENTS_ASSET,
+    BUILT_IN_TABLES,
     IDENTITY_ASSET,
     MANIFESTS_ASSET,
     META_ASSET,
+    PROPERTY_DEFINITIONS,
     SNAPSHOT_ASSET,
     SYNC_REPORTS_ASSET,
     current_asset,
@@ -93,6 +95,11 @@ class Keys:
 
     def group(self, name: str) -> str:
         return f"{self.group_prefix}{name}"
+
+    def table_group(self, name: str, table: str) -> str:
+        """The group of a table's asset: event tables, of which there may be many, have one apart."""
+        is_built_in = table in (*BUILT_IN_TABLES, PROPERTY_DEFINITIONS)
+        return self.group(name if is_built_in else f"{name}_events")
 
     def tag(self, name: str) -> str:
         """The key of a tag on runs."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from csq_assets.dataconnect.column_meanings import meaning_of
 from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
 from csq_assets.defs.keys import Keys
 from csq_assets.pipeline.ingest import Ingested, TableIngest
@@ -23,7 +24,11 @@ def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
         "incremental": dump is not None and dump.incremental,
         "dagster/column_schema": dg.TableSchema(
             columns=[
-                dg.TableColumn(name, str(dtype), description=_in_avro(types.get(name, ())))
+                dg.TableColumn(
+                    name,
+                    str(dtype),
+                    description=_described(ingest.table, name, _in_avro(types.get(name, ()))),
+                )
                 for name, dtype in ingested.schema.items()
             ]
         ),
@@ -35,6 +40,7 @@ def table_metadata(
 ) -> dict[str, Any]:
     """A current table, after a refresh."""
     audit = refreshed.audit
+    lineage = _lineage(keys, table, refreshed.columns)
     return {
         "dagster/row_count": audit.rows_kept,
         "change": audit.change,
@@ -44,8 +50,12 @@ def table_metadata(
         "rows_reresolved": audit.rows_reresolved,
         "duplicates_dropped": audit.duplicates_dropped,
         "users_merged": audit.users_merged,
-        **_relation("csq", table, types),
-        "dagster/column_lineage": _lineage(keys, table, refreshed.columns),
+        **_relation(
+            f"csq.{table}",
+            types,
+            {column: _described(table, column, _sources(lineage, column)) for column in types},
+        ),
+        "dagster/column_lineage": lineage,
     }
 
 
@@ -56,21 +66,38 @@ def identity_metadata(refreshed: RefreshedIdentity, types: Mapping[str, str]) ->
         "dagster/row_count": audit.users_resolved,
         "pairs_delivered": audit.pairs,
         "users_changed": audit.users_changed,
-        **_relation("csq_meta", "user_identity", types),
+        **_relation("csq_meta.user_identity", types),
     }
 
 
 def events_metadata(rows: int, types: Mapping[str, str]) -> dict[str, Any]:
     """`csq.all_events`, as it stands."""
-    return {"dagster/row_count": rows, **_relation("csq", ALL_EVENTS, types)}
+    return {"dagster/row_count": rows, **_relation(f"csq.{ALL_EVENTS}", types)}
 
 
-def _relation(schema: str, name: str, types: Mapping[str, str]) -> dict[str, Any]:
-    columns = [dg.TableColumn(column, type_name) for column, type_name in types.items()]
+def _relation(
+    name: str, types: Mapping[str, str], described: Mapping[str, str | None] | None = None
+) -> dict[str, Any]:
+    columns = [
+        dg.TableColumn(column, type_name, description=(described or {}).get(column))
+        for column, type_name in types.items()
+    ]
     return {
-        "dagster/table_name": f"{schema}.{name}",
+        "dagster/table_name": name,
         "dagster/column_schema": dg.TableSchema(columns=columns),
     }
+
+
+def _described(table: str, column: str, origin: str | None) -> str | None:
+    """What the column means, and where it is from."""
+    return " ".join(filter(None, (meaning_of(table, column), origin))) or None
+
+
+def _sources(lineage: dg.TableColumnLineage, column: str) -> str | None:
+    """The lineage in words, because the open-source UI does not show it."""
+    deps = lineage.deps_by_column.get(column, ())
+    sources = [f"{dep.column_name} in {dep.asset_key.to_user_string()}" for dep in deps]
+    return f"From {' and '.join(sources)}." if sources else None
 
 
 def _lineage(keys: Keys, table: str, columns: Mapping[str, str]) -> dg.TableColumnLineage:
@@ -86,4 +113,4 @@ def _lineage(keys: Keys, table: str, columns: Mapping[str, str]) -> dg.TableColu
 
 
 def _in_avro(types: tuple[str, ...]) -> str | None:
-    return f"Avro: {' or '.join(types)}" if types else None
+    return f"Avro: {' or '.join(types)}." if types else None

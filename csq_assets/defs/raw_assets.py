@@ -41,7 +41,7 @@ def build_raw_asset(table: str, keys: Keys, *, owners: Sequence[str] = ()) -> dg
         key,
         deps=[keys.manifests],
         description=describe_raw(table),
-        group_name=keys.group("raw"),
+        group_name=keys.table_group("raw", table),
         kinds={"avro", "polars", "parquet"} if has_checks else {"json", "parquet"},
         owners=owners,
         metadata={RAW_TABLE: table},

@@ -73,6 +73,16 @@ def test_the_lineage_of_columns_leads_to_raw_tables(synced: Platform) -> None:
     lineage = metadata(synced, PAGEVIEWS)["dagster/column_lineage"]
     assert isinstance(lineage, dg.TableColumnLineage)
     assert set(lineage.deps_by_column) == set(shown_columns(synced, PAGEVIEWS))
+    schema = metadata(synced, PAGEVIEWS)["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert [column.description for column in schema.columns][-3:] == [
+        "The path of the page. From path in csq/raw/pageviews.",
+        "The user_id as delivered, before it was resolved. From user_id in csq/raw/pageviews.",
+        (
+            "The dump that delivered the row; of a merged user, the newest one. "
+            "From _dump_id in csq/raw/pageviews."
+        ),
+    ]
     assert [
         (dep.asset_key.to_user_string(), dep.column_name)
         for dep in lineage.deps_by_column["user_id"]
