@@ -1,14 +1,13 @@
 """What was taken of an export, and what became of it: one record for each dump."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.manifest import Manifest
-from csq_assets.dataconnect.plan import TableDumpState, TablePlan, plan_table
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, is_full_resync
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +67,9 @@ class TableRecord:
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()  # on the content; only those that did not pass
 
-    def state(self, dump_id: int) -> TableDumpState | None:
-        """Its part in the plan of the table; None before the first attempt."""
-        if self.content is None and self.failure is None:
-            return None
-        incremental = self.content.incremental if self.content else self.incremental
-        return TableDumpState(
-            dump_id=dump_id,
-            incremental=not is_full_resync(self.table, incremental=incremental),
-            has_content=self.content is not None,
-            failed=self.failure is not None,
-        )
+    @property
+    def is_tried(self) -> bool:
+        return self.content is not None or self.failure is not None
 
     def after(self, outcome: Outcome) -> "TableRecord":
         """The record once the outcome is known. A failed redelivery leaves the earlier content."""
@@ -147,17 +138,3 @@ def apply_outcomes(
             tables = tuple(after if old is table else old for old in record.tables)
             record = replace(record, tables=tables)
     return record
-
-
-def plans(records: Iterable[DumpRecord]) -> Mapping[str, TablePlan]:
-    """The plan of each table, from every dump that was tried.
-
-    Property definitions have none: those of one dump say nothing about another.
-    """
-    states: dict[str, list[TableDumpState]] = {}
-    for dump in records:
-        for record in dump.tables:
-            state = record.state(dump.dump_id)
-            if state is not None and record.table != PROPERTY_DEFINITIONS:
-                states.setdefault(record.table, []).append(state)
-    return {table: plan_table(dumps) for table, dumps in states.items()}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest
-from csq_assets.dataconnect.dump_records import DumpRecord, Failure, TableRecord, plans
+from csq_assets.dataconnect.dump_records import DumpRecord, Failure, TableRecord
+from csq_assets.dataconnect.plan import plans
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, Names
 
 PATIENCE_WITHOUT_REPORTS = timedelta(minutes=15)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import Finding
-from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord, plans
-from csq_assets.dataconnect.plan import TablePlan
+from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
+from csq_assets.dataconnect.plan import TablePlan, plans
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 
 

@@ -4,22 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, is_full_resync
+
 DumpStatus: TypeAlias = Literal["applied", "failed", "held", "void"]
-
-
-@dataclass(frozen=True, slots=True)
-class TableDumpState:
-    """One dump of one table that was taken, and what came of it.
-
-    `has_content`: the lake holds a partition of it. `incremental` speaks of that content where there
-    is one, else of the delivery that failed. `failed`: the newest delivery could not be decoded; with
-    content from an earlier delivery of the same dump, that stays in force.
-    """
-
-    dump_id: int
-    incremental: bool
-    has_content: bool
-    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +35,41 @@ class TablePlan:
         }
 
 
-def plan_table(dumps: Iterable[TableDumpState]) -> TablePlan:
-    """Say what becomes of each dump of one table; in any order, each dump id once.
+def plan_table(dumps: Mapping[int, TableRecord]) -> TablePlan:
+    """Say what becomes of each dump of one table that was tried, by dump id.
 
     The newest full resync with content makes all before it void. After it, increments apply up to the
     first gap, a dump that failed and left no content; those behind the gap are held.
     Source: contract.md, "Which dumps count"; export-format.md, edge cases 47 to 53.
     """
-    ordered = sorted(dumps, key=lambda dump: dump.dump_id)
-    resyncs = [
-        place for place, dump in enumerate(ordered) if dump.has_content and not dump.incremental
-    ]
-    start = resyncs[-1] if resyncs else 0
-    counting = ordered[start:]
-    gap = next((dump.dump_id for dump in counting if not dump.has_content), None)
-    with_content = [dump.dump_id for dump in counting if dump.has_content]
+    dumps = dict(sorted(dumps.items()))
+    contents = {dump_id: record.content for dump_id, record in dumps.items() if record.content}
+    resyncs = (
+        dump_id
+        for dump_id, content in contents.items()
+        if is_full_resync(dumps[dump_id].table, incremental=content.incremental)
+    )
+    start = max(resyncs, default=0)
+    counting = [dump_id for dump_id in dumps if dump_id >= start]
+    gap = next((dump_id for dump_id in counting if dump_id not in contents), None)
+    with_content = [dump_id for dump_id in counting if dump_id in contents]
     return TablePlan(
         apply=tuple(dump_id for dump_id in with_content if gap is None or dump_id < gap),
         held=tuple(dump_id for dump_id in with_content if gap is not None and dump_id > gap),
-        void=tuple(dump.dump_id for dump in ordered[:start]),
-        failed=tuple(dump.dump_id for dump in counting if dump.failed or not dump.has_content),
+        void=tuple(dump_id for dump_id in dumps if dump_id < start),
+        failed=tuple(dump_id for dump_id in counting if dumps[dump_id].failure is not None),
         gap=gap,
     )
+
+
+def plans(records: Iterable[DumpRecord]) -> Mapping[str, TablePlan]:
+    """The plan of each table, from every dump that was tried.
+
+    Property definitions have none: those of one dump say nothing about another.
+    """
+    tried: dict[str, dict[int, TableRecord]] = {}
+    for dump in records:
+        for record in dump.tables:
+            if record.is_tried and record.table != PROPERTY_DEFINITIONS:
+                tried.setdefault(record.table, {})[dump.dump_id] = record
+    return {table: plan_table(dumps) for table, dumps in tried.items()}

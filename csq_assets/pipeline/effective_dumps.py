@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 from functools import cached_property, partial
 
-from csq_assets.dataconnect.dump_records import TableRecord, plans
+from csq_assets.dataconnect.dump_records import TableRecord
 from csq_assets.dataconnect.pipeline_state import PipelineState
-from csq_assets.dataconnect.plan import DumpStatus, TablePlan
+from csq_assets.dataconnect.plan import DumpStatus, TablePlan, plans
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.partition_facts import read_facts

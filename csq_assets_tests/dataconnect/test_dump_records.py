@@ -4,18 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.dump_records import (
     DumpRecord,
     Outcome,
     TableRecord,
     apply_outcomes,
-    plans,
     take_manifest,
 )
 from csq_assets.dataconnect.manifest import Manifest, TableDump
-from csq_assets.dataconnect.plan import TableDumpState, TablePlan
-from csq_assets_tests.dataconnect.seen import applied, failed, records
+from csq_assets_tests.dataconnect.seen import applied, failed
 
 
 def dump(table: str, *, incremental: bool = True, files: int = 1) -> TableDump:
@@ -94,54 +91,3 @@ def test_an_outcome_of_another_manifest_takes_the_newest_one() -> None:
             known, [outcome(applied("users", "b"), "b")], lambda: (manifest, "b")
         )
         assert after == taken
-
-
-def test_a_table_that_was_not_tried_has_no_part_in_a_plan() -> None:
-    assert new("users").state(12) is None
-
-
-def test_content_speaks_for_itself_and_a_failure_for_its_delivery() -> None:
-    assert applied("users", incremental=False).state(12) == TableDumpState(
-        12, incremental=False, has_content=True
-    )
-    assert failed("users", incremental=False).state(12) == TableDumpState(
-        12, incremental=False, has_content=False, failed=True
-    )
-    redelivered = replace(
-        applied("users", incremental=False), incremental=True, failure=failed("users").failure
-    )
-    assert redelivered.state(12) == TableDumpState(
-        12, incremental=False, has_content=True, failed=True
-    )
-
-
-@pytest.mark.edge(61)
-@pytest.mark.parametrize("record", [applied("user_migrations"), failed("user_migrations")])
-def test_user_migrations_are_complete_whatever_their_manifest_says(record: TableRecord) -> None:
-    state = record.state(12)
-    assert state is not None
-    assert not state.incremental
-
-
-def test_each_table_has_its_own_plan() -> None:
-    taken = records(
-        {
-            14: [applied("users"), new("clicks")],
-            12: [applied("users"), applied("clicks")],
-            13: [failed("users"), applied("clicks", incremental=False)],
-        }
-    )
-    assert plans(taken.values()) == {
-        "users": TablePlan(apply=(12,), held=(14,), failed=(13,), gap=13),
-        "clicks": TablePlan(apply=(13,), void=(12,)),
-    }
-
-
-def test_property_definitions_have_no_plan() -> None:
-    assert plans(records({12: [applied("property_definitions")]}).values()) == {}
-
-
-def test_findings_do_not_change_a_plan() -> None:
-    finding = Finding("column_drift", passed=False, severity=Severity.ERROR, description="")
-    taken = records({12: [replace(applied("users"), findings=(finding,))]})
-    assert plans(taken.values()) == {"users": TablePlan(apply=(12,))}

@@ -13,7 +13,16 @@ import polars as pl
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
-from csq_assets.dataconnect.plan import TableDumpState, plan_table
+from csq_assets.dataconnect.dump_records import (
+    Content,
+    DumpRecord,
+    Failure,
+    Outcome,
+    apply_outcomes,
+    take_manifest,
+)
+from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.dataconnect.plan import TablePlan, plans
 from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.identity_refresh import refresh_identity
 from csq_assets.warehouse.meta import DumpRow
@@ -94,8 +103,9 @@ class Platform:
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self.connection = connection
         self.deliveries: list[Delivery] = []
-        self._partitions: dict[str, dict[int, DumpContent]] = {}
-        self._states: dict[str, dict[int, TableDumpState]] = {}
+        self._records: dict[int, DumpRecord] = {}
+        self._partitions: dict[tuple[str, int], DumpContent] = {}
+        self._tables: dict[str, None] = {}  # ever listed
 
     def deliver(
         self, dump_id: int, tables: dict[str, Delivered] | None = None, **more: Delivered
@@ -103,30 +113,37 @@ class Platform:
         """Take a manifest, and decode what it lists."""
         listed = {**(tables or {}), **more}
         self.deliveries.append(Delivery(dump_id, listed))
-        for table, states in self._states.items():
-            if table not in listed:
-                states.pop(dump_id, None)
+        self._tables |= dict.fromkeys(listed)
+        manifest = Manifest(
+            dump_id,
+            tuple(
+                TableDump(dump_id, table, new.incremental, new.columns, files=())
+                for table, new in listed.items()
+            ),
+        )
+        outcomes: list[Outcome] = []
         for table, new in listed.items():
-            states = self._states.setdefault(table, {})
-            known = states.get(dump_id)
-            incremental = new.incremental and table != "user_migrations"
-            if new.rows is not None:
-                self._partitions.setdefault(table, {})[dump_id] = content(dump_id, new)
-                states[dump_id] = TableDumpState(dump_id, incremental, has_content=True)
-            elif known is None or not known.has_content:
-                states[dump_id] = TableDumpState(
-                    dump_id, incremental, has_content=False, failed=True
-                )
+            if new.rows is None:
+                failure = Failure("", "its files cannot be decoded", NOW)
+                outcomes.append(Outcome(dump_id, table, "", failure=failure))
+            else:
+                partition = self._partitions[table, dump_id] = content(dump_id, new)
+                written = Content("", new.incremental, 1, len(new.rows), partition.content)
+                outcomes.append(Outcome(dump_id, table, "", content=written))
+        taken = take_manifest(manifest, "", self._records.get(dump_id))
+        record = apply_outcomes(taken, outcomes, lambda: (manifest, ""))
+        assert record is not None
+        self._records[dump_id] = record
         return self
 
     def in_force(self, table: str) -> list[DumpContent]:
-        plan = plan_table(self._states.get(table, {}).values())
-        return [self._partitions[table][dump_id] for dump_id in plan.apply]
+        plan = plans(self._records.values()).get(table, TablePlan())
+        return [self._partitions[table, dump_id] for dump_id in plan.apply]
 
     def sync(self, *, rebuild: bool = False) -> dict[str, TableAudit]:
         """Refresh the identity map, then every table that was ever listed."""
         self.sync_identity(rebuild=rebuild)
-        return {table: self.sync_table(table, rebuild=rebuild) for table in self._states}
+        return {table: self.sync_table(table, rebuild=rebuild) for table in self._tables}
 
     def sync_identity(self, *, rebuild: bool = False) -> IdentityAudit:
         migrations = self.in_force("user_migrations")
