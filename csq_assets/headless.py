@@ -6,6 +6,12 @@ from functools import cached_property
 from typing import Protocol
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster_shared.record import copy
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.defs.build import build_definitions, tables_in
@@ -13,8 +19,9 @@ from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import headless_tags
 from csq_assets.settings import Settings
 
-# The code location of workspace.yaml, so that its pages in the UI list these runs as well.
-_TAGS = {".dagster/repository": "__repository__@csq_assets"}
+# The code location of workspace.yaml, so that its pages and the timeline list these runs as well.
+_LOCATION = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("csq_assets"), "__repository__")
+_TAGS = {".dagster/repository": _LOCATION.get_label()}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STEP_ENDS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
 
@@ -48,6 +55,7 @@ class HeadlessRuns:
         self._instance = instance
         self._catalog = catalog
         self._listener = listener
+        self._selection: frozenset[dg.AssetKey] = frozenset()  # of the run in progress
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
@@ -56,9 +64,9 @@ class HeadlessRuns:
 
     def execute(self, request: dg.RunRequest) -> None:
         """Execute the run, to its end whatever fails in it."""
+        self._selection = frozenset(request.asset_selection or ())
         job = self._definitions.resolve_job_def(str(request.job_name)).get_subset(
-            asset_selection=frozenset(request.asset_selection or ()),
-            asset_check_selection=frozenset(),
+            asset_selection=self._selection, asset_check_selection=frozenset()
         )
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, self._follow)
@@ -75,9 +83,21 @@ class HeadlessRuns:
             self.errors += _errors(result)
 
     def _follow(self, entry: dg.EventLogEntry) -> None:
+        if entry.dagster_event_type is dg.DagsterEventType.RUN_START:
+            self._complete(entry.run_id)
         event = entry.dagster_event
         if event is not None and event.event_type_value in _STEP_ENDS:
             self._listener.advances(str(event.step_key))
+
+    def _complete(self, run_id: str) -> None:
+        """Give the run what `execute_in_process` does not: where its job is from, and what it selects
+        (given beforehand, Dagster would plan each check). The UI needs both to execute it again."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is not None:
+            self._instance.run_storage.replace_job_origin(
+                copy(run, asset_selection=self._selection),
+                RemoteJobOrigin(_LOCATION, run.job_name),
+            )
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> Iterator[str]:

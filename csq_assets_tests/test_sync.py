@@ -12,7 +12,7 @@ from csq_assets.summary import CheckSummary, DumpSummary, TableSummary
 from csq_assets.sync import run_sync
 from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import Listener, Platform
+from csq_assets_tests.platform import KEYS, Listener, Platform
 
 
 def applied(table: str, *, rows: int, incremental: bool = True) -> TableSummary:
@@ -344,3 +344,14 @@ def test_evaluations_are_read_back_from_the_instance(platform: Platform) -> None
     assert (record.partition, evaluation.partition) == ("12", "12")
     assert (evaluation.passed, evaluation.severity.value) == (False, "WARN")
     assert evaluation.description == "user_id is null in 1 of 2 rows"
+
+
+def test_a_headless_run_belongs_to_the_code_location_and_names_its_assets(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    (run,) = platform.instance.get_runs(dg.RunsFilter(job_name="csq_raw"))
+    assert run.asset_selection == {KEYS.raw("users")}
+    assert run.remote_job_origin is not None
+    assert run.remote_job_origin.repository_origin.get_label() == "__repository__@csq_assets"
