@@ -1,4 +1,4 @@
-"""JSON as Contentsquare delivers it: manifests, sync reports, property definitions."""
+"""JSON as Contentsquare delivers it: sync reports and property definitions."""
 
 import json
 from collections.abc import Callable

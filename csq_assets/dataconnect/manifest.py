@@ -1,19 +1,18 @@
 """The manifest: the document that lists a dump's tables and their files."""
 
+import codecs
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from csq_assets.dataconnect.delivered_json import read_json
+from pydantic import BaseModel, Field, ValidationError
+
 from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
 MAX_BYTES = 64 * 1024 * 1024
 _SHOWN = 40  # characters of a wrong value
-# JSON can escape half a surrogate pair, which no path, no name and no database takes.
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,22 @@ class Manifest:
         return next((dump for dump in self.tables if dump.table == name), None)
 
 
+class _Table(BaseModel, strict=True):
+    """Null for a list is the empty list, as some writers spell it."""
+
+    name: Annotated[str, Field(min_length=1)]
+    incremental: bool
+    columns: list[str] | None
+    files: list[str] | None
+    property_definitions: str | None = None  # the page's own list indents it under a table
+
+
+class _Document(BaseModel, strict=True):
+    dump_id: Annotated[int, Field(ge=0, le=MAX_DUMP_ID)]
+    tables: list[_Table] | None
+    property_definitions: str | None = None
+
+
 def parse_manifest(body: bytes) -> Manifest:
     """Read a manifest, and refuse at the door what is not one. Unknown fields are ignored.
 
@@ -47,88 +62,38 @@ def parse_manifest(body: bytes) -> Manifest:
     """
     if len(body) > MAX_BYTES:
         raise ManifestError(f"it has {len(body):,} bytes; the most is {MAX_BYTES:,}")
-    document = _as_object(read_json(body, ManifestError)[1], "the document")
-    dump_id = document.get("dump_id")
-    if isinstance(dump_id, bool) or not isinstance(dump_id, int):
-        raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {_shown(dump_id)}")
-    if not 0 <= dump_id <= MAX_DUMP_ID:
-        raise _wrong("dump_id", f"an integer from 0 to 2^63-1, not {dump_id}")
-    entries = _list_in(document, "tables", "tables")
-    tables = tuple(
-        _parse_table(dump_id, entry, f"tables[{index}]") for index, entry in enumerate(entries)
-    )
-    names = [dump.table for dump in tables]
-    for name, times in Counter(names).items():
+    try:
+        document = _Document.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
+    except ValidationError as error:
+        raise _explained(error) from None
+    tables = document.tables or []
+    for name, times in Counter(table.name for table in tables).items():
         if times > 1:
             raise ManifestError(f'table "{name}" is listed twice', where={"field": "tables"})
-    return Manifest(dump_id, tables, _find_definitions(document, entries))
-
-
-def _parse_table(dump_id: int, entry: Any, field: str) -> TableDump:
-    table = _as_object(entry, field)
-    name = _as_text(table.get("name"), f"{field}.name")
-    if not name:
-        raise _wrong(f"{field}.name", "a name, not an empty text")
-    incremental = table.get("incremental")
-    if not isinstance(incremental, bool):
-        raise _wrong(f"{field}.incremental", f"true or false, not {_shown(incremental)}")
-    return TableDump(
-        dump_id=dump_id,
-        table=name,
-        incremental=incremental,
-        columns=_texts(table, "columns", field),
-        files=_texts(table, "files", field),
+    definitions = (place.property_definitions for place in (document, *tables))
+    dumps = (
+        TableDump(
+            dump_id=document.dump_id,
+            table=table.name,
+            incremental=table.incremental,
+            columns=tuple(dict.fromkeys(table.columns or ())),
+            files=tuple(dict.fromkeys(table.files or ())),
+        )
+        for table in tables
     )
+    return Manifest(document.dump_id, tuple(dumps), next(filter(None, definitions), None))
 
 
-def _find_definitions(document: dict[str, Any], entries: list[Any]) -> str | None:
-    """At top level first; the page's own list indents the field under a table."""
-    places = [("property_definitions", document)]
-    places += [(f"tables[{at}].property_definitions", entry) for at, entry in enumerate(entries)]
-    for field, place in places:
-        if (path := place.get("property_definitions")) not in (None, ""):
-            return _as_text(path, field)
-    return None
-
-
-def _as_object(value: Any, field: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(field, f"an object, not {_shown(value)}")
-    return value
-
-
-def _list_in(place: dict[str, Any], key: str, field: str) -> list[Any]:
-    """The list under `key`; null is the empty list, as some writers spell it."""
-    value = place.get(key)
-    if value is None and key in place:
-        return []
-    if not isinstance(value, list):
-        raise _wrong(field, f"an array, not {_shown(value)}")
-    return value
-
-
-def _as_text(value: Any, field: str) -> str:
-    if not isinstance(value, str):
-        raise _wrong(field, f"a text, not {_shown(value)}")
-    if _HALF_PAIR.search(value):
-        raise _wrong(field, f"a text in Unicode, not {_shown(value)}")
-    return value
-
-
-def _texts(table: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
-    field = f"{place}.{key}"
-    items = _list_in(table, key, field)
-    texts = (_as_text(item, f"{field}[{index}]") for index, item in enumerate(items))
-    return tuple(dict.fromkeys(texts))
-
-
-def _wrong(field: str, wanted: str) -> ManifestError:
-    return ManifestError(f"must be {wanted}", where={"field": field})
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "an object" if isinstance(value, dict) else "an array"
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+def _explained(error: ValidationError) -> ManifestError:
+    """The first thing that is wrong."""
+    wrong = error.errors(include_url=False, include_context=False)[0]
+    if wrong["type"] == "json_invalid":
+        return ManifestError(wrong["msg"].replace("Invalid JSON", "not JSON"))
+    said = "must be an object" if wrong["type"] == "model_type" else wrong["msg"]
+    said = said.replace("Input should", "must")
+    if wrong["type"] != "missing":
+        shown = json.dumps(wrong["input"], ensure_ascii=False)
+        said += f", not {shown if len(shown) <= _SHOWN else f'{shown[: _SHOWN - 3]}...'}"
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong["loc"])
+    field = "".join(parts).removeprefix(".") or "the document"
+    return ManifestError(said[0].lower() + said[1:], where={"field": field})

@@ -1,6 +1,7 @@
 """Manifests: what is read of them, and what is refused at the door."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -81,19 +82,19 @@ def test_the_same_content_is_equal_and_other_content_is_not() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (b"", "not JSON: EOF while parsing a value at line 1 column 0"),
         (
             b'{"dump_id": 12, "tables": [',
-            "not JSON: Expecting value: line 1 column 28 (char 27)",
+            "not JSON: EOF while parsing a list at line 1 column 27",
         ),
         (
             b'{"dump_id": 12, // the dump\n "tables": []}',
-            "not JSON: Expecting property name enclosed in double quotes: line 1 column 17 (char 16)",
+            "not JSON: key must be a string at line 1 column 17",
         ),
-        (b'{"dump_id": 12, "tables": []} {}', "not JSON: Extra data: line 1 column 31 (char 30)"),
+        (b'{"dump_id": 12, "tables": []} {}', "not JSON: trailing characters at line 1 column 31"),
         (
             b'{"dump_id": "\xff"}',
-            "not UTF-8: 'utf-8' codec can't decode byte 0xff in position 13: invalid start byte",
+            "not JSON: invalid unicode code point at line 1 column 14",
         ),
     ],
     ids=["empty", "truncated", "comment", "two", "latin"],
@@ -107,15 +108,14 @@ def test_what_is_not_json_is_refused(body: bytes, said: str) -> None:
 def test_no_depth_of_nesting_gets_past_the_refusal(shape: str) -> None:
     said = {
         refusal((shape % ("[" * depth + "]" * depth)).encode())
-        for depth in (*range(850, 1000), 100_000)
+        for depth in (*range(1, 9), *range(190, 210), 100_000)
     }
-    assert said <= {
-        "field the document: must be an object, not an array",
-        "field dump_id: must be an integer from 0 to 2^63-1, not an array",
-        "field tables[0]: must be an object, not an array",
-        *(text for text in said if text.startswith("not JSON: ")),
-    }
-    assert len(said) > 1
+    kinds = {re.sub(r"not \[+\]*(\.\.\.)?$|at line.*", "", text).strip() for text in said}
+    assert kinds in (
+        {"field the document: must be an object,", "not JSON: recursion limit exceeded"},
+        {"field dump_id: must be a valid integer,", "not JSON: recursion limit exceeded"},
+        {"field tables[0]: must be an object,", "not JSON: recursion limit exceeded"},
+    )
 
 
 @pytest.mark.edge(9)
@@ -126,32 +126,27 @@ def test_unknown_keys_are_ignored() -> None:
 
 @pytest.mark.edge(10)
 @pytest.mark.parametrize(
-    ("dump_id", "shown"),
+    ("dump_id", "said"),
     [
-        ("1234", '"1234"'),
-        (12.5, "12.5"),
-        (12.0, "12.0"),
-        (True, "true"),
-        (None, "nothing"),
-        (-1, "-1"),
-        (2**63, "9223372036854775808"),
-        ([12], "an array"),
-        ({}, "an object"),
-        ("x" * 60, f'"{"x" * 36}...'),
-        ("\ud800", '"\\ud800"'),
+        ("1234", 'must be a valid integer, not "1234"'),
+        (12.5, "must be a valid integer, not 12.5"),
+        (12.0, "must be a valid integer, not 12.0"),
+        (True, "must be a valid integer, not true"),
+        (None, "must be a valid integer, not null"),
+        (-1, "must be greater than or equal to 0, not -1"),
+        (2**63, "must be less than or equal to 9223372036854775807, not 9223372036854775808"),
+        ([12], "must be a valid integer, not [12]"),
+        ({}, "must be a valid integer, not {}"),
+        ("x" * 60, f'must be a valid integer, not "{"x" * 36}...'),
     ],
 )
-def test_a_dump_id_that_is_no_integer_in_range_is_refused(dump_id: Any, shown: str) -> None:
-    assert refusal_of({"dump_id": dump_id, "tables": [USERS]}) == (
-        f"field dump_id: must be an integer from 0 to 2^63-1, not {shown}"
-    )
+def test_a_dump_id_that_is_no_integer_in_range_is_refused(dump_id: Any, said: str) -> None:
+    assert refusal_of({"dump_id": dump_id, "tables": [USERS]}) == f"field dump_id: {said}"
 
 
 @pytest.mark.edge(10)
 def test_a_missing_dump_id_is_refused() -> None:
-    assert refusal_of({"tables": []}) == (
-        "field dump_id: must be an integer from 0 to 2^63-1, not nothing"
-    )
+    assert refusal_of({"tables": []}) == "field dump_id: field required"
 
 
 @pytest.mark.edge(10)
@@ -250,14 +245,14 @@ def test_definitions_may_be_named_inside_a_table_but_the_top_level_counts_first(
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ([], "field the document: must be an object, not an array"),
-        (None, "field the document: must be an object, not nothing"),
-        ({"dump_id": 1}, "field tables: must be an array, not nothing"),
-        ({"dump_id": 1, "tables": {}}, "field tables: must be an array, not an object"),
+        ([], "field the document: must be an object, not []"),
+        (None, "field the document: must be an object, not null"),
+        ({"dump_id": 1}, "field tables: field required"),
+        ({"dump_id": 1, "tables": {}}, "field tables: must be a valid array, not {}"),
         ({"dump_id": 1, "tables": ["users"]}, 'field tables[0]: must be an object, not "users"'),
         (
             {"dump_id": 1, "tables": [], "property_definitions": 5},
-            "field property_definitions: must be a text, not 5",
+            "field property_definitions: must be a valid string, not 5",
         ),
     ],
 )
@@ -268,19 +263,17 @@ def test_a_document_of_another_shape_is_refused(document: Any, said: str) -> Non
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", None, "name: must be a text, not nothing"),
-        ("name", 7, "name: must be a text, not 7"),
-        ("name", "", "name: must be a name, not an empty text"),
-        ("name", "\udfff", 'name: must be a text in Unicode, not "\\udfff"'),
-        ("incremental", None, "incremental: must be true or false, not nothing"),
-        ("incremental", "true", 'incremental: must be true or false, not "true"'),
-        ("incremental", 1, "incremental: must be true or false, not 1"),
-        ("columns", "a", 'columns: must be an array, not "a"'),
-        ("columns", ["a", None], "columns[1]: must be a text, not nothing"),
-        ("columns", ["a\ud800"], 'columns[0]: must be a text in Unicode, not "a\\ud800"'),
-        ("files", "s3://c/x", 'files: must be an array, not "s3://c/x"'),
-        ("files", [["s3://c/x"]], "files[0]: must be a text, not an array"),
-        ("property_definitions", {}, "property_definitions: must be a text, not an object"),
+        ("name", None, "name: must be a valid string, not null"),
+        ("name", 7, "name: must be a valid string, not 7"),
+        ("name", "", 'name: string should have at least 1 character, not ""'),
+        ("incremental", None, "incremental: must be a valid boolean, not null"),
+        ("incremental", "true", 'incremental: must be a valid boolean, not "true"'),
+        ("incremental", 1, "incremental: must be a valid boolean, not 1"),
+        ("columns", "a", 'columns: must be a valid array, not "a"'),
+        ("columns", ["a", None], "columns[1]: must be a valid string, not null"),
+        ("files", "s3://c/x", 'files: must be a valid array, not "s3://c/x"'),
+        ("files", [["s3://c/x"]], 'files[0]: must be a valid string, not ["s3://c/x"]'),
+        ("property_definitions", {}, "property_definitions: must be a valid string, not {}"),
     ],
 )
 def test_a_table_of_another_shape_is_refused(field: str, value: Any, said: str) -> None:
@@ -288,10 +281,18 @@ def test_a_table_of_another_shape_is_refused(field: str, value: Any, said: str) 
     assert refusal_of(document) == f"field tables[1].{said}"
 
 
+@pytest.mark.parametrize("field", ["name", "columns", "files"])
+def test_half_a_surrogate_pair_is_refused(field: str) -> None:
+    value = "a\ud800" if field == "name" else ["a\ud800"]
+    assert refusal_of({"dump_id": 12, "tables": [{**USERS, field: value}]}).startswith("not JSON: ")
+
+
 @pytest.mark.parametrize("missing", ["name", "incremental", "columns", "files"])
 def test_every_field_of_a_table_is_needed(missing: str) -> None:
     table = {name: value for name, value in USERS.items() if name != missing}
-    assert refusal_of({"dump_id": 12, "tables": [table]}).endswith("not nothing")
+    assert refusal_of({"dump_id": 12, "tables": [table]}) == (
+        f"field tables[0].{missing}: field required"
+    )
 
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1)

@@ -129,11 +129,11 @@ def test_a_manifest_with_other_content_takes_the_place_of_the_first(
 BROKEN = [
     (
         b'{"dump_id": 12, "tab',
-        "not JSON: Unterminated string starting at: line 1 column 17 (char 16)",
+        "not JSON: EOF while parsing a string at line 1 column 20",
     ),
     (
         b'{"dump_id": 12, // the id\n "tables": []}',
-        "not JSON: Expecting property name enclosed in double quotes: line 1 column 17 (char 16)",
+        "not JSON: key must be a string at line 1 column 17",
     ),
 ]
 
@@ -196,9 +196,9 @@ def test_what_is_no_manifest_names_its_field(
     found = look(export, documents)
     assert found.catalog.manifests == ()
     assert found.catalog.unreadable == (
-        'manifest manifests/a.json, field dump_id: must be an integer from 0 to 2^63-1, not "1234"',
+        'manifest manifests/a.json, field dump_id: must be a valid integer, not "1234"',
         'manifest manifests/b.json, field tables: table "users" is listed twice',
-        "manifest manifests/c.json, field tables: must be an array, not nothing",
+        "manifest manifests/c.json, field tables: field required",
     )
 
 
