@@ -57,7 +57,7 @@ bench: install-dev ## Measure beside others; BENCH="decode --rows 100000" for on
 docs: install-dev ## Build the documentation as a site, in site/
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --jobs auto docs site
 
-screenshots: install-dev ## Take the pictures of docs/ from the UI of the demo, which make ui shows
+screenshots: install-dev ## Take the pictures of docs/ from a UI over the sample export
 	@$(BIN)/python docs/screenshots.py
 
 golden: install-dev ## Rewrite what tests compare with; read the diff

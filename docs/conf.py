@@ -24,6 +24,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["examples"]
 myst_heading_anchors = 4
 default_role = "code"  # of docstrings
+highlight_language = "none"  # where a block names none
+smartquotes = False
 autodoc_default_options = {
     "members": True,
     "member-order": "bysource",
