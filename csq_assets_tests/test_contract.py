@@ -66,12 +66,13 @@ def test_sync_as_json_is_one_object(either_platform: Platform) -> None:
     assert ran.code == 1
 
 
-def test_nothing_pending_says_so(platform: Platform) -> None:
-    platform.deliver(12, users=[{"user_id": 1}])
+def test_nothing_pending_says_so_and_does_nothing(platform: Platform) -> None:
+    pairs = [{"from_user_id": 1, "to_user_id": 2}]
+    platform.deliver(12, users=[{"user_id": 1}], user_migrations=pairs, full_resync=True)
     assert platform.csq("sync").code == 0
     ran = platform.csq("sync")
     assert (ran.code, ran.stdout) == (0, "")
-    assert "Nothing pending" in ran.stderr
+    assert ran.stderr.splitlines() == [f"Nothing pending in {platform.settings.export_url}."]
 
 
 def test_a_column_that_goes_is_exit_code_3(platform: Platform) -> None:

@@ -71,8 +71,9 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         "SELECT table_name, dump_id, content FROM csq_ledger.dumps"
     ).fetchall():
         contents.setdefault(table, {})[dump_id] = content
-    behind = connection.execute(
-        "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ?", [version]
+    behind = connection.execute(  # the list that the map is made from does not follow it
+        "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ? AND table_name <> ?",
+        [version, USER_MIGRATIONS],
     ).fetchall()
     dumps = connection.execute(
         "SELECT dump_id, table_name, incremental, files, rows, status, NOT applied_at IS NULL "
