@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -17,10 +17,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass(slots=True)
 class Webhook:
-    """Keeps the JSON that is posted to it, by path. It answers with `status`."""
+    """Keeps the JSON that is posted to it, with its path; then calls `on_post`, and answers."""
 
     port: int = 0
     status: int = 200
+    on_post: Callable[[], object] = lambda: None
     posted: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
@@ -41,6 +42,7 @@ def serve_webhook() -> Iterator[Webhook]:
         def do_POST(self) -> None:  # http.server's name
             body = self.rfile.read(int(self.headers["Content-Length"]))
             webhook.posted.append((self.path, json.loads(body)))
+            webhook.on_post()
             self.send_response(webhook.status)
             self.end_headers()
             self.wfile.write(b"ok")

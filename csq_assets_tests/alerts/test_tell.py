@@ -1,5 +1,8 @@
 """What people are told at the end of headless passes."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -226,3 +229,21 @@ def test_an_address_that_cannot_be_used_stops_the_pass_before_it_begins(told: To
     with pytest.raises(SettingsError, match="setting CSQ_ALERTS: address 1, nobody://…, is none"):
         told.sync()
     assert told.platform.partitions() == set()
+
+
+def test_a_kill_after_a_message_repeats_that_one_alone(told: Told) -> None:
+    told.platform.deliver(12, **BROKEN)
+    with serve_webhook() as other:
+        addresses = [f"json://{place}/" for place in (told.webhook.place, other.place)]
+        sync = subprocess.Popen(
+            [Path(sys.executable).with_name("csq"), "sync"],
+            cwd=told.platform.folder,
+            env={**told.platform.environment(), "CSQ_ALERTS": ",".join(addresses)},
+            stderr=subprocess.DEVNULL,
+        )
+        other.on_post = sync.kill
+        assert sync.wait() == -signal.SIGKILL
+        assert (len(told.taken()), len(other.taken())) == (1, 1)
+        other.on_post = lambda: None
+        told.configure(alerts=tuple(map(SecretStr, addresses)))
+        assert (told.sync(), len(other.taken())) == ([], 1)
