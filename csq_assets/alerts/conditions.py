@@ -1,13 +1,14 @@
-"""What is not as it should be now, and what of it is news. Values in, values out."""
+"""What is not as it should be, by the lake: from the state of the pipeline to conditions."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from csq_assets.alerts.situation import Condition
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import REGISTRY
-from csq_assets.dataconnect.intake import Rules, decide
+from csq_assets.dataconnect.intake import Intake, Rules, decide
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import (
     MANIFESTS_ASSET,
@@ -17,76 +18,10 @@ from csq_assets.dataconnect.tables import (
 from csq_assets.summary import CheckSummary
 
 _OVERDUE = "sync_on_time"  # told though it is of severity WARN: nothing else tells of it
+_PENDING_FOR = timedelta(hours=1)  # a dump that nobody decodes; each is pending for a moment
 _SHOWN = 5  # dumps in a sentence
+_CONSEQUENCES = ("complete", "no_gap")  # of a failed partition, which is told
 _EACH_IS_NEWS = ("column_drift", "manifest_readable")  # another finding is another failure
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """Something that is not as it should be, and stays so until it is repaired.
-
-    `subject` names it for people, and tells one from another; the same subject in another `edition`
-    is told again. `since`: None where only the first look at it says when. `page`: below the UI's URL.
-    """
-
-    subject: str
-    said: str
-    page: str
-    severity: Severity = Severity.ERROR
-    since: datetime | None = None
-    remedy: str = ""
-    edition: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """How things stand: what is not well, and the tables that there are."""
-
-    conditions: tuple[Condition, ...] = ()
-    tables: tuple[str, ...] = ()
-
-    def dated(self, earlier: "Situation", now: datetime) -> "Situation":
-        """The same, where what stood `earlier` keeps its time, and what is new has begun by now."""
-        known = {(one.subject, one.edition): one.since for one in earlier.conditions}
-        return replace(
-            self,
-            conditions=tuple(
-                replace(one, since=known.get((one.subject, one.edition)) or one.since or now)
-                for one in self.conditions
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What is to be told: what began, errors first; what is over; tables that are new. `standing` is
-    what was told before, and still stands."""
-
-    begun: tuple[Condition, ...] = ()
-    over: tuple[Condition, ...] = ()
-    tables: tuple[str, ...] = ()
-    standing: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.begun or self.over or self.tables)
-
-
-def compare(told: Situation, present: Situation) -> News:
-    """What is news in the present situation to whoever was told of an earlier one.
-
-    No table is new to those who know of none.
-    """
-    known = {(one.subject, one.edition) for one in told.conditions}
-    begun = [one for one in present.conditions if (one.subject, one.edition) not in known]
-    subjects = {one.subject for one in present.conditions}
-    return News(
-        begun=tuple(sorted(begun, key=lambda one: one.severity is not Severity.ERROR)),
-        over=tuple(one for one in told.conditions if one.subject not in subjects),
-        tables=tuple(table for table in present.tables if table not in told.tables)
-        if told.tables
-        else (),
-        standing=len(present.conditions) - len(begun),
-    )
 
 
 def find_conditions(
@@ -99,30 +34,41 @@ def find_conditions(
 ) -> Iterator[Condition]:
     """What is not well by the lake. `standing` are the checks that fail; those of severity WARN count
     where `severity` is WARN."""
-    yield from _closed_gate(state, now, key_prefix)
+    yield from _failed_partitions(state, key_prefix)
+    intake = decide(state.catalog, state.records, (), now, Rules(state.skips))
+    yield from _closed_gate(state.catalog, intake, key_prefix)
+    for table, error in state.catalog.names(state.skips).refused.items():
+        yield Condition(f'table "{table}"', str(error), "assets")
+    for check in standing:
+        if check.check == "complete" and not check.is_error:
+            if not intake.wait:
+                yield replace(_failing_check(state.catalog, check), patience=_PENDING_FOR)
+        elif check.check not in _CONSEQUENCES and (
+            check.is_error or severity == Severity.WARN or check.check == _OVERDUE
+        ):
+            yield _failing_check(state.catalog, check)
+
+
+def _failed_partitions(state: PipelineState, key_prefix: str) -> Iterator[Condition]:
+    plans = state.plans()
     for dump_id, record in state.failures():
         asset = with_prefix(raw_asset(record.table), key_prefix)
+        plan = plans.get(record.table)
+        held = plan.held if plan and plan.gap == dump_id else ()
         if record.failure is not None:
             yield Condition(
                 f"dump {dump_id} of {asset}",
                 record.failure.error,
                 f"assets/{asset}?view=partitions&partition={dump_id}",
                 since=record.failure.at,
+                remedy=f"Held behind it: {_listed(held)}." if held else "",
             )
-    for table, error in state.catalog.names(state.skips).refused.items():
-        yield Condition(f'table "{table}"', str(error), "assets")
-    for check in standing:
-        if check.is_error or severity == Severity.WARN or check.check == _OVERDUE:
-            yield _failing_check(state.catalog, check)
 
 
-def _closed_gate(state: PipelineState, now: datetime, key_prefix: str) -> Iterator[Condition]:
+def _closed_gate(catalog: Catalog, intake: Intake, key_prefix: str) -> Iterator[Condition]:
     """Dumps that wait because a sync did not succeed. Those that wait for the first report are well."""
-    newest = state.catalog.newest_report()
-    if newest is None or newest.report.succeeded:
-        return
-    intake = decide(state.catalog, state.records, (), now, Rules(state.skips))
-    if intake.wait:
+    newest = catalog.newest_report()
+    if newest is not None and not newest.report.succeeded and intake.wait:
         asset = with_prefix(MANIFESTS_ASSET, key_prefix)
         yield Condition(
             f"{asset}: dumps wait",
@@ -146,7 +92,7 @@ def _failing_check(catalog: Catalog, check: CheckSummary) -> Condition:
         severity=Severity(check.severity),
         since=times.get(check.check),
         remedy=REGISTRY[check.check].remedy if check.check in REGISTRY else "",
-        edition=check.description if check.check in _EACH_IS_NEWS else "",
+        edition=check.description if check.check in _EACH_IS_NEWS else check.severity,
     )
 
 

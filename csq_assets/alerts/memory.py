@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from csq_assets.alerts.conditions import Situation
+from csq_assets.alerts.situation import Situation
 from csq_assets.errors import BusyError
 from csq_assets.lake.directory import DirectoryStore
 

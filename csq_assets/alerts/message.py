@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from csq_assets.alerts.conditions import News
+from csq_assets.alerts.situation import News
 from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.errors import printable
 from csq_assets.masking import masked

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from csq_assets.alerts.conditions import Condition, Situation, compare, find_conditions
+from csq_assets.alerts.conditions import find_conditions
 from csq_assets.alerts.delivery import Receiver
 from csq_assets.alerts.memory import AlertMemory, Remembered
 from csq_assets.alerts.message import compose
+from csq_assets.alerts.situation import Condition, Situation, compare
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.errors import CsqError
@@ -33,8 +34,8 @@ def tell(
     try:
         with memory.lock():
             remembered = memory.read()
-            present = _look(settings, open_lake, troubles, now, remembered.seen)
-            said.extend(_tell_each(settings, receivers, memory, remembered, present))
+            seen = _look(settings, open_lake, troubles, now, remembered.seen)
+            said.extend(_tell_each(settings, receivers, memory, remembered, seen, now))
     except CsqError as error:
         said.append(f"alerts: {error}")
     return said
@@ -75,14 +76,16 @@ def _tell_each(
     receivers: Sequence[Receiver],
     memory: AlertMemory,
     remembered: Remembered,
-    present: Situation,
+    seen: Situation,
+    now: datetime,
 ) -> Iterator[str]:
     """Remembers each delivery before the next one, so that a kill repeats one message at most."""
     told = {one.name: remembered.told.get(one.name, Situation()) for one in receivers}
+    present = seen.worth_telling(now)
 
     def remember() -> None:
         nonlocal remembered
-        after = Remembered(present, {**told})
+        after = Remembered(seen, {**told})
         if after != remembered:
             memory.write(after)
             remembered = after

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.scheduler.instigation import TickStatus
 
-from csq_assets.alerts.conditions import Condition
 from csq_assets.alerts.delivery import open_receivers, require_apprise
+from csq_assets.alerts.situation import Condition
 from csq_assets.alerts.tell import tell
 from csq_assets.aws import s3_client
 from csq_assets.defs.failures import innermost, step_errors

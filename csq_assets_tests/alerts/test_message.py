@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from csq_assets.alerts.conditions import Condition, News
 from csq_assets.alerts.message import Message, Tone, compose
+from csq_assets.alerts.situation import Condition, News
 from csq_assets.dataconnect.check_registry import Severity
 
 SINCE = datetime(2026, 3, 1, 5, 30, tzinfo=UTC)

@@ -66,6 +66,7 @@ def subjects(messages: list[tuple[str, str, str]]) -> list[list[str]]:
 
 def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
     told.platform.deliver(12, **BROKEN)
+    told.platform.deliver(13, users=[{"user_id": 1}])
     before = datetime.now(UTC)
     ((title, text, kind),) = told.sync()
     since = next(one for one in (before, datetime.now(UTC)) if f"{one:%H:%M}" in text)
@@ -73,7 +74,7 @@ def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
     assert text == (
         f"ERROR dump 12 of csq/raw/users: {BROKEN_FILE}: it is empty: 0 bytes. "
         "Ask Contentsquare to redeliver the dump, or replace the file in place.\n"
-        f"Since {since:%Y-%m-%d %H:%M} UTC.\n"
+        f"Since {since:%Y-%m-%d %H:%M} UTC. Held behind it: dump 13.\n"
         "https://ui/assets/csq/raw/users?view=partitions&partition=12\n\n"
         f"Export: {told.platform.settings.export_url}.\n"
         "https://ui/assets"
@@ -83,11 +84,11 @@ def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
 
     told.platform.export.report("2026-03-02", status="failed", error="no rows")
     told.platform.deliver(12, users=[{"user_id": 1}])
-    told.platform.deliver(13, users=[{"user_id": 1}], sign_up=[{"user_id": 1, "event_id": 1}])
+    told.platform.deliver(14, users=[{"user_id": 1}], sign_up=[{"user_id": 1, "event_id": 1}])
     ((title, text, _),) = told.sync()
     assert title == "csq_assets: 2 new problems, 1 new table"
     assert text == (
-        "ERROR csq/manifests: dumps wait: dump 12, 13: the newest sync report, 2026-03-02.json, says "
+        "ERROR csq/manifests: dumps wait: dump 12, 14: the newest sync report, 2026-03-02.json, says "
         '"failed": manifests written after 2026-03-01 05:30 UTC, when the last successful sync '
         "finished, wait for the next sync that succeeds\n"
         "Since 2026-03-02 05:30 UTC. They are taken after a sync that succeeds; csq sync --dump ID "
@@ -106,8 +107,8 @@ def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
     ((title, text, kind),) = told.sync()
     assert (title, kind) == ("csq_assets: 3 repaired", "success")
     assert text == (
-        "Repaired: csq/manifests: dumps wait (since 2026-03-02 05:30 UTC)\n"
         f"Repaired: dump 12 of csq/raw/users (since {since:%Y-%m-%d %H:%M} UTC)\n"
+        "Repaired: csq/manifests: dumps wait (since 2026-03-02 05:30 UTC)\n"
         "Repaired: csq/sync_reports: sync_succeeded (since 2026-03-02 05:30 UTC)\n\n"
         f"Export: {told.platform.settings.export_url}.\n"
         "https://ui/assets"

@@ -1,9 +1,9 @@
 """What is told, what is not told again, and what is over."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from csq_assets.alerts.conditions import Condition, News, Situation, compare
+from csq_assets.alerts.situation import Condition, News, Situation, compare
 from csq_assets.dataconnect.check_registry import Severity
 
 NOON, LATER = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 13, tzinfo=UTC)
@@ -38,3 +38,10 @@ def test_a_condition_keeps_the_time_at_which_it_was_first_seen() -> None:
     assert [one.since for one in seen.conditions] == [NOON, NOON]
     retried = Situation((replace(FAILED, since=LATER), NULLS, DRIFT)).dated(seen, LATER)
     assert [one.since for one in retried.conditions] == [NOON, NOON, LATER]
+
+
+def test_what_may_pass_by_itself_is_told_once_it_has_stood_for_a_while() -> None:
+    pending = replace(NULLS, patience=timedelta(hours=1))
+    seen = Situation((pending, FAILED), ("users",)).dated(Situation(), NOON)
+    assert seen.worth_telling(LATER - timedelta(seconds=1)) == replace(seen, conditions=(FAILED,))
+    assert seen.worth_telling(LATER) == seen
