@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Self
 
+REDELIVER = "Ask Contentsquare to redeliver the dump, or replace the file in place."
+
 _LONGEST_TEXT, _LONGEST_NAME = 2_000, 300
 # Controls of terminals and of the direction of text, and halves of surrogate pairs.
 _CONTROLS = re.compile(

@@ -14,12 +14,10 @@ from csq_assets.dataconnect import tables
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
 from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError, contained
-from csq_assets.errors import CsqError, DeliveryError, FileError, IdentifierError
+from csq_assets.errors import REDELIVER, CsqError, DeliveryError, FileError, IdentifierError
 from csq_assets.prefetch import open_in_order
 
 T = TypeVar("T")
-
-_REMEDY = "Ask Contentsquare to redeliver the dump, or replace the file in place."
 
 
 def write_partition(
@@ -41,13 +39,23 @@ def write_partition(
     Raises what frames() raises, NameClashError for a column with one of our own names,
     IdentifierError where a file lacks a column of the table's key, and whatever `write` raises.
     """
+
+    def attempt(columns: Iterable[str] = ()) -> T:
+        with _open_files(dump, open_file, ahead) as files:
+            # Mostly the first file has all the columns, so that nothing has to begin again.
+            first = [] if columns else list(islice(files, 1))
+            rows = RawPartition(dump, columns or _united(dump, first), chain(first, files), workers)
+            with closing(rows) as partition:
+                return write(partition)
+
     try:
         tables.refuse_unusable_columns(dump, dump.columns)
         try:
-            return _attempt(dump, open_file, write, None, workers, ahead)
+            return attempt()
         except UnknownColumnsError:
-            columns = _all_columns(dump, open_file, ahead)
-        return _attempt(dump, open_file, write, columns, workers, ahead)
+            with _open_files(dump, open_file, ahead) as files:
+                columns = _united(dump, files)
+        return attempt(columns)
     except UnknownColumnsError:
         raise FileError(
             "its files changed while they were read",
@@ -55,31 +63,9 @@ def write_partition(
         ) from None
     except CsqError as error:
         if isinstance(error, DeliveryError) and not error.remedy:
-            error.remedy = _REMEDY
+            error.remedy = REDELIVER
         error.at(dump=dump.dump_id, table=dump.table)
         raise
-
-
-def _attempt(
-    dump: TableDump,
-    open_file: OpenFile,
-    write: Callable[[RawPartition], T],
-    columns: Iterable[str] | None,
-    workers: int,
-    ahead: int,
-) -> T:
-    with _open_files(dump, open_file, ahead) as files:
-        # Mostly the first file has all the columns, so that nothing has to begin again.
-        first = [] if columns is not None else list(islice(files, 1))
-        settled = columns if columns is not None else _united(dump, first)
-        rows = RawPartition(dump, settled, chain(first, files), workers)
-        with closing(rows) as partition:
-            return write(partition)
-
-
-def _all_columns(dump: TableDump, open_file: OpenFile, ahead: int) -> tuple[str, ...]:
-    with _open_files(dump, open_file, ahead) as files:
-        return _united(dump, files)
 
 
 @contextmanager

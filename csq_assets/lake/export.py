@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from csq_assets.dataconnect.catalog import Delivered
-from csq_assets.errors import FileError
+from csq_assets.errors import REDELIVER, FileError
 from csq_assets.lake.objects import ObjectStore
 
 SYNC_REPORTS = "sync_reports/"
@@ -66,7 +66,7 @@ class Export:
             return self.objects.open(self._key(path))
         except (FileNotFoundError, IsADirectoryError):
             raise FileError(
-                "there is no such file", where={"file": path}, remedy=_ask_again()
+                "there is no such file", where={"file": path}, remedy=REDELIVER
             ) from None
 
     def file_state(self, path: str) -> str:
@@ -97,7 +97,3 @@ class Export:
             remedy="If the export was copied, mirror it into a directory and set CSQ_EXPORT_URL to "
             "that.",
         )
-
-
-def _ask_again() -> str:
-    return "Ask Contentsquare to redeliver the dump, or replace the file in place."
