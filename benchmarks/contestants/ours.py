@@ -12,7 +12,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 from csq_assets.lake.locations import open_export, open_lake
-from csq_assets.lake.partition_facts import PartitionFacts
+from csq_assets.lake.partition_facts import footer_of
 from csq_assets.lake.store import Rows
 
 export_url, lake_url, dump_id, table = sys.argv[1:]
@@ -30,7 +30,7 @@ def work() -> int:
 
     def write(partition: RawPartition) -> int:
         def footer() -> dict[str, str]:
-            return PartitionFacts(partition.raw_schema, partition.totals).footer()
+            return footer_of(partition.raw_schema, partition.totals)
 
         store.write(table, dump.dump_id, Rows(partition.schema, partition.frames(), footer))
         return partition.totals.rows

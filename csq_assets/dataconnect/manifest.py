@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
-MAX_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 _SHOWN = 40  # characters of a wrong value
 
 
@@ -60,8 +60,7 @@ def parse_manifest(body: bytes) -> Manifest:
     Raises ManifestError, naming the field.
     Source: export-format.md, "The manifest", edge cases 8 to 17, 77 and 78.
     """
-    if len(body) > MAX_BYTES:
-        raise ManifestError(f"it has {len(body):,} bytes; the most is {MAX_BYTES:,}")
+    refuse_oversized(len(body))
     try:
         document = _Document.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
@@ -82,6 +81,12 @@ def parse_manifest(body: bytes) -> Manifest:
         for table in tables
     )
     return Manifest(document.dump_id, tuple(dumps), next(filter(None, definitions), None))
+
+
+def refuse_oversized(size_bytes: int) -> None:
+    """Raise ManifestError for a document that is too large to be read."""
+    if size_bytes > _MAX_BYTES:
+        raise ManifestError(f"it has {size_bytes:,} bytes; the most is {_MAX_BYTES:,}")
 
 
 def _explained(error: ValidationError) -> ManifestError:

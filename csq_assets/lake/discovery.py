@@ -1,6 +1,6 @@
 """Looks at an export: which manifests and reports are there, and which are new."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from csq_assets.dataconnect.catalog import (
     SeenReport,
     see_manifest,
 )
-from csq_assets.dataconnect.manifest import MAX_BYTES, parse_manifest
+from csq_assets.dataconnect.manifest import parse_manifest, refuse_oversized
 from csq_assets.dataconnect.sync_report import SyncReport, parse_sync_report
 from csq_assets.errors import CsqError, DeliveryError, ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
@@ -39,8 +39,7 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
     known = documents.catalog()
     manifests: dict[SeenManifest, bytes] = {}
     unreadable: list[str] = []
-    known_objects = {seen.object for seen in known.manifests}
-    for delivered, body in _read_unknown(export, export.list_manifests(), known_objects):
+    for delivered, body in _read_unknown(export, export.list_manifests(), known.manifests):
         try:
             if isinstance(body, CsqError):
                 raise body
@@ -48,8 +47,7 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
             manifests[seen] = body
         except (ManifestError, StorageError) as error:
             unreadable.append(str(error.at(manifest=delivered.key)))
-    known_objects = {seen.object for seen in known.reports}
-    unknown_reports = _read_unknown(export, export.list_sync_reports(), known_objects)
+    unknown_reports = _read_unknown(export, export.list_sync_reports(), known.reports)
     reports = [_see_report(delivered, body) for delivered, body in unknown_reports]
 
     # Without a catalog, a pass died before it could report what it saw.
@@ -80,23 +78,21 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
 
 
 def _read_unknown(
-    export: Export, listed: Iterable[Delivered], known: Collection[Delivered]
+    export: Export, listed: Iterable[Delivered], seen: Iterable[SeenManifest | SeenReport]
 ) -> Iterator[tuple[Delivered, bytes | CsqError]]:
     """The objects that are not known as they are now, by name, with their bytes, or with why those
     could not be had."""
 
     def read(delivered: Delivered) -> bytes | CsqError | None:
-        if delivered.size_bytes > MAX_BYTES:
-            return ManifestError(
-                f"it has {delivered.size_bytes:,} bytes; the most is {MAX_BYTES:,}"
-            )
         try:
+            refuse_oversized(delivered.size_bytes)
             return export.read(delivered)
         except FileNotFoundError:  # gone between listing and reading
             return None
-        except StorageError as error:
+        except (ManifestError, StorageError) as error:
             return error
 
+    known = {one.object for one in seen}
     unknown = sorted((found for found in listed if found not in known), key=lambda found: found.key)
     for delivered, body in zip(unknown, side_by_side(read, unknown), strict=True):
         if body is not None:

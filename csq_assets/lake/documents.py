@@ -1,8 +1,10 @@
 """JSON documents beside the partitions: manifests, what was seen of the export, failing checks."""
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,20 +18,42 @@ from csq_assets.lake.objects import ObjectStore
 K = TypeVar("K")
 T = TypeVar("T")
 
-_CATALOG, _FINDINGS = "catalog.json", "findings/"
+_CATALOG, _FINDINGS, _LAKE = "catalog.json", "findings/", "lake.json"
 _CATALOGS, _ALL_FINDINGS = TypeAdapter(Catalog), TypeAdapter(dict[str, tuple[Finding, ...]])
 _AT_ONCE = 16
 
 
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    identity: uuid.UUID
+
+
+_IDENTITIES = TypeAdapter(_Identity)
+
+
 class LakeDocuments:
-    """`manifests/<dump_id>.json` as delivered, `catalog.json`, and `findings/`: all but the manifests
-    are internal.
+    """`manifests/<dump_id>.json` as delivered, and what is internal: `catalog.json`, `findings/` and
+    `lake.json`.
 
     Methods raise StorageError where the lake cannot be used, or a document in it is damaged.
     """
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
+
+    def identity(self) -> str | None:
+        """What tells the lake from another one under the same setting; None where nothing was written
+        into it yet."""
+        found = self.read(_LAKE, _IDENTITIES, "Put that file back from a backup.")
+        return str(found.identity) if found else None
+
+    def ensure_identity(self) -> str:
+        """The lake's identity, given to it now if it has none."""
+        if (known := self.identity()) is not None:
+            return known
+        made = _Identity(uuid.uuid4())
+        self._objects.put(_LAKE, _IDENTITIES.dump_json(made))
+        return self.identity() or str(made.identity)  # another's, if it was later
 
     def catalog(self) -> Catalog:
         """What was seen of the export; empty before the first look.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
@@ -14,11 +14,6 @@ from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
 from csq_assets.errors import StorageError
 from csq_assets.lake.store import LakeStore
 
-T = TypeVar("T")
-
-_SCHEMA, _TOTALS, _ORIGIN = "csq.schema", "csq.totals", "csq.origin"
-_SCHEMAS, _ALL_TOTALS = TypeAdapter(RawSchema), TypeAdapter(DecodeTotals)
-
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
@@ -26,13 +21,6 @@ class PartitionFacts:
 
     schema: RawSchema
     totals: DecodeTotals
-
-    def footer(self) -> dict[str, str]:
-        """As text, for the footer of the partition's file."""
-        return {
-            _SCHEMA: _SCHEMAS.dump_json(self.schema).decode(),
-            _TOTALS: _ALL_TOTALS.dump_json(self.totals).decode(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +31,18 @@ class Origin:
     incremental: bool
     files: int
 
-    def footer(self) -> dict[str, str]:
-        """As text, for the footer of the partition's file."""
-        return {_ORIGIN: _ORIGINS.dump_json(self).decode()}
+
+_NAMES: Mapping[type, str] = {
+    RawSchema: "csq.schema",
+    DecodeTotals: "csq.totals",
+    Origin: "csq.origin",
+}
+_ADAPTERS: Mapping[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in _NAMES}
 
 
-_ORIGINS = TypeAdapter(Origin)
+def footer_of(*parts: RawSchema | DecodeTotals | Origin) -> dict[str, str]:
+    """What the footer of the partition's file keeps, as text."""
+    return {_NAMES[type(one)]: _ADAPTERS[type(one)].dump_json(one).decode() for one in parts}
 
 
 def read_content(store: LakeStore, table: str, dump_id: int) -> Content:
@@ -56,7 +50,7 @@ def read_content(store: LakeStore, table: str, dump_id: int) -> Content:
 
     Raises StorageError where it is missing, damaged, or was not written by csq_assets.
     """
-    origin = _parsed(store, table, dump_id, _ORIGIN, _ORIGINS)
+    (origin,) = _read_footer(store, table, dump_id, Origin)
     rows = store.scan(table, dump_id).select(pl.len()).collect().item()
     digest = store.digest(table, dump_id)
     return Content(origin.manifest, origin.incremental, origin.files, rows, digest)
@@ -67,13 +61,13 @@ def read_facts(store: LakeStore, table: str, dump_id: int) -> PartitionFacts:
 
     Raises StorageError where it is missing, damaged, or was not written by csq_assets.
     """
-    schema = _parsed(store, table, dump_id, _SCHEMA, _SCHEMAS)
-    return PartitionFacts(schema, _parsed(store, table, dump_id, _TOTALS, _ALL_TOTALS))
+    return PartitionFacts(*_read_footer(store, table, dump_id, RawSchema, DecodeTotals))
 
 
-def _parsed(store: LakeStore, table: str, dump_id: int, name: str, adapter: TypeAdapter[T]) -> T:
+def _read_footer(store: LakeStore, table: str, dump_id: int, *kinds: type) -> list[Any]:
+    footer = store.footer(table, dump_id)
     try:
-        return adapter.validate_json(store.footer(table, dump_id)[name])
+        return [_ADAPTERS[kind].validate_json(footer[_NAMES[kind]]) for kind in kinds]
     except (KeyError, ValidationError) as error:
         raise StorageError(
             f"{store.location(table, dump_id)} was not written by csq_assets",

@@ -16,7 +16,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import CsqError, StorageError
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
-from csq_assets.lake.partition_facts import Origin, PartitionFacts, evaluate_partition
+from csq_assets.lake.partition_facts import Origin, PartitionFacts, evaluate_partition, footer_of
 from csq_assets.lake.store import Rows, Written
 
 Publish = Callable[[Rows], Written]
@@ -106,11 +106,8 @@ class TableIngest:
 
     def _decode(self, dump: TableDump, publish: Publish) -> Ingested:
         def write(partition: RawPartition) -> Ingested:
-            def facts() -> PartitionFacts:
-                return PartitionFacts(partition.raw_schema, partition.totals)
-
             def footer() -> dict[str, str]:
-                return {**facts().footer(), **self._origin.footer()}
+                return footer_of(partition.raw_schema, partition.totals, self._origin)
 
             rows = Rows(partition.schema, partition.frames(), footer)
             written, totals = publish(rows), partition.totals
@@ -120,7 +117,7 @@ class TableIngest:
                 rows=totals.rows,
                 files=totals.files,
                 bytes_read=totals.bytes_read,
-                facts=facts(),
+                facts=PartitionFacts(partition.raw_schema, totals),
             )
 
         return write_partition(
@@ -136,7 +133,7 @@ class TableIngest:
         with self.export.open_file(path) as file:
             body = file.read()
         frame = read_property_definitions(self.dump_id, path, body)
-        written = publish(Rows(frame.schema, iter([frame]), self._origin.footer))
+        written = publish(Rows(frame.schema, iter([frame]), lambda: footer_of(self._origin)))
         return Ingested(written, frame.schema, rows=1, files=1, bytes_read=len(body))
 
     def _evaluate(self, ingested: Ingested) -> Ingested:

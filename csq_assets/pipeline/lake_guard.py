@@ -6,7 +6,6 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import SettingsError
-from csq_assets.lake.lake_identity import ensure_identity, read_identity
 from csq_assets.lake.locations import Lake
 from csq_assets.warehouse.applied_state import adopt_lake, lake_identity, read_dump_ids
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
@@ -22,7 +21,7 @@ def refuse_other_lake(
     `known_dumps` are those of the lake's ledger; `remembered` is the identity of the lake that the
     DuckDB file was filled from, and `applied` are the dumps that it has. Source: contract.md, "Lake".
     """
-    if remembered is not None and remembered != read_identity(lake.store.objects):
+    if remembered is not None and remembered != lake.documents.identity():
         raise _refused(lake, "is not the lake that the DuckDB file was filled from")
     missing = sorted(set(applied) - set(known_dumps))
     if missing:
@@ -35,7 +34,7 @@ def check_lake(connection: DuckDBPyConnection, lake: Lake, known_dumps: Collecti
     remembered = lake_identity(connection)
     refuse_other_lake(lake, known_dumps, remembered, read_dump_ids(connection))
     if remembered is None:
-        adopt_lake(connection, ensure_identity(lake.store.objects))
+        adopt_lake(connection, lake.documents.ensure_identity())
 
 
 def accept_lake(connection: DuckDBPyConnection, lake: Lake, known_dumps: Collection[int]) -> None:
@@ -45,7 +44,7 @@ def accept_lake(connection: DuckDBPyConnection, lake: Lake, known_dumps: Collect
         if table != PROPERTY_DEFINITIONS and not set(known_dumps).issuperset(dumps):
             drop_table(connection, table)
     refresh_property_definitions(connection, ())
-    adopt_lake(connection, ensure_identity(lake.store.objects))
+    adopt_lake(connection, lake.documents.ensure_identity())
 
 
 def _refused(lake: Lake, because: str) -> SettingsError:

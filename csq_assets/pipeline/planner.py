@@ -16,7 +16,6 @@ from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
 from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
-from csq_assets.lake.lake_identity import ensure_identity
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
@@ -86,7 +85,7 @@ class Planner:
         Raises UsageError for a dump that is unknown, SettingsError or StorageError where the export
         or the lake cannot be used.
         """
-        ensure_identity(self.lake.store.objects)
+        self.lake.documents.ensure_identity()
         self.lake.store.remove_unfinished_writes(now)
         discovery = discover(export, self.lake.documents)
         records = self.lake.ledger.fold()

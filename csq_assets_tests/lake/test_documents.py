@@ -1,6 +1,7 @@
 """What is remembered beside the partitions, over a directory and over a bucket."""
 
 import json
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,27 @@ def test_contents_are_told_apart() -> None:
 def test_many_are_read_in_order() -> None:
     assert side_by_side(str, range(100)) == [str(number) for number in range(100)]
     assert side_by_side(str, []) == []
+
+
+def test_a_lake_gets_an_identity_once(objects: ObjectStore, documents: LakeDocuments) -> None:
+    assert documents.identity() is None
+    assert list(objects.list("")) == []
+    identity = documents.ensure_identity()
+    assert str(uuid.UUID(identity)) == identity
+    assert (documents.ensure_identity(), documents.identity()) == (identity, identity)
+    assert json.loads(objects.read("lake.json")) == {"identity": identity}
+    objects.delete("lake.json")
+    assert documents.ensure_identity() != identity
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"identity": "x"}', b"\xff"])
+def test_a_damaged_identity_is_an_error_and_stays(
+    objects: ObjectStore, documents: LakeDocuments, body: bytes
+) -> None:
+    objects.put("lake.json", body)
+    for ask in (documents.identity, documents.ensure_identity):
+        with pytest.raises(StorageError) as refused:
+            ask()
+        assert refused.value.message.startswith(f"{objects.url}/lake.json is damaged: ")
+        assert refused.value.remedy == "Put that file back from a backup."
+    assert objects.read("lake.json") == body
