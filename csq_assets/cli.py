@@ -20,13 +20,30 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--component",
+    metavar="NAME",
+    help="Work on this component of a Dagster project: its folder, or the path of its defs.yaml.",
+)
 @click.version_option(package_name="csq-assets", prog_name="csq")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context, *, component: str | None) -> None:
     """Contentsquare Data Connect exports as Dagster assets.
 
-    Settings are environment variables: csq doctor shows and tests them.
+    Settings are environment variables, or those of a component: csq doctor shows and tests them.
     """
+    context.obj = component
     load_env_files()
+
+
+def _settings() -> Settings:
+    """Those of the component that was named, or else of the environment."""
+    component = click.get_current_context().obj
+    if component is None:
+        return Settings.from_environment()
+    from csq_assets.component_file import read_component
+
+    return read_component(component)
 
 
 @cli.command()
@@ -53,7 +70,7 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
     from csq_assets.instance import open_instance, recording
 
     try:
-        settings = Settings.from_environment()
+        settings = _settings()
         with open_instance() as instance, recording(), SyncProgress() as progress:
             from csq_assets.sync import run_sync
 
@@ -80,7 +97,7 @@ def rebuild(*, tables: tuple[str, ...], accept_lake: bool) -> None:
     """Drop current tables and replay them from the lake; all, if none is named."""
     from csq_assets.instance import open_instance, recording
 
-    settings = Settings.from_environment()
+    settings = _settings()
     with open_instance() as instance:
         from csq_assets.console import SyncProgress, show_rebuild
         from csq_assets.sync import run_rebuild
@@ -100,7 +117,7 @@ def status(*, as_json: bool) -> None:
     from csq_assets.console import show_status
     from csq_assets.status import read_status
 
-    found = read_status(Settings.from_environment())
+    found = read_status(_settings())
     if as_json:
         _print_json(asdict(found))
     else:
@@ -120,7 +137,7 @@ def report(*, out: str) -> None:
     from csq_assets.console import show_report
     from csq_assets.report import write_report
 
-    show_report(write_report(Settings.from_environment(), out, datetime.now(UTC)).headline, out)
+    show_report(write_report(_settings(), out, datetime.now(UTC)).headline, out)
 
 
 @cli.command()
@@ -135,7 +152,7 @@ def doctor(*, repair: bool) -> None:
     from csq_assets.doctor import examine, repair_lake
 
     codes = []
-    for probe in repair_lake() if repair else examine():
+    for probe in repair_lake(_settings()) if repair else examine(_settings):
         show_probe(probe)
         codes.append(probe.exit_code)
     sys.exit(max(codes))
@@ -146,12 +163,13 @@ def doctor(*, repair: bool) -> None:
 def init(*, directory: Path) -> None:
     """Write dagster.yaml, workspace.yaml and an annotated .env into DIRECTORY, for DAGSTER_HOME.
 
-    It replaces no file.
+    It replaces no file. In the folder of a Dagster project it writes dagster.yaml alone.
     """
+    from csq_assets.component_file import is_project
     from csq_assets.console import show_init
     from csq_assets.home import write_home
 
-    show_init(write_home(directory), directory)
+    show_init(write_home(directory, is_project=is_project(directory)), directory)
 
 
 @cli.command()

@@ -143,7 +143,10 @@ def show_probe(probe: "Probe") -> None:
 
 def show_init(names: Sequence[str], directory: Path) -> None:
     """What was written, and what comes next."""
-    _say(f"Wrote {', '.join(names)} into {directory}. Next: edit .env there, then run csq doctor.")
+    following = "edit .env there, then run csq doctor"
+    if ".env" not in names:  # in a Dagster project
+        following = "run csq --component NAME doctor"
+    _say(f"Wrote {', '.join(names)} into {directory}. Next: {following}.")
 
 
 def show_sample(summary: "SampleSummary", directory: Path) -> None:

@@ -1,31 +1,25 @@
-"""The code location: settings, the catalog and your own definitions in, `defs` out."""
+"""The code location of the clone: a component fed from the environment, and your own definitions."""
 
 from pathlib import Path
 
 import dagster as dg
 
-from csq_assets.aws import s3_client
-from csq_assets.defs.build import build_definitions, tables_in
-from csq_assets.lake.locations import open_lake
-from csq_assets.settings import Settings, load_env_files, set_default_dagster_home
+from csq_assets.component import DataConnectComponent
+from csq_assets.settings import load_env_files, set_default_dagster_home
 
 
-def _load_project_defs() -> dg.Definitions:
-    """What `dg scaffold defs …` wrote. An empty folder costs nothing: each run process starts here."""
+def _load_definitions() -> dg.Definitions:
+    component = DataConnectComponent.from_environment()
     folder = Path(__file__).with_name("project_defs")
+    # An empty folder costs nothing: each run process starts here.
     if {path.name for path in folder.iterdir()} <= {"__init__.py", "__pycache__"}:
-        return dg.Definitions()
-    return dg.load_from_defs_folder(path_within_project=folder)
+        return component.definitions(Path.cwd(), ())
+    tree = dg.ComponentTree.for_project(folder)  # what `dg scaffold defs …` wrote
+    others = tree.get_all_components(DataConnectComponent)
+    return dg.Definitions.merge(component.definitions(Path.cwd(), others), tree.build_defs())
 
 
 load_env_files()
 set_default_dagster_home()
-_settings = Settings.from_environment()
-_catalog = open_lake(_settings.lake_url, s3_client).documents.catalog()
 
-defs = dg.Definitions.merge(
-    build_definitions(
-        _settings, tables_in(_catalog, _settings), sync_interval=_catalog.sync_interval()
-    ),
-    _load_project_defs(),
-)
+defs = _load_definitions()

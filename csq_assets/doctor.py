@@ -29,10 +29,10 @@ class Probe:
     exit_code: int = 0
 
 
-def examine() -> Iterator[Probe]:
+def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     """Test everything; a failed probe does not stop the others."""
     try:
-        settings = Settings.from_environment()
+        settings = read_settings()
     except SettingsError as error:
         yield _failed("settings", error)
         return
@@ -49,9 +49,9 @@ def examine() -> Iterator[Probe]:
         yield _tried("alerts", lambda: _try_alerts(settings))
 
 
-def repair_lake() -> Iterator[Probe]:
+def repair_lake(settings: Settings) -> Iterator[Probe]:
     """Find lost or damaged records of the lake's ledger again, one line each."""
-    lake = open_lake(Settings.from_environment().lake_url, s3_client)
+    lake = open_lake(settings.lake_url, s3_client)
     found = 0
     for dump_id, error in repair_ledger(lake):
         found += 1

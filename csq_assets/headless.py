@@ -19,9 +19,6 @@ from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import headless_tags
 from csq_assets.settings import Settings
 
-# The code location of workspace.yaml, so that its pages and the timeline list these runs as well.
-_LOCATION = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("csq_assets"), "__repository__")
-_TAGS = {".dagster/repository": _LOCATION.get_label()}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STEP_ENDS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
 
@@ -51,7 +48,14 @@ class HeadlessRuns:
         self.evaluations: list[dg.AssetCheckEvaluation] = []
         self.errors: list[str] = []
         self._settings = settings
-        self._tags = {**headless_tags(Keys.of(settings)), **_TAGS}
+        # The pages of the code location in the UI, and its timeline, list these runs as well.
+        self._origin = RemoteRepositoryOrigin(
+            RegisteredCodeLocationOrigin(settings.code_location), "__repository__"
+        )
+        self._tags = {
+            **headless_tags(Keys.of(settings)),
+            ".dagster/repository": self._origin.get_label(),
+        }
         self._instance = instance
         self._catalog = catalog
         self._listener = listener
@@ -96,7 +100,7 @@ class HeadlessRuns:
         if run is not None:
             self._instance.run_storage.replace_job_origin(
                 copy(run, asset_selection=self._selection),
-                RemoteJobOrigin(_LOCATION, run.job_name),
+                RemoteJobOrigin(self._origin, run.job_name),
             )
 
 

@@ -81,6 +81,12 @@ class Settings:
     ui_url: str | None = _setting(
         "CSQ_UI_URL", None, "where Dagster's UI is, for links: `https://dagster.example.com`"
     )
+    code_location: str = _setting(
+        "CSQ_CODE_LOCATION",
+        None,
+        "the code location whose pages list the runs of csq, if it has another name than in the "
+        "project, or than csq_assets",
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -125,6 +131,7 @@ class Settings:
             alerts=values.addresses(given["alerts"]),
             alert_severity=values.alert_severity(texts["alert_severity"]),
             ui_url=values.ui_url(texts["ui_url"]),
+            code_location=texts["code_location"] or "csq_assets",
         ).checked()
 
     def checked(self) -> "Settings":
@@ -191,12 +198,16 @@ def load_env_files() -> None:
 
     Raises SettingsError where such a file cannot be read.
     """
-    _load_env_file(Path.cwd())
+    load_env_file(Path.cwd())
     if home := os.environ.get("DAGSTER_HOME", "").strip():
-        _load_env_file(Path(home).expanduser())
+        load_env_file(Path(home).expanduser())
 
 
-def _load_env_file(folder: Path) -> None:
+def load_env_file(folder: Path) -> None:
+    """Take variables that are not set from `.env` in the folder, if it has one.
+
+    Raises SettingsError where it cannot be read.
+    """
     file = folder / ".env"
     if not file.is_file():
         return

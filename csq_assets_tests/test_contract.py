@@ -208,6 +208,7 @@ def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> Non
         "CSQ_ALERTS",
         "CSQ_ALERT_SEVERITY",
         "CSQ_UI_URL",
+        "CSQ_CODE_LOCATION",
         "DAGSTER_HOME",
         "list manifests",
         "list sync reports",

@@ -36,6 +36,7 @@ def test_without_variables_everything_lies_under_data(
         alerts=(),
         alert_severity="ERROR",
         ui_url=None,
+        code_location="csq_assets",
     )
 
 
@@ -56,6 +57,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_ALERTS": "JSONS://me:secret@host/a,b,secret slack://A/B/secret\nmailto://c?to=d,e",
             "CSQ_ALERT_SEVERITY": "WARN",
             "CSQ_UI_URL": "https://ui.example.com/dagster/",
+            "CSQ_CODE_LOCATION": "analytics",
         }
     )
     assert settings == Settings(
@@ -77,6 +79,7 @@ def test_each_variable_sets_its_field() -> None:
         ),
         alert_severity="WARN",
         ui_url="https://ui.example.com/dagster",
+        code_location="analytics",
     )
     assert "secret" not in repr(settings)
     assert settings.described() == (
@@ -94,6 +97,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_ALERTS", "jsons://***, slack://***, mailto://***"),
         ("CSQ_ALERT_SEVERITY", "WARN"),
         ("CSQ_UI_URL", "https://ui.example.com/dagster"),
+        ("CSQ_CODE_LOCATION", "analytics"),
     )
 
 

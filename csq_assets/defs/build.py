@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from dagster_duckdb import DuckDBResource
 
+from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
 from csq_assets.defs.alerts import build_alerts_sensor
@@ -18,8 +19,18 @@ from csq_assets.defs.lake_io_manager import LakeIOManager
 from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
+from csq_assets.lake.locations import open_lake
 from csq_assets.s3_resource import PooledS3Resource
 from csq_assets.settings import Settings
+
+
+def load_definitions(settings: Settings) -> dg.Definitions:
+    """The definitions, with the tables that the lake has seen. Raises SettingsError or StorageError
+    where it cannot be read."""
+    catalog = open_lake(settings.lake_url, s3_client).documents.catalog()
+    return build_definitions(
+        settings, tables_in(catalog, settings), sync_interval=catalog.sync_interval()
+    )
 
 
 def build_definitions(

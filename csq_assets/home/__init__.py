@@ -18,14 +18,17 @@ Relative paths count from the folder in which a command runs. Credentials, regio
 AWS SDK's own variables: AWS_PROFILE, AWS_ENDPOINT_URL_S3, and so on."""
 
 
-def write_home(directory: Path) -> tuple[str, ...]:
-    """Write `dagster.yaml`, `workspace.yaml` and `.env` into `directory`; gives their names.
+def write_home(directory: Path, *, is_project: bool = False) -> tuple[str, ...]:
+    """Write `dagster.yaml`, `workspace.yaml` and `.env` into `directory`; gives their names. In a
+    Dagster project `dagster.yaml` alone: what to load and where exports are, it says itself.
 
     Raises UsageError where one is there already, and then writes nothing; or where the directory
     cannot be written.
     """
     texts = {name: files(__name__).joinpath(name).read_text() for name in _DAGSTERS}
     texts[".env"] = _annotated_settings()
+    if is_project:
+        texts = {"dagster.yaml": texts["dagster.yaml"]}
     if present := [name for name in texts if (directory / name).exists()]:
         raise UsageError(
             f"{directory} already has {', '.join(present)}",

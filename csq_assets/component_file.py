@@ -1,0 +1,125 @@
+"""Finds a component in a Dagster project, and reads its settings: without Dagster, where they are plain
+values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster_shared.utils.config import (
+    discover_config_file,
+    get_canonical_defs_module_name,
+    load_toml_as_dict,
+)
+
+from csq_assets.attributes import ATTRIBUTES, named_by_attribute
+from csq_assets.errors import CsqError, UsageError
+from csq_assets.settings import Settings, load_env_file
+
+_TYPES = ("csq_assets.DataConnectComponent", "csq_assets.component.DataConnectComponent")
+_FILES = ("defs.yaml", "defs.yml", "component.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project of Dagster: its folder, that of its definitions, and the name of its code location."""
+
+    folder: Path
+    defs: Path
+    code_location: str
+
+    def components(self) -> list[str]:
+        """The folders of components of this kind, as a person names them."""
+        return sorted(
+            str(file.parent.relative_to(self.defs))
+            for name in _FILES
+            for file in self.defs.rglob(name)
+            if "DataConnectComponent" in file.read_text()
+        )
+
+
+def read_component(name: str) -> Settings:
+    """The settings of a component: `name` is its folder in the project's definitions, or the path of
+    that folder or of its `defs.yaml`.
+
+    Raises UsageError where there is none, SettingsError naming the attribute.
+    """
+    folder, project = _find(name)
+    load_env_file(project.folder)
+    try:
+        attributes = _plain_attributes(folder)
+        if attributes is None:
+            from csq_assets.component import load_attributes  # noqa: PLC0415  # imports Dagster
+
+            attributes = load_attributes(folder, project.folder)
+        location = attributes.get("code_location") or project.code_location
+        return Settings.of({**attributes, "code_location": location}, project.folder)
+    except CsqError as error:
+        raise named_by_attribute(error).at(component=name) from None
+
+
+def is_project(folder: Path) -> bool:
+    """Whether the folder is that of a Dagster project."""
+    project = _project_of(folder)
+    return project is not None and project.folder == folder.absolute()
+
+
+def _find(name: str) -> tuple[Path, Project]:
+    here = _project_of(Path.cwd())
+    for place in (*([here.defs / name] if here else []), Path(name).absolute()):
+        folder = place.parent if place.name in _FILES else place
+        if any((folder / file).is_file() for file in _FILES) and (project := _project_of(folder)):
+            return folder, project
+    if here is None:
+        raise UsageError(
+            f'there is no Dagster project here, and no component at "{name}"',
+            remedy="Run csq in the folder of the project, or give the path of a defs.yaml.",
+        )
+    raise UsageError(
+        f'there is no component "{name}" in {here.defs}',
+        remedy=f"Components: {', '.join(here.components()) or 'none'}.",
+    )
+
+
+def _project_of(folder: Path) -> Project | None:
+    """The project around the folder, as dg finds it."""
+    file = discover_config_file(folder, lambda config: "project" in config)
+    if file is None:
+        return None
+    document = load_toml_as_dict(file)
+    config = (document if file.name == "dg.toml" else document["tool"]["dg"])["project"]
+    module = get_canonical_defs_module_name(
+        config.get("defs_module"), config.get("root_module", "")
+    )
+    source = file.parent / "src"
+    return Project(
+        file.parent,
+        Path(source if source.exists() else file.parent, *module.split(".")),
+        config.get("code_location_name") or file.parent.name,
+    )
+
+
+def _plain_attributes(folder: Path) -> Mapping[str, Any] | None:
+    """The attributes, unless only Dagster can tell: of code, of a template, or of another class."""
+    file = next((folder / name for name in _FILES[:2] if (folder / name).is_file()), None)
+    if file is None or "{{" in (text := file.read_text()):
+        return None
+    try:
+        documents = [*yaml.safe_load_all(text)]
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
+    match documents:
+        case [{"type": kind, **rest}] if kind in _TYPES:
+            attributes = rest.get("attributes") or {}
+            return attributes if _are_plain(attributes) else None
+        case _:
+            return None
+
+
+def _are_plain(attributes: object) -> bool:
+    """Whether Dagster would take them as they are; what it refuses, it says itself."""
+    return isinstance(attributes, dict) and all(
+        name in ATTRIBUTES and isinstance(value, list if ATTRIBUTES[name].is_list else str | None)
+        for name, value in attributes.items()
+    )
