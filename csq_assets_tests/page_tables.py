@@ -39,9 +39,9 @@ def checks() -> str:
 
 
 def commands() -> str:
-    """The help of each command."""
-    with click.Context(cli, info_name="csq", **cli.context_settings) as group:
-        return "\n\n".join(
+    """The help of csq, and of each command."""
+    with click.Context(cli, info_name="csq", terminal_width=WIDTH, **cli.context_settings) as group:
+        return f"```\n{cli.get_help(group)}\n```\n\n" + "\n\n".join(
             f"## csq {name}\n\n```\n{_help(command, name, group)}\n```"
             for name, command in cli.commands.items()
         )

@@ -47,7 +47,9 @@ def blocks_of(document: Path, language: str = "") -> list[str]:
 def commands_of(document: Path) -> Iterator[list[str]]:
     """The arguments of each `csq` command in the code blocks of a page."""
     for line in "\n".join(blocks_of(document)).splitlines():
-        if match := re.search(r"(?:^|bin/|&& )csq ([a-z][^#;|>&]*)", line.partition("2>")[0]):
+        if match := re.search(
+            r"(?:^|bin/|&& )csq (?:--component \S+ )?([a-z][^#;|>&]*)", line.partition("2>")[0]
+        ):
             yield shlex.split(match[1])
 
 
@@ -83,7 +85,9 @@ def test_each_csq_command_in_the_code_of_a_page_has_valid_arguments(page: Path) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_each_csq_command_in_the_text_of_a_page_exists_with_its_options(page: Path) -> None:
-    for span in re.findall(r"`csq ([a-z][^`]*)`", " ".join(page.read_text().split())):
+    for span in re.findall(
+        r"`csq (?:--component [^\s`]+ )?([a-z][^`…]*)`", " ".join(page.read_text().split())
+    ):
         known = {option for one in cli.commands[span.split()[0]].params for option in one.opts}
         assert set(re.findall(r"--[a-z-]+", span)) <= known, span
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from csq_assets.dataconnect.tables import with_prefix
 from csq_assets_tests.platform import REPOSITORY, Platform
 
 
@@ -40,10 +41,14 @@ def dg(*arguments: str, clone: Path, platform: Platform) -> str:
 @pytest.mark.slow
 def test_what_dg_scaffolds_is_listed_beside_ours(clone: Path, platform: Platform) -> None:
     dg("scaffold", "defs", "dagster.asset", "own/first.py", clone=clone, platform=platform)
+    us = ("csq_assets.DataConnectComponent", "us")
+    dg("scaffold", "defs", *us, clone=clone, platform=platform)
     listed = json.loads(dg("list", "defs", "--json", clone=clone, platform=platform))
-    ours = platform.definitions().resolve_asset_graph().get_all_asset_keys()
+    graph = platform.definitions().resolve_asset_graph()
+    ours = {key.to_user_string() for key in graph.get_all_asset_keys()}
     assert {asset["asset_key"] for asset in listed["assets"]} == {
         "first",
-        *(key.to_user_string() for key in ours),
+        *ours,
+        *(with_prefix(name, "us") for name in ours),
     }
     dg("check", "defs", clone=clone, platform=platform)
