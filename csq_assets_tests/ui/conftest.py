@@ -90,8 +90,12 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
     expect.set_options(timeout=SHOWS_WITHIN_MS)
     page = browser.new_page(base_url=site.url, viewport={"width": 1600, "height": 1200})
     page.set_default_timeout(SHOWS_WITHIN_MS)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     yield page
     page.close()
+    assert errors == []
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """The UI as a person meets it: `dagster dev` with its daemon, seen through Chromium."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from playwright.sync_api import Page, expect
 
+from csq_assets.dataconnect.checks import REGISTRY
 from csq_assets_tests.ui.conftest import Site
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -15,27 +19,33 @@ TAKEN_WITHIN_MS = 100_000  # two ticks of the sensor, and two runs
 
 @pytest.fixture(scope="module", autouse=True)
 def new_dump(site: Site) -> int:
-    """Delivered while the UI runs: dump 14, with the only sessions. Nobody is told of it."""
-    site.platform.deliver(14, sessions=[{"user_id": 1, "session_id": 8, "time": "1"}])
+    """Delivered while the UI runs: dump 14, with the only sessions and a table that nobody knew."""
+    site.platform.deliver(
+        14,
+        sessions=[{"user_id": 1, "session_id": 8, "time": "1"}],
+        sign_up=[{"user_id": 1, "event_id": 9}],
+    )
     return 14
 
 
 def test_lineage_shows_the_groups_and_their_assets(page: Page) -> None:
-    page.goto("/asset-groups/")
-    for group in ("export", "raw", "current"):
-        expect(page.get_by_text(group, exact=True).first).to_be_visible()
-    page.mouse.click(1500, 200, button="right")
-    page.get_by_role("menuitem", name="Expand all groups").click()
+    show_all_assets(page)
     for asset in ("sync_reports", "manifests", "user_identity", "all_events"):
         expect(page.locator("svg").get_by_text(asset, exact=True)).to_be_visible()
-    for table in ("users", "sessions", "pageviews", "user_migrations"):
-        expect(page.locator("svg").get_by_text(table, exact=True)).to_have_count(2)
+
+
+def test_lineage_leads_from_a_current_table_back_to_the_export(page: Page) -> None:
+    page.goto("/assets/csq/current/pageviews?view=lineage&lineageScope=upstream")
+    page.get_by_role("button", name="All", exact=True).click()
+    for asset in ("sync_reports", "manifests", "user_identity", "user_migrations"):
+        expect(page.locator("svg").get_by_text(asset, exact=True).first).to_be_visible()
+    expect(page.locator("svg").get_by_text("pageviews", exact=True)).to_have_count(2)
 
 
 def test_a_raw_table_shows_which_partitions_failed(page: Page) -> None:
     page.goto("/assets/csq/raw/pageviews?view=partitions")
     expect(page.get_by_text("Failed (1)")).to_be_visible()
-    expect(page.get_by_text("Materialized (1)")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Materialized \([12]\)"))).to_be_visible()
     page.goto("/assets/csq/raw/pageviews?view=partitions&partition=12")
     expect(page.get_by_text("raw/pageviews/dump_id=12/data.parquet")).to_be_visible()
 
@@ -48,6 +58,10 @@ def test_a_check_tells_in_words_what_it_found_in_each_partition(page: Page) -> N
     expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
     page.get_by_text("13", exact=True).locator("visible=true").last.click()
     expect(page.get_by_text('dump 13 adds "plan"')).to_be_visible()
+    page.get_by_text("[Show Markdown]").last.click()
+    advice = page.get_by_role("dialog")
+    expect(advice.get_by_role("cell", name="plan", exact=True)).to_be_visible()
+    expect(advice.get_by_text(REGISTRY["column_drift"].remedy)).to_be_visible()
 
 
 def test_a_run_has_a_bar_for_each_table_and_can_be_retried_from_the_failure(
@@ -85,9 +99,55 @@ def test_the_sensor_takes_a_new_dump_and_refreshes(page: Page, new_dump: int) ->
     requested = page.get_by_text("1 run requested", exact=True).first
     expect(requested).to_be_visible(timeout=TAKEN_WITHIN_MS)
     page.goto("/assets/csq/raw/sessions?view=partitions")
-    expect(page.get_by_text("Materialized (1)")).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    expect(page.get_by_text("Materialized (3)")).to_be_visible(timeout=TAKEN_WITHIN_MS)
     page.goto(f"/assets/csq/raw/sessions?view=partitions&partition={new_dump}")
     expect(page.get_by_text(f"sessions/dump_id={new_dump}/")).to_be_visible()
     page.goto("/assets/csq/current/sessions?view=events")
     new_rows = page.get_by_role("row").filter(has_text="rows_new").filter(has_text="1")
     expect(new_rows).to_be_visible(timeout=TAKEN_WITHIN_MS)
+
+
+def test_a_new_table_gets_its_assets_and_is_refreshed_without_anybodys_help(page: Page) -> None:
+    page.goto("/assets/csq/raw/sign_up?view=checks&checkDetail=column_drift")
+    expect(page.get_by_text("is the first of this table").first).to_be_visible(
+        timeout=TAKEN_WITHIN_MS
+    )
+    page.goto("/assets/csq/current/sign_up?view=events")
+    new_rows = page.get_by_role("row").filter(has_text="rows_new").filter(has_text="1")
+    expect(new_rows).to_be_visible(timeout=TAKEN_WITHIN_MS)
+
+
+def test_what_a_dump_does_not_list_is_neither_missing_nor_unsynced(page: Page) -> None:
+    page.goto("/assets/csq/raw/users?view=partitions")
+    expect(page.get_by_text("Materialized (3)")).to_be_visible()
+    expect(page.get_by_text("Missing (0)")).to_be_visible()
+    show_all_assets(page)
+    expect(page.get_by_text("Materialized").first).to_be_visible()
+    expect(page.get_by_text("Unsynced")).to_have_count(0)
+
+
+def test_a_tick_is_red_when_the_export_is_gone(page: Page, site: Site) -> None:
+    export = Path(site.platform.settings.export_url)
+    page.goto("/locations/csq_assets/sensors/csq_sync_reports")
+    expect(page.get_by_text("Failure", exact=True)).to_have_count(0)
+    with moved_away(export):
+        expect(page.get_by_text("Failure", exact=True).first).to_be_visible(timeout=TAKEN_WITHIN_MS)
+
+
+def show_all_assets(page: Page) -> None:
+    page.goto("/asset-groups/")
+    for group in ("export", "raw", "current"):
+        expect(page.get_by_text(group, exact=True).first).to_be_visible()
+    page.mouse.click(1500, 200, button="right")
+    page.get_by_role("menuitem", name="Expand all groups").click()
+    for table in ("users", "sessions", "pageviews", "user_migrations"):
+        expect(page.locator("svg").get_by_text(table, exact=True)).to_have_count(2)
+
+
+@contextmanager
+def moved_away(folder: Path) -> Iterator[None]:
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    try:
+        yield
+    finally:
+        elsewhere.rename(folder)
