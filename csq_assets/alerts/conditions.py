@@ -8,7 +8,7 @@ from csq_assets.alerts.situation import Condition
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import REGISTRY
-from csq_assets.dataconnect.intake import Intake, Rules, decide
+from csq_assets.dataconnect.intake import Intake, decide
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import (
     MANIFESTS_ASSET,
@@ -35,7 +35,7 @@ def find_conditions(
     """What is not well by the lake. `standing` are the checks that fail; those of severity WARN count
     where `severity` is WARN."""
     yield from _failed_partitions(state, key_prefix)
-    intake = decide(state.catalog, state.records, (), now, Rules(state.skips))
+    intake = decide(state.catalog, state.records, (), now, skips=state.skips)
     yield from _closed_gate(state.catalog, intake, key_prefix)
     for table, error in state.catalog.names(state.skips).refused.items():
         yield Condition(f'table "{table}"', str(error), "assets")

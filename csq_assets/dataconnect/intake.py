@@ -1,7 +1,7 @@
 """Which dumps to take now, which to retry, and which wait for a report from Contentsquare."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest
@@ -30,29 +30,24 @@ class Intake:
     wait_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Which tables to leave alone, and which failures to retry now."""
-
-    skips: Callable[[str], bool] = lambda _table: False
-    may_retry: Callable[[Failure], bool] = lambda _failure: True
-
-
 def decide(
     catalog: Catalog,
     records: Mapping[int, DumpRecord],
     in_lake: Collection[tuple[str, int]],
     now: datetime,
-    rules: Rules,
+    *,
+    skips: Callable[[str], bool] = lambda _table: False,
+    may_retry: Callable[[Failure], bool] = lambda _failure: True,
 ) -> Intake:
-    """Decide what is to be done. `in_lake` holds the partitions that exist, as table and dump id.
+    """Decide what is to be done. `in_lake` holds the partitions that exist, as table and dump id;
+    `skips` says which tables to leave alone, and `may_retry` which failures to retry now.
 
     "New" holds for each table of a dump: one that was skipped before, or whose partition is gone
     from the lake, is due. A failed one is retried. What is void is left as it is; what stops being
     void once the manifests of this pass are taken, is not void.
     Source: contract.md, "When to take a dump"; export-format.md, edge cases 4 to 7, 72 and 73.
     """
-    names = catalog.names(rules.skips)
+    names = catalog.names(skips)
     must_wait, reason = _gate(catalog, now)
     dumps = catalog.dumps()
 
@@ -75,14 +70,12 @@ def decide(
         if plan is not None and seen.dump_id in plan.void:
             return False
         if known.failure is not None:
-            return rules.may_retry(known.failure)
+            return may_retry(known.failure)
         return (table, seen.dump_id) not in in_lake
 
     take, wait = [], []
     for dump_id, seen in dumps.items():
-        due = tuple(
-            table for table in takeable_tables(names, seen, rules.skips) if is_due(table, seen)
-        )
+        due = tuple(table for table in takeable_tables(names, seen, skips) if is_due(table, seen))
         if dump_id in taken or (due and not is_new(seen)):
             take.append(Work(dump_id, due))
         elif is_new(seen):
@@ -108,7 +101,7 @@ def _expected(record: DumpRecord, redelivered: SeenManifest | None) -> DumpRecor
     if redelivered is None:
         return record
     kept = tuple(table for table in record.tables if table.table in redelivered.full_resyncs)
-    return DumpRecord(record.dump_id, record.manifest, kept)
+    return replace(record, tables=kept)
 
 
 def _has_new_manifest(known: TableRecord, content: str) -> bool:

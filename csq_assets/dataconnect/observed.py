@@ -1,7 +1,6 @@
 """Counts what is seen while a partition is decoded."""
 
-from collections import Counter
-from dataclasses import replace
+from collections import Counter, defaultdict
 
 import polars as pl
 
@@ -21,7 +20,7 @@ class Observed:
         self._files = Counter[RecordSchema]()  # the files of a table mostly share one schema
         self._rows = self._bytes_read = 0
         self._key_nulls = dict.fromkeys(tables.key_columns(dump.table, dump.columns), 0)
-        self._replaced: dict[str, ReplacedText] = {}
+        self._replaced: list[ReplacedText] = []
 
     def knows(self, schema: RecordSchema) -> bool:
         """Whether a file before had this schema."""
@@ -38,10 +37,7 @@ class Observed:
         self._rows += frame.height
         for column in self._key_nulls:
             self._key_nulls[column] += frame.get_column(column).null_count()
-        for text in replaced:
-            first = self._replaced.get(text.file, replace(text, sequences=0))
-            sequences = first.sequences + text.sequences
-            self._replaced[text.file] = replace(first, sequences=sequences)
+        self._replaced += replaced
 
     @property
     def totals(self) -> DecodeTotals:
@@ -55,17 +51,17 @@ class Observed:
 
     @property
     def raw_schema(self) -> RawSchema:
-        types: dict[str, set[str]] = {}
-        files, respelled = Counter[str](), dict[str, Counter[str]]()
+        types = defaultdict[str, set[str]](set)
+        files, respelled = Counter[str](), defaultdict[str, Counter[str]](Counter)
         for schema, count in self._files.items():
             names = {field.name: field.type_name for field in schema.fields}
             for name, in_file in match_columns(self._dump.columns, schema.columns).items():
-                types.setdefault(name, set()).add(names[in_file])
+                types[name].add(names[in_file])
                 files[name] += count
                 if name != in_file:
-                    respelled.setdefault(name, Counter())[in_file] += count
+                    respelled[name][in_file] += count
         columns = (
-            FileColumn(name, tuple(sorted(seen)), files[name], _pairs(respelled.get(name)))
+            FileColumn(name, tuple(sorted(seen)), files[name], tuple(respelled[name].items()))
             for name, seen in types.items()
         )
         has_files = bool(self._dump.files)
@@ -74,12 +70,8 @@ class Observed:
         )
 
     def _replaced_texts(self) -> ReplacedTexts | None:
-        files = list(self._replaced.values())
-        if not files:
+        if not self._replaced:
             return None
-        sequences = sum(file.sequences for file in files)
-        return ReplacedTexts(sequences, len(files), files[0].file, files[0].row)
-
-
-def _pairs(counts: Counter[str] | None) -> tuple[tuple[str, int], ...]:
-    return tuple((counts or Counter()).items())
+        first, sequences = self._replaced[0], sum(text.sequences for text in self._replaced)
+        files = len({text.file for text in self._replaced})
+        return ReplacedTexts(sequences, files, first.file, first.row)

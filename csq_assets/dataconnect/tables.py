@@ -111,19 +111,12 @@ def refuse_unusable_columns(dump: TableDump, columns: Iterable[str]) -> None:
     """Raise NameClashError for the first of `columns` that would overwrite one of our own, or that
     has no name at all, which no table takes."""
     for column in columns:
-        if not column:
-            raise NameClashError(
-                "a column has no name",
-                where={"dump": dump.dump_id, "table": dump.table},
-                remedy="Ask Contentsquare to redeliver the dump, or put the table into "
-                "CSQ_SKIP_TABLES.",
-            )
+        problem = "" if column else "a column has no name"
         if column.lower() in _RESERVED_COLUMNS:
-            raise NameClashError(
-                f'the column\'s name "{column}" is one that csq_assets uses itself',
-                where={"dump": dump.dump_id, "table": dump.table},
-                remedy=_RENAME,
-            )
+            problem = f'the column\'s name "{column}" is one that csq_assets uses itself'
+        if problem:
+            where = {"dump": dump.dump_id, "table": dump.table}
+            raise NameClashError(problem, where=where, remedy=_RENAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +138,17 @@ def claim_names(tables: Iterable[str]) -> Names:
     kept: list[str] = []
     refused: dict[str, NameClashError] = {}
     for table in dict.fromkeys(tables):
-        if is_reserved_table(table):
-            refused[table] = NameClashError(
-                "its name is one that csq_assets uses itself",
-                where={"table": table},
-                remedy=_RENAME,
-            )
-            continue
         wanted = (f"asset key {asset_name(table)}", f"relation {table.lower()}")
         rival = next((holders[name] for name in wanted if name in holders), None)
-        if rival is None:
+        if is_reserved_table(table):
+            problem = "its name is one that csq_assets uses itself"
+        elif rival is not None:
+            problem = (
+                f'its name cannot be told apart from that of table "{rival}", which came first'
+            )
+        else:
             kept.append(table)
             holders.update(dict.fromkeys(wanted, table))
-        else:
-            refused[table] = NameClashError(
-                f'its name cannot be told apart from that of table "{rival}", which came first',
-                where={"table": table},
-                remedy=_RENAME,
-            )
+            continue
+        refused[table] = NameClashError(problem, where={"table": table}, remedy=_RENAME)
     return Names(tuple(kept), refused)

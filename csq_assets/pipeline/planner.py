@@ -10,7 +10,7 @@ from pathlib import Path
 
 from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.dump_records import DumpRecord, Failure
-from csq_assets.dataconnect.intake import Intake, Rules, Work, decide, takeable_tables
+from csq_assets.dataconnect.intake import Intake, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
 from csq_assets.errors import UsageError
@@ -90,8 +90,9 @@ class Planner:
         discovery = discover(export, self.lake.documents)
         records = self.lake.ledger.fold()
         partitions = self.lake.store.partitions()
-        rules = Rules(self.skips, retry)
-        intake = decide(discovery.catalog, records, partitions, now, rules)
+        intake = decide(
+            discovery.catalog, records, partitions, now, skips=self.skips, may_retry=retry
+        )
         if only_dump is not None:
             intake = Intake(
                 (self._whole_dump(discovery, only_dump),), intake.wait, intake.wait_reason

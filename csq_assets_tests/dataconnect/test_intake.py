@@ -8,7 +8,7 @@ import pytest
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.dump_records import DumpRecord
-from csq_assets.dataconnect.intake import Intake, Rules, Work, decide
+from csq_assets.dataconnect.intake import Intake, Work, decide
 from csq_assets_tests.dataconnect.seen import (
     NOON,
     applied,
@@ -40,8 +40,14 @@ def intake(
         for table in dump.tables
         if table.content is not None
     }
-    rules = Rules(lambda table: table in skip, lambda _failure: may_retry)
-    return decide(seen, taken, in_lake - lost, now, rules)
+    return decide(
+        seen,
+        taken,
+        in_lake - lost,
+        now,
+        skips=lambda table: table in skip,
+        may_retry=lambda _failure: may_retry,
+    )
 
 
 def take(*work: tuple[int, tuple[str, ...]]) -> Intake:
@@ -155,8 +161,8 @@ def test_the_rule_for_another_try_is_asked_of_the_failure() -> None:
     taken = records({12: [failed("users")], 13: [failed("clicks")]})
     failure = taken[13].tables[0].failure
     seen = catalog(manifest(12, "users"), manifest(13, "clicks"))
-    rules = Rules(may_retry=lambda one: one is failure)
-    assert decide(seen, taken, (), NOON, rules) == take((13, ("clicks",)))
+    decided = decide(seen, taken, (), NOON, may_retry=lambda one: one is failure)
+    assert decided == take((13, ("clicks",)))
 
 
 def test_a_failed_redelivery_is_tried_again_though_earlier_content_counts() -> None:
