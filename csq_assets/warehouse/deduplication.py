@@ -79,8 +79,10 @@ class Deduplication:
                 f"FROM moved WHERE {key} IS NOT NULL"
             )
             touched = "SELECT * FROM touched_rows"
-        execute(f"CREATE TEMP VIEW touched AS {touched}")
-        execute(f"INSERT INTO verdict {USER_VERDICT if self._merges else KEY_VERDICT}")
+        execute(
+            f"INSERT INTO verdict WITH touched AS NOT MATERIALIZED ({touched}) "
+            f"SELECT * FROM ({USER_VERDICT if self._merges else KEY_VERDICT})"
+        )
 
     def finish(self, stored: Mapping[str, str]) -> Deduplicated:
         """Merge users, now that all rows are written, and count. `stored` names the columns."""
@@ -112,16 +114,16 @@ class Deduplication:
         """Rebuild the merged rows of the touched users; how many rows of the table went into others."""
         execute, rows = self._connection.execute, self._rows
         execute(f"DELETE FROM {rows} WHERE ordinal < 0 AND {self._touched}")
-        execute(
-            f"CREATE TEMP VIEW companions AS SELECT * FROM {rows} WHERE NOT shown AND {self._touched}"
-        )
-        if count(self._connection, "SELECT count(*) FROM companions"):
+        companions = f"FROM {rows} WHERE NOT shown AND {self._touched}"
+        if count(self._connection, f"SELECT count(*) {companions}"):
             columns = [name for name in stored.values() if name != "user_id"]
             select = merged_users(
                 columns, joindate=stored.get("joindate"), last_modified=stored.get("last_modified")
             )
             execute(
-                f"INSERT INTO {rows} BY NAME SELECT *, -1 AS ordinal, TRUE AS shown FROM ({select})"
+                f"INSERT INTO {rows} BY NAME "
+                f"WITH companions AS NOT MATERIALIZED (SELECT * {companions}) "
+                f"SELECT *, -1 AS ordinal, TRUE AS shown FROM ({select})"
             )
         return count(
             self._connection,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.plan import DumpStatus
+from csq_assets.warehouse.applied_state import read_tables
 from csq_assets.warehouse.engine import insert_rows, transaction
 
 
@@ -48,11 +49,7 @@ def record_dumps(
     `before` and `after` give the content of each applied dump. `applied_at` is `now` for a dump whose
     content was not applied before, or that had none; it is null for one that is not applied.
     """
-    known = connection.execute(
-        "SELECT dump_id, table_name, incremental, files, rows, status, applied_at "
-        "FROM csq_meta.dumps WHERE table_name = ?",
-        [table],
-    ).fetchall()
+    known = connection.execute("FROM csq_meta.dumps WHERE table_name = ?", [table]).fetchall()
     times = {row[0]: row[-1] for row in known if before.get(row[0]) == after.get(row[0])}
     wanted = [
         (*astuple(row), (times.get(row.dump_id) or _in_utc(now)) if row.dump_id in after else None)
@@ -68,8 +65,7 @@ def record_unapplied_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRo
     such tables. Rows of tables that have one are left out: a refresh records those.
     """
     with transaction(connection):
-        found = connection.execute("SELECT table_name FROM csq_ledger.tables").fetchall()
-        applied = {table for (table,) in found}
+        applied = read_tables(connection)
         connection.execute(
             "DELETE FROM csq_meta.dumps "
             "WHERE NOT table_name IN (SELECT table_name FROM csq_ledger.tables)"

@@ -9,10 +9,7 @@ from duckdb import DuckDBPyConnection
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """One relation: its columns, and the modules whose SQL fills it and reads it.
-
-    A view has no `columns` of its own: it is another name for a query of its maker.
-    """
+    """One relation: its columns, and the modules whose SQL fills it and reads it."""
 
     name: str
     columns: str
@@ -42,12 +39,8 @@ TABLE_SCRATCH = (
     # Keys that arriving and moved rows leave or reach, with all their rows.
     Scratch("touched_keys", "user_id BIGINT, key_id BIGINT", "deduplication", ("deduplication",)),
     Scratch("touched_rows", _CANDIDATE, "deduplication", ("deduplication",)),
-    # The rows to decide over: `touched_rows`, or in a replay what arrives.
-    Scratch("touched", "", "deduplication", ("keyed_sql",)),
-    # Those of them that have a rival: whether each stays in the table, and whether it is shown.
+    # Those of them, or of what a replay reads, that have a rival: whether each stays and is shown.
     Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", "deduplication")),
-    # Stored rows of users that several ids became.
-    Scratch("companions", "", "deduplication", ("deduplication", "users_sql")),
 )
 IDENTITY_SCRATCH = (
     # Pairs as delivered and as integers, and the one of each id that counts.
@@ -64,15 +57,12 @@ IDENTITY_SCRATCH = (
 def scratch(connection: DuckDBPyConnection, relations: Sequence[Scratch]) -> Iterator[None]:
     """Create the relations, empty, and drop them at the end. A rollback drops them too."""
     for relation in relations:
-        if relation.columns:
-            connection.execute(f"CREATE TEMP TABLE {relation.name} ({relation.columns})")
+        connection.execute(f"CREATE TEMP TABLE {relation.name} ({relation.columns})")
     yield
-    for relation in reversed(relations):
-        kind = "TABLE" if relation.columns else "VIEW"
-        connection.execute(f"DROP {kind} IF EXISTS {relation.name}")
+    for relation in relations:
+        connection.execute(f"DROP TABLE {relation.name}")
 
 
 def empty_scratch(connection: DuckDBPyConnection, relations: Sequence[Scratch]) -> None:
     for relation in relations:
-        if relation.columns:
-            connection.execute(f"DELETE FROM {relation.name}")
+        connection.execute(f"DELETE FROM {relation.name}")

@@ -39,7 +39,7 @@ class Applied:
         changed = (
             table
             for table in {*wanted, *self.contents}
-            if _counting(table, wanted.get(table, {})) != self.contents.get(table, {})
+            if wanted.get(table, {}) != self.contents.get(table, {})
         )
         return frozenset(changed) | self.behind_identity
 
@@ -75,18 +75,12 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ? AND table_name <> ?",
         [version, USER_MIGRATIONS],
     ).fetchall()
-    dumps = connection.execute(
-        "SELECT dump_id, table_name, incremental, files, rows, status, NOT applied_at IS NULL "
-        "FROM csq_meta.dumps"
-    ).fetchall()
-    reports = connection.execute(
-        "SELECT report, start_time, finish_time, status, next_sync_at, error "
-        "FROM csq_meta.sync_reports"
-    ).fetchall()
+    dumps = connection.execute("FROM csq_meta.dumps").fetchall()
+    reports = connection.execute("FROM csq_meta.sync_reports").fetchall()
     return Applied(
         contents,
         frozenset(table for (table,) in behind),
-        frozenset((DumpRow(*row), timed) for *row, timed in dumps),
+        frozenset((DumpRow(*row), applied_at is not None) for *row, applied_at in dumps),
         frozenset(ReportRow(*map(_in_utc, row)) for row in reports),
         lake,
     )
@@ -95,11 +89,3 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
 def _in_utc(value: Any) -> Any:
     """A TIMESTAMP, which names no zone, as the instant that it is."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
-
-
-def _counting(table: str, contents: Mapping[int, str]) -> Mapping[int, str]:
-    """Of `user_migrations` the newest dump alone is applied."""
-    if table != USER_MIGRATIONS or not contents:
-        return contents
-    newest = max(contents)
-    return {newest: contents[newest]}

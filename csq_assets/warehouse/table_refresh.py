@@ -7,7 +7,7 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.audits import TableAudit
-from csq_assets.dataconnect.tables import USER_MIGRATIONS, TableKind, kind_of
+from csq_assets.dataconnect.tables import TableKind, kind_of
 from csq_assets.warehouse.applied_state import (
     AppliedDump,
     TableState,
@@ -95,8 +95,6 @@ def _refresh(
     increment needs no replay. What was dropped as a duplicate can only be restored by one.
     """
     dumps = sorted(dumps, key=lambda dump: dump.dump_id)
-    if table == USER_MIGRATIONS:
-        dumps = dumps[-1:]
     applied = known.dumps if known else ()
     same = {(dump.dump_id, dump.content) for dump in applied}
     new = [dump for dump in dumps if (dump.dump_id, dump.content) not in same]
