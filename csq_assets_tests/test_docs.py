@@ -1,6 +1,5 @@
 """The pages of the documentation agree with the code, and the Python and the commands in them run."""
 
-import json
 import re
 import shlex
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 import click
 import polars as pl
 import pytest
-import yaml
 
 from csq_assets.cli import cli
 from csq_assets_tests.page_tables import TABLES, up_to_date
@@ -156,25 +154,3 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
     in_spans = re.findall(r"`make ([a-z-]+)", " ".join(page.read_text().split()))
     in_blocks = re.findall(r"^make ([a-z-]+)", "\n".join(blocks_of(page)), re.MULTILINE)
     assert {*in_spans, *in_blocks} <= targets
-
-
-def test_the_pages_agree_with_deploy() -> None:
-    (origin,) = yaml.safe_load((REPOSITORY / "deploy" / "workspace.yaml").read_text())["load_from"]
-    server = origin["grpc_server"]
-    compose = yaml.safe_load((REPOSITORY / "deploy" / "compose.yaml").read_text())
-    (origin,) = yaml.safe_load(compose["configs"]["workspace"]["content"])["load_from"]
-    assert origin["grpc_server"] == {**server, "host": "code"}
-    helm = yaml.safe_load((REPOSITORY / "deploy" / "helm-values.yaml").read_text())
-    (deployment,) = helm["dagster-user-deployments"]["deployments"]
-    assert helm["dagsterWebserver"]["workspace"]["servers"] == [
-        {"host": deployment["name"], "port": deployment["port"], "name": server["location_name"]}
-    ]
-    unit = (REPOSITORY / "deploy" / "systemd" / "csq-code.service").read_text()
-    assert f"code-server start -h {server['host']} -p {server['port']} -m " in unit
-    page = (REPOSITORY / "docs" / "production.md").read_text()
-    instance = (REPOSITORY / "deploy" / "dagster-postgres.yaml").read_text()
-    variables = set(re.findall(r"env: (DAGSTER_PG_\w+)", instance))
-    assert variables == set(re.findall(r"^(DAGSTER_PG_\w+)=", page, re.MULTILINE))
-    operations = (REPOSITORY / "docs" / "operations.md").read_text()
-    (rules,) = re.findall(r"--lifecycle-configuration \\\n +'(.*?)'", operations, re.DOTALL)
-    assert json.loads(rules)["Rules"][0]["AbortIncompleteMultipartUpload"]

@@ -80,7 +80,9 @@ def check_image(root: Path) -> None:
                     check=True,
                 )
             case "ENV":
-                environment |= (_below(root, pair).split("=", 1) for pair in rest.split())
+                for pair in rest.split():
+                    variable, _, value = _below(root, pair).partition("=")
+                    environment[variable] = value
             case "CMD" | "HEALTHCHECK":
                 commands[name] = json.loads(rest[rest.index("[") :])
             case "USER":
