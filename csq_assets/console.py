@@ -78,7 +78,7 @@ def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
     else:
         _say(f"Nothing pending in {settings.export_url}.")
     if summary.waiting:
-        _say(f"{_dumps(summary.waiting)} wait: {summary.wait_reason}.")
+        _say(f"Waiting: {_dumps(summary.waiting)}; {summary.wait_reason}.")
     _show_outcome(summary)
 
 
@@ -104,24 +104,34 @@ def _show_outcome(summary: "SyncSummary") -> None:
 
 def show_status(status: "Status") -> None:
     """Tables, reports, and what does not pass."""
-    _say(f"{_count(status.dumps_known, 'dump')} known, {status.dumps_taken} taken.")
+    failed = len({failure.dump_id for failure in status.failures})
+    known = _count(status.dumps_known, "dump")
+    _say(f"{known} known, {status.dumps_pending} pending, {failed} failed.")
     if status.last_sync:
         last, following = _time(status.last_sync), _time(status.next_sync)
         _say(f"Last sync {last}: {status.last_sync_status}. Next sync {following}.")
     rows = [
         (
             table.table,
+            f"{table.pending}",
             f"{table.applied}",
             f"{table.failed}",
             f"{table.held}",
             f"{table.void}",
             "-" if table.newest_dump is None else f"{table.newest_dump}",
-            f"{table.rows:,}",
+            f"{table.delivered:,}",
+            "-" if table.rows is None else f"{table.rows:,}",
         )
         for table in status.tables
     ]
-    columns = ("table", "applied", "failed", "held", "void", "newest dump", "rows")
+    columns = ("table", "pending", "applied", "failed", "held", "void", "newest dump")
+    columns += ("rows delivered", "rows now")
     _show_rows(columns, rows, right=columns[1:])
+    due = [dump.dump_id for dump in status.pending if dump.dump_id not in status.waiting]
+    if due:
+        _say(f"Pending: {_dumps(due)}. The next sync decodes them.")
+    if status.waiting:
+        _say(f"Waiting: {_dumps(status.waiting)}; {status.wait_reason}.")
     _show_checks(status.failing_checks)
     for failure in status.failures:
         _say(Text.assemble(("failed ", "red"), failure.error))

@@ -1,6 +1,6 @@
 """What a pass did and what is left to do, as values to print or to serialize."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -98,22 +98,17 @@ def _summarize_finding(asset: str, finding: Finding, dump_id: int | None = None)
 def standing_checks(
     state: PipelineState,
     on_export: Iterable[tuple[str, Finding]],
-    on_current: Mapping[str, Iterable[Finding]],
     key_prefix: str,
 ) -> Iterator[CheckSummary]:
-    """Every check that fails now: on the export, on the newest partitions, and on what was refreshed
-    last."""
+    """Every check that fails now: on the export, on the newest partitions, on current tables and on the
+    identity map."""
     found = [
         *(_summarize_finding(asset, finding) for asset, finding in on_export if not finding.passed),
         *(
             _summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
             for one in state.standing_findings()
         ),
-        *(
-            _summarize_finding(asset, finding)
-            for asset, findings in on_current.items()
-            for finding in findings
-        ),
+        *(_summarize_finding(asset, finding) for asset, finding in state.current_findings()),
     ]
     for one in found:
         yield replace(one, asset=with_prefix(one.asset, key_prefix))

@@ -1,6 +1,7 @@
 """One headless pass: what the sensor does, executed in this process; and rebuilding."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -12,6 +13,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.alerts import telling
 from csq_assets.defs.build import tables_in
+from csq_assets.defs.current_checks import record_current_checks
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.recovery import (
@@ -93,7 +95,9 @@ def run_sync(
             runs.execute(decode_request(keys, work, contents[work.dump_id].content))
         state = planner.state()
         _refresh(keys, planner, state, broken, runs, listener)
-        return _summarize(keys, runs, state, lake, plan)
+        state = replace(state, relations=lake.documents.relations())
+        runs.evaluations += record_current_checks(instance, keys, lake, state)
+        return _summarize(keys, runs, state, plan)
 
 
 def run_rebuild(
@@ -133,7 +137,7 @@ def run_rebuild(
         runs.execute(request)
         if planner.snapshot_is_behind():
             runs.execute(snapshot_request(keys, datetime.now(UTC)))
-        return _summarize(keys, runs, state, lake)
+        return _summarize(keys, runs, replace(state, relations=lake.documents.relations()))
 
 
 def _planner(settings: Settings, lake: Lake) -> Planner:
@@ -162,14 +166,10 @@ def _refresh(
 
 
 def _summarize(
-    keys: Keys,
-    runs: HeadlessRuns,
-    state: PipelineState,
-    lake: Lake,
-    plan: DecodePlan | None = None,
+    keys: Keys, runs: HeadlessRuns, state: PipelineState, plan: DecodePlan | None = None
 ) -> SyncSummary:
     on_export = evaluate_export(state.catalog, datetime.now(UTC))
-    standing = standing_checks(state, on_export, lake.documents.findings(), keys.prefix)
+    standing = standing_checks(state, on_export, keys.prefix)
     work, waiting = (plan.intake.take, plan.intake) if plan else ((), Intake())
     # A partition is checked again when the dump before it arrives late: the last result counts.
     evaluated = {

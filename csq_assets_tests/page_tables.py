@@ -14,6 +14,7 @@ ASSETS = {
     "sync_reports": "csq/sync_reports",
     "manifests": "csq/manifests",
     "raw": "csq/raw/<table>",
+    "rows": "csq/current/<table>",
     "current": "csq/current/<table>",
     "user_identity": "csq/user_identity",
 }

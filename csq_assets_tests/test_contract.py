@@ -155,22 +155,24 @@ def test_missing_credentials_are_told(s3_environment: str, platform: Platform) -
 
 
 def test_status_tells_tables_failures_and_checks(platform: Platform) -> None:
-    platform.deliver(12, users=[{"user_id": 1}])
+    platform.deliver(12, users=[{"user_id": 1}, {"user_id": 1}])
     platform.deliver(13, users=[AvroFile(body=b"")], columns={"users": ["user_id"]})
     platform.deliver(14, users=[{"user_id": 2}])
     platform.sync()
     ran = platform.csq("status", "--json")
     assert ran.code == 0
     document = ran.json()
-    assert (document["dumps_known"], document["dumps_taken"]) == (3, 3)
+    assert [document[f"dumps_{one}"] for one in ("known", "taken", "pending")] == [3, 3, 0]
     assert document["tables"] == [
         {
             "table": "users",
+            "pending": 0,
             "applied": 1,
             "failed": 1,
             "held": 1,
             "void": 0,
             "newest_dump": 14,
+            "delivered": 2,
             "rows": 1,
         }
     ]
@@ -181,9 +183,40 @@ def test_status_tells_tables_failures_and_checks(platform: Platform) -> None:
     assert failing["csq/current/users", "no_gap"]["description"] == (
         "dump 14 is held behind dump 13, which failed"
     )
+    assert failing["csq/current/users", "complete"]["description"] == (
+        "dump 13 failed; dump 14 is held"
+    )
     said = platform.csq("status").stderr
-    assert "users" in said
-    assert "held" in said
+    assert said.startswith("3 dumps known, 0 pending, 1 failed.\n")
+    assert "held 1  void 0  newest dump 14  rows delivered 2  rows now 1\n" in said
+
+
+def test_status_tells_what_is_pending_and_what_waits(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    platform.deliver(13, users=[{"user_id": 2}], sessions=[{"user_id": 2, "session_id": 5}])
+    platform.sync(dump_id=12)  # which leaves the other
+    document = platform.csq("status", "--json").json()
+    assert (document["dumps_pending"], document["pending"]) == (
+        1,
+        [{"dump_id": 13, "tables": ["users", "sessions"]}],
+    )
+    assert (document["waiting"], document["wait_reason"]) == ([], "")
+    assert [(one["table"], one["pending"], one["rows"]) for one in document["tables"]] == [
+        ("users", 1, 1),
+        ("sessions", 1, None),
+    ]
+    told = [(one["check"], one["description"]) for one in document["failing_checks"]]
+    assert told == [("complete", "dump 13 is not decoded yet")] * 2
+    said = platform.csq("status").stderr
+    assert "1 pending, 0 failed" in said
+    assert "Pending: dump 13. The next sync decodes them.\n" in said
+
+    platform.export.report("2026-03-02", status="failed")
+    platform.deliver(14, users=[{"user_id": 3}])
+    platform.sync()
+    said = platform.csq("status").stderr
+    assert "Waiting: 2 dumps (13, 14); the newest sync report says " in said
 
 
 def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> None:

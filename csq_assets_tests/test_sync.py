@@ -39,7 +39,9 @@ def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None
         ("csq/user_identity", "migrations_resolve", None),
         ("csq/current/users", "unique_key", None),
         ("csq/current/users", "rows_reconcile", None),
+        ("csq/current/users", "complete", None),
         ("csq/current/users", "no_gap", None),
+        ("csq/current/users", "columns_kept", None),
     }
     assert (summary.standing, summary.exit_code) == ((), 0)
     expected = pl.DataFrame(
@@ -74,7 +76,11 @@ def test_of_dumps_delivered_again_each_check_is_told_as_it_ends(platform: Platfo
     summary = platform.sync()
     told = [(check.asset, check.check, check.partition) for check in summary.checks]
     assert sorted(told, key=str) == sorted(set(told), key=str)
-    assert [check.description for check in summary.checks if not check.passed] == []
+    assert [
+        (check.check, check.severity, check.description)
+        for check in summary.checks
+        if not check.passed
+    ] == [("columns_kept", "WARN", 'dump 14 removes "plan"')]
     assert ("csq/raw/users", "column_drift", "14") in told
 
 
@@ -230,7 +236,8 @@ def test_a_dump_behind_a_failed_report_waits_and_can_be_taken_by_hand(platform: 
     waiting = platform.sync()
     assert (waiting.dumps, waiting.waiting) == ((), (12,))
     assert [check.description for check in waiting.checks if not check.passed] == [
-        '2026-03-02.json says "failed": {"code": 7}'
+        '2026-03-02.json says "failed": {"code": 7}',
+        "dump 12 is not decoded yet",
     ]
     assert waiting.exit_code == 3
     taken = platform.sync(dump_id=12)
@@ -250,8 +257,14 @@ def test_a_column_that_goes_stands_as_an_error_until_the_next_dump(platform: Pla
     platform.deliver(13, users=[{"user_id": 1, "plan": "a"}])
     first, second = platform.sync(), platform.sync()
     assert first.standing == ()
-    assert [check for check in first.checks if check.is_error] == list(second.standing)
-    (standing,) = second.standing
+    assert [check for check in first.checks if not check.passed] == list(second.standing)
+    standing, kept = second.standing
+    assert (kept.asset, kept.check, kept.severity, kept.description) == (
+        "csq/current/users",
+        "columns_kept",
+        "WARN",
+        'dump 13 removes "tier"',
+    )
     assert standing == CheckSummary(
         asset="csq/raw/users",
         check="column_drift",

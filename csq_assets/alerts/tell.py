@@ -10,7 +10,6 @@ from csq_assets.alerts.memory import AlertMemory, Remembered
 from csq_assets.alerts.message import compose
 from csq_assets.alerts.situation import Condition, Situation, compare
 from csq_assets.dataconnect.checks import evaluate_export
-from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.errors import CsqError
 from csq_assets.lake.locations import Lake
 from csq_assets.settings import Settings
@@ -50,12 +49,9 @@ def _look(
 ) -> Situation:
     """How things stand. Where the lake cannot be read, what was seen there last is taken to stand."""
     try:
-        lake = open_lake()
-        catalog = lake.documents.catalog()
-        state = PipelineState(catalog, lake.ledger.records(), settings.skips)
-        standing = standing_checks(
-            state, evaluate_export(catalog, now), lake.documents.findings(), settings.key_prefix
-        )
+        state = open_lake().state(settings.skips)
+        catalog = state.catalog
+        standing = standing_checks(state, evaluate_export(catalog, now), settings.key_prefix)
         found = find_conditions(
             state,
             standing,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -42,7 +42,8 @@ class Finding:
     )
 
 
-Subject: TypeAlias = Literal["sync_reports", "manifests", "raw", "current", "user_identity"]
+# `rows` and `current` are both on current tables: the first needs the rows, the other the lake alone.
+Subject: TypeAlias = Literal["sync_reports", "manifests", "raw", "rows", "current", "user_identity"]
 
 
 class Verdict(NamedTuple):
@@ -67,7 +68,8 @@ class Check:
     verdict: Callable[[Any], Verdict]
 
 
-REGISTRY: dict[str, Check] = {}
+REGISTRY: dict[str, Check] = {}  # by subject, whichever module is imported first
+_SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 
 
 def check(
@@ -78,6 +80,9 @@ def check(
     def register(verdict: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
         name, description = verdict.__name__, " ".join((verdict.__doc__ or "").split())
         REGISTRY[name] = Check(name, on, description, severities, remedy, verdict)
+        ordered = sorted(REGISTRY.items(), key=lambda entry: _SUBJECTS.index(entry[1].on))
+        REGISTRY.clear()
+        REGISTRY.update(ordered)
         return verdict
 
     return register

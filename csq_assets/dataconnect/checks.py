@@ -1,10 +1,9 @@
 """Every check. Facts in, findings out; in the metadata of a finding, counts and lists say the same as
 its words, for programs and plots.
 
-Importing the registry from here makes sure that it is filled, in this order.
+Importing the registry from here makes sure that it is filled.
 """
 
-# isort: off
 from csq_assets.dataconnect.check_registry import (
     REGISTRY,
     Finding,
@@ -12,16 +11,16 @@ from csq_assets.dataconnect.check_registry import (
     checks_on,
     evaluate,
 )
+from csq_assets.dataconnect.current_checks import CurrentFacts, RowFacts
 from csq_assets.dataconnect.export_checks import evaluate_export
 from csq_assets.dataconnect.raw_checks import RawFacts
-from csq_assets.dataconnect.current_checks import CurrentFacts
-# isort: on
 
 __all__ = [
     "REGISTRY",
     "CurrentFacts",
     "Finding",
     "RawFacts",
+    "RowFacts",
     "Severity",
     "checks_on",
     "evaluate",

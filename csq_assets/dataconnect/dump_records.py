@@ -71,6 +71,11 @@ class TableRecord:
     def is_tried(self) -> bool:
         return self.content is not None or self.failure is not None
 
+    def follows(self, manifest: str) -> bool:
+        """Whether the newest attempt is one at this manifest."""
+        attempt = self.failure or self.content
+        return attempt is not None and attempt.manifest == manifest
+
     def after(self, outcome: Outcome) -> "TableRecord":
         """The record once the outcome is known. A failed redelivery leaves the earlier content."""
         if outcome.failure is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest
-from csq_assets.dataconnect.dump_records import DumpRecord, Failure, TableRecord
+from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.plan import plans
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, Names
 
@@ -64,7 +64,7 @@ def decide(
     def is_due(table: str, seen: SeenManifest) -> bool:
         record = records.get(seen.dump_id)
         known = record.table(table) if record else None
-        if known is None or _has_new_manifest(known, seen.content):
+        if known is None or not known.follows(seen.content):
             return True
         plan = table_plans.get(table)
         if plan is not None and seen.dump_id in plan.void:
@@ -102,11 +102,6 @@ def _expected(record: DumpRecord, redelivered: SeenManifest | None) -> DumpRecor
         return record
     kept = tuple(table for table in record.tables if table.table in redelivered.full_resyncs)
     return replace(record, tables=kept)
-
-
-def _has_new_manifest(known: TableRecord, content: str) -> bool:
-    newest_attempt = known.failure or known.content
-    return newest_attempt is None or newest_attempt.manifest != content
 
 
 def _gate(catalog: Catalog, now: datetime) -> tuple[Callable[[SeenManifest], bool], str]:

@@ -2,15 +2,24 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 
 from csq_assets.dataconnect.check_registry import Finding, Measure, Subject, Table
 from csq_assets.dataconnect.checks import REGISTRY, checks_on
+
+_EVALUATED = (
+    AssetCheckExecutionRecordStatus.SUCCEEDED,
+    AssetCheckExecutionRecordStatus.FAILED,
+)
 
 
 def check_specs(
@@ -75,6 +84,28 @@ def newest_materialization(
         if found
         else None
     )
+
+
+def record_news(
+    instance: dg.DagsterInstance, found: Sequence[dg.AssetCheckEvaluation]
+) -> list[dg.AssetCheckEvaluation]:
+    """Record those that say something else than the newest evaluation of their check; gives them."""
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [evaluation.asset_check_key for evaluation in found]
+    )
+    new = [one for one in found if _said(one) != _last_said(latest.get(one.asset_check_key))]
+    for evaluation in new:
+        instance.report_runless_asset_event(evaluation)
+    return new
+
+
+def _last_said(record: AssetCheckExecutionRecord | None) -> tuple[object, ...] | None:
+    evaluated = record.evaluation if record and record.status in _EVALUATED else None
+    return _said(evaluated) if evaluated else None
+
+
+def _said(evaluation: dg.AssetCheckEvaluation) -> tuple[object, ...]:
+    return evaluation.passed, evaluation.severity, evaluation.description
 
 
 def _metadata(finding: Finding) -> dict[str, dg.MetadataValue]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -11,17 +12,15 @@ import dagster as dg
 from csq_assets.dataconnect.check_registry import Finding, Subject
 from csq_assets.dataconnect.tables import (
     ALL_EVENTS,
-    IDENTITY_ASSET,
     USER_MIGRATIONS,
-    current_asset,
     may_hold_events,
 )
 from csq_assets.defs import descriptions, metadata
 from csq_assets.defs.check_results import check_specs, evaluations, newest_materialization
+from csq_assets.defs.current_checks import columns_in_use
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.resources import Resources, connect
-from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.lake_guard import check_lake
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.columns import shown_types
@@ -64,7 +63,7 @@ class CurrentAssets:
         def user_identity(
             context: dg.AssetExecutionContext, config: RefreshConfig
         ) -> Iterator[Result]:
-            with self._refreshing(context) as (refresh, lake):
+            with self._refreshing(context) as refresh:
                 if not context.selected_asset_keys:
                     findings = refresh.evaluate_identity()
                 else:
@@ -74,7 +73,6 @@ class CurrentAssets:
                     yield dg.MaterializeResult(
                         asset_key=key, metadata=metadata.identity_metadata(refreshed, types)
                     )
-                lake.documents.save_findings(IDENTITY_ASSET, findings)
             yield from _evaluations(context, findings, key)
 
         return user_identity
@@ -85,11 +83,11 @@ class CurrentAssets:
         deps = [self._all_dumps(table), *identity]
         spec = self._spec(key, descriptions.describe_current(table), deps, "csq", table)
 
-        @self._step(spec, "current")
+        @self._step(spec, "rows", "current")
         def current_table(
             context: dg.AssetExecutionContext, config: RefreshConfig
         ) -> Iterator[Result]:
-            with self._refreshing(context) as (refresh, lake):
+            with self._refreshing(context) as refresh:
                 if not context.selected_asset_keys:
                     findings = refresh.evaluate_table(table)
                 else:
@@ -100,7 +98,6 @@ class CurrentAssets:
                         asset_key=key,
                         metadata=metadata.table_metadata(self.keys, table, refreshed, types),
                     )
-                lake.documents.save_findings(current_asset(table), findings)
             yield from _evaluations(context, findings, key)
 
         return current_table
@@ -111,7 +108,7 @@ class CurrentAssets:
 
         @self._step(spec)
         def all_events(context: dg.AssetExecutionContext) -> Iterator[Result]:
-            with self._refreshing(context) as (refresh, _):
+            with self._refreshing(context) as refresh:
                 types = shown_types(refresh.connection, "csq", ALL_EVENTS)
                 facts = metadata.events_metadata(refresh.count_events(), types)
                 yield dg.MaterializeResult(asset_key=key, metadata=facts)
@@ -123,9 +120,8 @@ class CurrentAssets:
 
         @self._step(self._spec(key, descriptions.META, deps))
         def meta(context: dg.AssetExecutionContext) -> Iterator[Result]:
-            with self._refreshing(context) as (refresh, lake):
-                for table in refresh.refresh_meta():
-                    lake.documents.save_findings(current_asset(table), ())
+            with self._refreshing(context) as refresh:
+                refresh.refresh_meta()
                 yield dg.MaterializeResult(asset_key=key)
 
         return meta
@@ -146,12 +142,13 @@ class CurrentAssets:
         return snapshot
 
     @contextmanager
-    def _refreshing(self, context: dg.AssetExecutionContext) -> Iterator[tuple[Refresh, Lake]]:
+    def _refreshing(self, context: dg.AssetExecutionContext) -> Iterator[Refresh]:
         resources = Resources(context.resources, self.keys)
         with errors_as_failures(), connect(resources.duckdb) as connection:
             effective, lake = resources.lake.effective_dumps(self.skips), resources.lake.open()
             check_lake(connection, lake, effective.state.records)
-            yield Refresh(connection, effective, datetime.now(UTC)), lake
+            uses = partial(columns_in_use, context.instance, self.keys)
+            yield Refresh(connection, effective, lake.documents, datetime.now(UTC), uses)
 
     def _spec(
         self,
@@ -176,13 +173,13 @@ class CurrentAssets:
         return spec.with_io_manager_key(self.keys.duckdb_io) if schema else spec
 
     def _step(
-        self, spec: dg.AssetSpec, subject: Subject | None = None
+        self, spec: dg.AssetSpec, *subjects: Subject
     ) -> Callable[[Callable[..., Iterator[Result]]], dg.AssetsDefinition]:
         """The step that materializes the asset, or executes its checks alone."""
         return dg.multi_asset(
             name=step_name(spec.key),
             specs=[spec],
-            check_specs=[*check_specs(subject, spec.key)] if subject else [],
+            check_specs=[one for subject in subjects for one in check_specs(subject, spec.key)],
             can_subset=True,
             required_resource_keys={self.keys.lake, self.keys.duckdb},
         )

@@ -5,25 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecord,
-    AssetCheckExecutionRecordStatus,
-)
 
 from csq_assets.dataconnect.catalog import Catalog, SeenReport
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.export_checks import OVERDUE_AFTER
 from csq_assets.defs import descriptions
-from csq_assets.defs.check_results import check_specs, evaluations
+from csq_assets.defs.check_results import check_specs, evaluations, record_news
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, partition_key
 from csq_assets.defs.resources import Resources
 from csq_assets.lake.discovery import Discovery, discover
-
-_EVALUATED = (
-    AssetCheckExecutionRecordStatus.SUCCEEDED,
-    AssetCheckExecutionRecordStatus.FAILED,
-)
 
 
 def build_external_assets(
@@ -106,26 +97,7 @@ def record_export_checks(
         for asset, finding in evaluate_export(catalog, now)
         for evaluation in evaluations([finding], keys.asset(asset))
     ]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        [evaluation.asset_check_key for evaluation in found]
-    )
-    new = [
-        evaluation
-        for evaluation in found
-        if _said(evaluation) != _last_said(latest.get(evaluation.asset_check_key))
-    ]
-    for evaluation in new:
-        instance.report_runless_asset_event(evaluation)
-    return new
-
-
-def _last_said(record: AssetCheckExecutionRecord | None) -> tuple[object, ...] | None:
-    evaluated = record.evaluation if record and record.status in _EVALUATED else None
-    return _said(evaluated) if evaluated else None
-
-
-def _said(evaluation: dg.AssetCheckEvaluation) -> tuple[object, ...]:
-    return evaluation.passed, evaluation.severity, evaluation.description
+    return record_news(instance, found)
 
 
 def _record_delivered(instance: dg.DagsterInstance, keys: Keys, discovery: Discovery) -> None:

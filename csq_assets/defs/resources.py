@@ -17,7 +17,6 @@ from pydantic import PrivateAttr
 
 from csq_assets.aws import open_s3_client
 from csq_assets.dataconnect.manifest import Manifest
-from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.defs.keys import Keys
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
@@ -69,8 +68,7 @@ class LakeResource(dg.ConfigurableResource):
         """The dumps that make the current tables, as they were when the run first asked."""
         if self._effective is None:
             lake = self.open()
-            state = PipelineState(lake.documents.catalog(), lake.ledger.records(), skips)
-            self._effective = EffectiveDumps(lake, state)
+            self._effective = EffectiveDumps(lake, lake.state(skips))
         return self._effective
 
 

@@ -14,6 +14,7 @@ from csq_assets.dataconnect.dump_records import Failure
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.code_reload import CodeReload
+from csq_assets.defs.current_checks import record_current_checks
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.recovery import (
@@ -181,7 +182,11 @@ class _Tick:
             return []
         plan = plan.of_tables(self.with_assets)
         tags = refresh_request(self.keys, plan).tags
-        if plan.is_behind and not self._was_tried(tags):
+        refreshes = plan.is_behind and not self._was_tried(tags)
+        told = self.with_assets - set(plan.tables if refreshes else ())  # the others by their steps
+        instance, lake = self.context.instance, self.planner.lake
+        record_current_checks(instance, self.keys, lake, state, told)
+        if refreshes:
             return [refresh_request(self.keys, plan, attempt=1 + self._count(tags))]
         snapshot = snapshot_request(self.keys, self.now)
         if self.planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):

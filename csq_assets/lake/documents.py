@@ -1,4 +1,4 @@
-"""JSON documents beside the partitions: manifests, what was seen of the export, failing checks."""
+"""JSON documents beside the partitions: manifests, what was seen of the export, what refreshes left."""
 
 import hashlib
 import uuid
@@ -10,16 +10,16 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest, see_manifest
-from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
+from csq_assets.dataconnect.relation import Relation
 from csq_assets.errors import StorageError
 from csq_assets.lake.objects import ObjectStore
 
 K = TypeVar("K")
 T = TypeVar("T")
 
-_CATALOG, _FINDINGS, _LAKE = "catalog.json", "findings/", "lake.json"
-_CATALOGS, _ALL_FINDINGS = TypeAdapter(Catalog), TypeAdapter(dict[str, tuple[Finding, ...]])
+_CATALOG, _RELATIONS, _LAKE = "catalog.json", "relations/", "lake.json"
+_CATALOGS, _ALL_RELATIONS = TypeAdapter(Catalog), TypeAdapter(Relation)
 _AT_ONCE = 16
 
 
@@ -32,7 +32,7 @@ _IDENTITIES = TypeAdapter(_Identity)
 
 
 class LakeDocuments:
-    """`manifests/<dump_id>.json` as delivered, and what is internal: `catalog.json`, `findings/` and
+    """`manifests/<dump_id>.json` as delivered, and what is internal: `catalog.json`, `relations/` and
     `lake.json`.
 
     Methods raise StorageError where the lake cannot be used, or a document in it is damaged.
@@ -92,21 +92,24 @@ class LakeDocuments:
             ) from None
         return parse_manifest(body), content_hash(body)
 
-    def findings(self) -> dict[str, tuple[Finding, ...]]:
-        """The failing checks on assets without partitions, by asset, as last evaluated."""
-        keys = sorted(found.key for found in self._objects.list(_FINDINGS))
-        found = side_by_side(lambda key: self.read(key, _ALL_FINDINGS) or {}, keys)
-        return {asset: findings for one in found for asset, findings in one.items()}
+    def relations(self) -> dict[str, Relation]:
+        """What the last refresh left of each current table and of the identity map, by asset."""
+        keys = sorted(found.key for found in self._objects.list(_RELATIONS))
+        found = side_by_side(lambda key: self.read(key, _ALL_RELATIONS), keys)
+        return {relation.asset: relation for relation in found if relation}
 
-    def save_findings(self, asset: str, findings: Iterable[Finding]) -> None:
-        """Keep those that did not pass, in the place of the earlier ones of this asset."""
-        key = f"{_FINDINGS}{content_hash(asset.encode())[:32]}.json"
-        failed = tuple(finding for finding in findings if not finding.passed)
-        known = (self.read(key, _ALL_FINDINGS) or {}).get(asset, ())
-        if failed and failed != known:
-            self._objects.put(key, _ALL_FINDINGS.dump_json({asset: failed}))
-        elif known and not failed:
-            self._objects.delete(key)
+    def relation(self, asset: str) -> Relation | None:
+        """The same of one asset."""
+        return self.read(_relation_key(asset), _ALL_RELATIONS)
+
+    def save_relation(self, relation: Relation) -> None:
+        """In the place of what was known of the asset."""
+        body = _ALL_RELATIONS.dump_json(relation, exclude_defaults=True)
+        self._objects.put(_relation_key(relation.asset), body)
+
+    def forget_relation(self, asset: str) -> None:
+        """The relation is dropped."""
+        self._objects.delete(_relation_key(asset))
 
     def read(
         self,
@@ -124,6 +127,10 @@ class LakeDocuments:
                 f"{self._objects.url}/{key} is damaged: {error.errors()[0]['msg']}",
                 remedy=remedy,
             ) from error
+
+
+def _relation_key(asset: str) -> str:
+    return f"{_RELATIONS}{content_hash(asset.encode())[:32]}.json"
 
 
 def content_hash(body: bytes) -> str:

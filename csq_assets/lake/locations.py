@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.documents import LakeDocuments
 from csq_assets.lake.export import Export
@@ -20,6 +21,13 @@ class Lake:
     store: LakeStore
     documents: LakeDocuments
     ledger: Ledger
+
+    def state(self, skips: Callable[[str], bool]) -> PipelineState:
+        """What the lake remembers now. Raises StorageError where it cannot be read, or is damaged."""
+        documents = self.documents
+        return PipelineState(
+            documents.catalog(), self.ledger.records(), skips, documents.relations()
+        )
 
 
 def open_export(

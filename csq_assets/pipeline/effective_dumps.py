@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from functools import cached_property, partial
 
+from csq_assets.dataconnect.current_checks import CurrentFacts
 from csq_assets.dataconnect.dump_records import TableRecord
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.plan import DumpStatus, TablePlan, plans
@@ -42,6 +43,11 @@ class EffectiveDumps:
         for dump_id, digest in self._digests(USER_MIGRATIONS, plan.apply[-1:]):
             return self._content(USER_MIGRATIONS, dump_id, digest)
         return None
+
+    @cached_property
+    def facts(self) -> dict[str, CurrentFacts]:
+        """What the lake knows of each current table."""
+        return self.state.current_facts()
 
     @cached_property
     def dump_rows(self) -> list[DumpRow]:

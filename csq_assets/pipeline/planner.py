@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.intake import Intake, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
-from csq_assets.dataconnect.tables import USER_MIGRATIONS, current_asset
+from csq_assets.dataconnect.tables import USER_MIGRATIONS
 from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
-from csq_assets.pipeline.refresh import evaluate_gap
 from csq_assets.warehouse.staleness import read_applied_file
 
 _SHOWN = 5  # dumps in a message
@@ -102,7 +100,7 @@ class Planner:
 
     def state(self) -> PipelineState:
         """What the lake remembers now."""
-        return PipelineState(self.lake.documents.catalog(), self.lake.ledger.records(), self.skips)
+        return self.lake.state(self.skips)
 
     def plan_refresh(
         self, state: PipelineState, also: Collection[str] = (), *, wait_seconds: float
@@ -116,12 +114,7 @@ class Planner:
         stale = {
             table for table in applied.stale_tables(effective.contents) if not self.skips(table)
         }
-        findings = self.lake.documents.findings()
-        stale |= {
-            table
-            for table, table_plan in effective.plans.items()
-            if _held(findings.get(current_asset(table), ())) != _held(evaluate_gap(table_plan))
-        }
+        stale |= {table for table, facts in effective.facts.items() if facts.unapplied}
         stale |= {
             table
             for table in applied.stale_dump_rows(effective.dump_rows)
@@ -156,11 +149,3 @@ class Planner:
             )
         names = discovery.catalog.names(self.skips)
         return Work(dump_id, takeable_tables(names, seen, self.skips))
-
-
-def _held(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    return tuple(
-        finding.description
-        for finding in findings
-        if finding.check == "no_gap" and not finding.passed
-    )

@@ -1,17 +1,25 @@
 """Brings the warehouse up to the effective dumps, one relation at a time, and evaluates its checks."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
-from csq_assets.dataconnect.checks import CurrentFacts, Finding, evaluate
+from csq_assets.dataconnect.checks import CurrentFacts, Finding, RowFacts, evaluate
 from csq_assets.dataconnect.plan import TablePlan
-from csq_assets.dataconnect.tables import ALL_EVENTS, PROPERTY_DEFINITIONS, key_columns
+from csq_assets.dataconnect.relation import Relation, without
+from csq_assets.dataconnect.tables import (
+    ALL_EVENTS,
+    IDENTITY_ASSET,
+    PROPERTY_DEFINITIONS,
+    current_asset,
+    key_columns,
+)
+from csq_assets.lake.documents import LakeDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
-from csq_assets.warehouse.applied_state import read_state, read_tables
+from csq_assets.warehouse.applied_state import TableState, read_state, read_tables
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
 from csq_assets.warehouse.engine import count
 from csq_assets.warehouse.identity_refresh import read_identity, refresh_identity
@@ -27,6 +35,7 @@ class RefreshedTable:
 
     audit: TableAudit
     columns: Mapping[str, str]  # the newest manifest's, each with its name in DuckDB
+    facts: CurrentFacts
     findings: tuple[Finding, ...]
 
 
@@ -40,11 +49,17 @@ class RefreshedIdentity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refresh:
-    """The steps of a refresh, each on its own. `now` is written as the time of applying."""
+    """The steps of a refresh, each on its own. `now` is written as the time of applying.
+
+    `documents` are those of the lake, which remembers what is known of each relation. `uses` gives, for
+    an asset, the columns that others depend on, with those.
+    """
 
     connection: DuckDBPyConnection
     effective: EffectiveDumps
+    documents: LakeDocuments
     now: datetime
+    uses: Callable[[str], Mapping[str, tuple[str, ...]]] = lambda _asset: {}
 
     def refresh_identity(self, *, rebuild: bool = False) -> RefreshedIdentity:
         """Bring `csq_meta.user_identity` up to date: every table builds on it.
@@ -52,11 +67,17 @@ class Refresh:
         Raises StorageError where the migrations cannot be read; the map is unchanged.
         """
         audit = refresh_identity(self.connection, self.effective.migrations(), rebuild=rebuild)
-        return RefreshedIdentity(audit, evaluate("user_identity", audit))
+        return RefreshedIdentity(audit, self._evaluate_identity(audit))
 
     def evaluate_identity(self) -> tuple[Finding, ...]:
         """What the check finds in the map as it stands."""
-        return evaluate("user_identity", read_identity(self.connection))
+        return self._evaluate_identity(read_identity(self.connection))
+
+    def _evaluate_identity(self, audit: IdentityAudit) -> tuple[Finding, ...]:
+        findings = evaluate("user_identity", audit)
+        relation = Relation(IDENTITY_ASSET, audit.users_resolved, findings=_failed(findings))
+        self.documents.save_relation(relation)
+        return findings
 
     def refresh_table(self, table: str, *, rebuild: bool = False) -> RefreshedTable:
         """Bring one current table up to date, and its rows of `csq_meta.dumps`.
@@ -66,7 +87,7 @@ class Refresh:
         for other in read_tables(self.connection):
             # DuckDB cannot tell the two apart: the one that had the name until now is dropped.
             if other != table and other.lower() == table.lower():
-                drop_table(self.connection, other)
+                self._drop(other)
         audit = refresh_table(
             self.connection,
             table,
@@ -75,56 +96,69 @@ class Refresh:
             now=self.now,
             rebuild=rebuild,
         )
-        columns = self._columns(table)
-        return RefreshedTable(audit, columns, self._evaluate_table(table, columns, audit))
+        return self._finish(table, audit)
 
     def evaluate_table(self, table: str) -> tuple[Finding, ...]:
         """What the checks find in the table as it stands, over all its rows."""
-        audit = audit_table(self.connection, table)
-        return self._evaluate_table(table, self._columns(table), audit)
+        return self._finish(table, audit_table(self.connection, table)).findings
 
     def count_events(self) -> int:
         """The rows of `csq.all_events`."""
         complete_all_events(self.connection)
         return count(self.connection, f"SELECT count(*) FROM csq.{ALL_EVENTS}")
 
-    def refresh_meta(self) -> list[str]:
+    def refresh_meta(self) -> None:
         """Bring the rest of `csq_meta` up to date: reports, property definitions, dumps that are in no
-        table. Drop tables that no dump lists any more; gives their names.
+        table. Drop tables that no dump lists any more.
 
         Raises StorageError where property definitions cannot be read, after the rest is done.
         """
         listed, skips = self.effective.contents, self.effective.state.skips
-        dropped = [
-            table
-            for table in read_tables(self.connection)
-            if table not in listed and not skips(table)
-        ]
-        for table in dropped:
-            drop_table(self.connection, table)
+        for table in read_tables(self.connection):
+            if table not in listed and not skips(table):
+                self._drop(table)
         record_unapplied_dumps(self.connection, self.effective.dump_rows)
         record_reports(self.connection, self.effective.report_rows())
         refresh_property_definitions(self.connection, self.effective.dumps(PROPERTY_DEFINITIONS))
-        return dropped
 
-    def _columns(self, table: str) -> Mapping[str, str]:
+    def _drop(self, table: str) -> None:
+        drop_table(self.connection, table)
+        self.documents.forget_relation(current_asset(table))
+
+    def _finish(self, table: str, audit: TableAudit) -> RefreshedTable:
+        """Evaluate the checks on the table as it stands, and remember what is known of it."""
         state = read_state(self.connection, table)
-        return state.columns if state else {}
+        columns = state.columns if state else {}
+        findings = evaluate("rows", RowFacts(bool(key_columns(table, columns)), audit))
+        relation = self._remember(table, state, audit.rows_kept, findings)
+        facts = self.effective.facts.get(table) or CurrentFacts(TablePlan())
+        facts = replace(facts, relation=relation)
+        return RefreshedTable(audit, columns, facts, (*findings, *evaluate("current", facts)))
 
-    def _evaluate_table(
-        self, table: str, columns: Iterable[str], audit: TableAudit
-    ) -> tuple[Finding, ...]:
-        plan = self.effective.plans.get(table, TablePlan())
-        return evaluate("current", _current_facts(table, columns, audit, plan))
+    def _remember(
+        self, table: str, state: TableState | None, rows: int, findings: tuple[Finding, ...]
+    ) -> Relation | None:
+        asset = current_asset(table)
+        if state is None:
+            self.documents.forget_relation(asset)
+            return None
+        known = self.documents.relation(asset)
+        columns = tuple(state.columns.values())
+        before = (column for dump in state.dumps[-2:-1] for column in state.shown(dump.columns))
+        relation = Relation(
+            asset,
+            rows,
+            state.dumps[-1].dump_id,
+            columns,
+            removed=without(before, columns),
+            findings=_failed(findings),
+        ).after(known)
+        if relation.gone:
+            relation = relation.with_uses(self.uses(asset))
+        if relation != known:
+            self.documents.save_relation(relation)
+        return relation
 
 
-def evaluate_gap(plan: TablePlan) -> tuple[Finding, ...]:
-    """What `no_gap` finds, which needs no warehouse."""
-    findings = evaluate("current", _current_facts("", (), TableAudit(""), plan))
-    return tuple(finding for finding in findings if finding.check == "no_gap")
-
-
-def _current_facts(
-    table: str, columns: Iterable[str], audit: TableAudit, plan: TablePlan
-) -> CurrentFacts:
-    return CurrentFacts(bool(key_columns(table, columns)), audit, plan.gap, plan.held)
+def _failed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if not finding.passed)

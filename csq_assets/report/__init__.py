@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 
 from csq_assets.aws import s3_client
-from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.errors import BusyError, SettingsError, UsageError
 from csq_assets.lake.locations import open_lake
 from csq_assets.report.build import build_report
@@ -39,9 +38,8 @@ def write_report(settings: Settings, out: str, now: datetime) -> Report:
 
 def read_report(settings: Settings, now: datetime) -> Report:
     """What the newest pass left in the lake, and in DuckDB if no other process has it."""
-    lake = open_lake(settings.lake_url, s3_client)
-    state = PipelineState(lake.documents.catalog(), lake.ledger.records(), settings.skips)
-    return build_report(settings, state, lake.documents.findings(), _users_merged(settings), now)
+    state = open_lake(settings.lake_url, s3_client).state(settings.skips)
+    return build_report(settings, state, _users_merged(settings), now)
 
 
 def _users_merged(settings: Settings) -> int | None:

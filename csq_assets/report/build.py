@@ -1,12 +1,12 @@
 """Makes the report of what the lake remembers: values in, values out."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
 
 from csq_assets.dataconnect.catalog import SeenReport
-from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import REGISTRY
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
@@ -29,14 +29,9 @@ T = TypeVar("T")
 
 
 def build_report(
-    settings: Settings,
-    state: PipelineState,
-    findings: Mapping[str, Iterable[Finding]],
-    users_merged: int | None,
-    now: datetime,
+    settings: Settings, state: PipelineState, users_merged: int | None, now: datetime
 ) -> Report:
-    """The report. `findings` are the failing checks on current tables, by asset."""
-    status = summarize_state(state, findings, now, settings.key_prefix)
+    status = summarize_state(state, now, settings.key_prefix)
     concerns = sorted(_concerns(state, status), key=lambda one: one.severity != Severity.ERROR)
     errors = sum(one.severity == Severity.ERROR for one in concerns)
     taken = sorted(_table_dumps(state), key=lambda one: one.dump_id)
@@ -55,7 +50,7 @@ def build_report(
         export_url=settings.export_url,
         lake_url=settings.lake_url,
         dumps_known=status.dumps_known,
-        rows=sum(table.rows for table in status.tables),
+        rows=sum(table.rows or 0 for table in status.tables),
         errors=errors,
         warnings=len(concerns) - errors,
         next_sync=newest.report.next_sync_at if newest else None,
@@ -78,6 +73,8 @@ def _concerns(state: PipelineState, status: Status) -> Iterator[Concern]:
     for table, error in state.catalog.names(state.skips).refused.items():
         yield Concern(Severity.ERROR, "refused", table, str(error))
     for one in status.failing_checks:
+        if one.check == "complete" and one.is_error:
+            continue  # what failed is told already, and what is held by no_gap
         place = f"{one.asset}, dump {one.partition}" if one.partition else one.asset
         remedy = REGISTRY[one.check].remedy if one.check in REGISTRY else ""
         yield Concern(Severity(one.severity), one.check, place, one.description, remedy)
@@ -132,7 +129,7 @@ def _dump(dump_id: int, tables: Iterable[TableDump]) -> Dump:
 
 
 def _by_importance(table: TableHistory) -> tuple[bool, int]:
-    return table.is_complete, -table.status.rows
+    return table.is_complete, -(table.status.rows or 0)
 
 
 def _first(items: Sequence[T], limit: int) -> Excerpt[T]:

@@ -1,5 +1,6 @@
 """What has been applied to each table: read before a refresh, written in its transaction."""
 
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from itertools import chain
 
@@ -36,8 +37,12 @@ class TableState:
     @property
     def columns(self) -> dict[str, str]:
         """The newest manifest's columns, in its order, each with the name under which it is shown."""
+        return dict(zip(self.dumps[-1].columns, self.shown(self.dumps[-1].columns), strict=True))
+
+    def shown(self, columns: Iterable[str]) -> list[str]:
+        """The names under which these columns of a manifest are shown, or would be."""
         names = shown_names(chain.from_iterable(dump.columns for dump in self.dumps))
-        return {column: names[column] for column in self.dumps[-1].columns}
+        return [names.get(column, column) for column in columns]
 
     @property
     def contents(self) -> dict[int, str]:

@@ -12,14 +12,17 @@ from csq_assets.dataconnect.check_registry import (
     Finding,
     Severity,
     Subject,
+    Table,
     Verdict,
     check,
     checks_on,
     evaluate,
 )
-from csq_assets.dataconnect.checks import CurrentFacts, RawFacts, evaluate_export
+from csq_assets.dataconnect.checks import CurrentFacts, RawFacts, RowFacts, evaluate_export
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
+from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.raw_schema import ReplacedTexts
+from csq_assets.dataconnect.relation import Relation
 from csq_assets_tests.dataconnect.seen import (
     at,
     catalog,
@@ -256,23 +259,22 @@ AUDIT = TableAudit(
     duplicates_total=300,
     merged_total=45,
 )
-IN_ORDER = CurrentFacts(has_key=True, audit=AUDIT)
+IN_ORDER = RowFacts(has_key=True, audit=AUDIT)
 
 
-def current(**changes: Any) -> CurrentFacts:
-    """A table in order, but for these facts of its audit."""
+def rows(**changes: Any) -> RowFacts:
+    """The rows of a table in order, but for these facts of their audit."""
     return replace(IN_ORDER, audit=replace(AUDIT, **changes))
 
 
-def test_a_current_table_in_order_passes() -> None:
-    assert evaluate("current", IN_ORDER) == (
+def test_rows_in_order_pass() -> None:
+    assert evaluate("rows", IN_ORDER) == (
         passed("unique_key", ERROR, "every key among the rows that changed occurs once"),
         passed(
             "rows_reconcile",
             ERROR,
             "12,345 rows delivered, 12,000 kept, 345 dropped as duplicates",
         ),
-        passed("no_gap", ERROR, "no dump is held"),
     )
 
 
@@ -280,7 +282,7 @@ def test_a_current_table_in_order_passes() -> None:
     ("facts", "finding"),
     [
         (
-            current(audited_all=True),
+            rows(audited_all=True),
             passed("unique_key", ERROR, "every key in the table occurs once"),
         ),
         (
@@ -288,36 +290,130 @@ def test_a_current_table_in_order_passes() -> None:
             passed("unique_key", ERROR, "rows of this table have no key"),
         ),
         (
-            current(duplicated_keys=1_200, audited_all=True),
+            rows(duplicated_keys=1_200, audited_all=True),
             not_passed("unique_key", ERROR, "1,200 keys occur twice in the table"),
         ),
         (
-            current(duplicated_keys=2),
+            rows(duplicated_keys=2),
             not_passed("unique_key", ERROR, "2 keys occur twice among the rows that changed"),
         ),
     ],
 )
-def test_a_key_occurs_once(facts: CurrentFacts, finding: Finding) -> None:
-    assert found("current", "unique_key", facts) == finding
+def test_a_key_occurs_once(facts: RowFacts, finding: Finding) -> None:
+    assert found("rows", "unique_key", facts) == finding
 
 
 def test_a_row_that_went_astray_is_counted() -> None:
-    assert found("current", "rows_reconcile", current(rows_kept=10_000)) == not_passed(
+    assert found("rows", "rows_reconcile", rows(rows_kept=10_000)) == not_passed(
         "rows_reconcile",
         ERROR,
         "12,345 rows delivered, 10,000 kept, 345 dropped as duplicates: 2,000 unaccounted for",
     )
 
 
+TABLE = Relation("csq/current/users", 3, newest_dump=14, columns=("user_id",))
+
+
+def current(
+    plan: TablePlan, *, pending: tuple[int, ...] = (), relation: Relation | None = TABLE
+) -> tuple[Finding, ...]:
+    return evaluate("current", CurrentFacts(plan, pending, relation))
+
+
+def test_a_current_table_in_order_passes() -> None:
+    assert current(TablePlan(apply=(12, 14), void=(9,))) == (
+        passed("complete", ERROR, "every dump is in the table: up to dump 14"),
+        passed("no_gap", ERROR, "no dump is held"),
+        passed("columns_kept", WARN, "dump 14 removes no column"),
+    )
+    assert current(TablePlan(), relation=None) == (
+        passed("complete", ERROR, "every dump is in the table: there is none"),
+        passed("no_gap", ERROR, "no dump is held"),
+        passed("columns_kept", WARN, "no dump is in the table"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "severity", "description", "missing"),
+    [
+        (
+            CurrentFacts(TablePlan(apply=(14,), failed=(15,), gap=15), (), TABLE),
+            ERROR,
+            "dump 15 failed",
+            {"failed": ("15",), "held": (), "pending": (), "missing_count": 1},
+        ),
+        (
+            CurrentFacts(TablePlan(failed=(12, 16), held=(13, 15), gap=12), (17,)),
+            ERROR,
+            "dumps 12, 16 failed; dumps 13, 15 are held; dump 17 is not decoded yet",
+            {
+                "failed": ("12", "16"),
+                "held": ("13", "15"),
+                "pending": ("17",),
+                "missing_count": 5,
+            },
+        ),
+        (
+            CurrentFacts(TablePlan(apply=(14,)), tuple(range(15, 22)), TABLE),
+            WARN,
+            "dumps 15, 16, 17, 18, 19 and 2 more are not decoded yet",
+            {
+                "failed": (),
+                "held": (),
+                "pending": ("15", "16", "17", "18", "19", "20", "21"),
+                "missing_count": 7,
+            },
+        ),
+        (
+            CurrentFacts(TablePlan(apply=(14, 15)), (), TABLE),
+            WARN,
+            "dump 15 is not in the table yet",
+            {"failed": (), "held": (), "pending": ("15",), "missing_count": 1},
+        ),
+    ],
+)
+def test_a_table_that_lacks_a_dump_is_not_complete(
+    facts: CurrentFacts, severity: Severity, description: str, missing: dict[str, object]
+) -> None:
+    finding = found("current", "complete", facts)
+    assert finding == not_passed("complete", severity, description)
+    assert finding.metadata == missing
+
+
 @pytest.mark.edge(50)
 def test_what_is_held_is_told_with_its_gap() -> None:
-    assert found("current", "no_gap", replace(IN_ORDER, gap=13, held=(14,))) == not_passed(
+    plan = TablePlan(apply=(12,), held=(14,), failed=(13,), gap=13)
+    assert found("current", "no_gap", CurrentFacts(plan)) == not_passed(
         "no_gap", ERROR, "dump 14 is held behind dump 13, which failed"
     )
-    assert found("current", "no_gap", replace(IN_ORDER, gap=13, held=(14, 15))) == not_passed(
+    held = CurrentFacts(replace(plan, held=(14, 15)))
+    assert found("current", "no_gap", held) == not_passed(
         "no_gap", ERROR, "dumps 14, 15 are held behind dump 13, which failed"
     )
-    assert found("current", "no_gap", replace(IN_ORDER, gap=13)).passed
+    assert found("current", "no_gap", CurrentFacts(replace(plan, held=()))).passed
+
+
+def test_a_column_that_is_gone_is_an_error_while_it_is_used() -> None:
+    plan = TablePlan(apply=(14,))
+    lost = replace(TABLE, removed=("tier",), gone=("plan", "tier"))
+    used = lost.with_uses({"Plan": ("marts/a", "marts/b"), "user_id": ("marts/a",)})
+    assert current(plan, relation=lost)[2] == not_passed(
+        "columns_kept", WARN, 'dump 14 removes "tier"'
+    )
+    (*_, finding) = current(plan, relation=used)
+    assert finding == not_passed(
+        "columns_kept",
+        ERROR,
+        'dump 14 removes "tier"; "plan" is gone, and used by marts/a, marts/b',
+    )
+    assert finding.metadata == {
+        "removed": ("tier",),
+        "removed_count": 1,
+        "in_use": ("plan",),
+        "in_use_count": 1,
+        "uses": Table(("column", "used by"), (("plan", "marts/a"), ("plan", "marts/b"))),
+    }
+    assert current(plan, relation=replace(lost, removed=()))[2].passed
 
 
 ALL_RESOLVE = IdentityAudit(

@@ -248,7 +248,7 @@ def refresh_and_die(platform: Platform) -> None:
     )
     effective = EffectiveDumps(platform.lake, planner(platform).state())
     with open_warehouse(platform.settings.duckdb_path) as connection:
-        refresh = Refresh(connection, effective, datetime.now(UTC))
+        refresh = Refresh(connection, effective, platform.lake.documents, datetime.now(UTC))
         refresh.refresh_meta()
         refresh.refresh_identity()
         for table in plan.tables:
@@ -267,7 +267,9 @@ def test_a_table_that_a_killed_run_refreshed_is_recorded_again(platform: Platfor
     assert {check.check for check in summary.checks if check.asset == "csq/current/users"} == {
         "unique_key",
         "rows_reconcile",
+        "complete",
         "no_gap",
+        "columns_kept",
     }
     newest, _ = materializations(platform, KEYS.current("users"))
     assert newest.metadata["dagster/row_count"].value == len(rows) == 3

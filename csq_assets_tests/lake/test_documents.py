@@ -9,6 +9,7 @@ import pytest
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.manifest import Manifest, TableDump
+from csq_assets.dataconnect.relation import Relation
 from csq_assets.errors import ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
 from csq_assets.lake.objects import ObjectStore
@@ -18,7 +19,7 @@ FINDING = Finding("column_drift", passed=False, severity=Severity.ERROR, descrip
 
 
 def test_nothing_is_remembered_at_first(documents: LakeDocuments) -> None:
-    assert (documents.catalog(), documents.findings()) == (Catalog(), {})
+    assert (documents.catalog(), documents.relations()) == (Catalog(), {})
 
 
 def test_a_catalog_comes_back_as_it_was(documents: LakeDocuments) -> None:
@@ -72,20 +73,20 @@ def test_a_damaged_document_is_reported_by_its_place(
         assert str(refused.value).startswith(f"{objects.url}/catalog.json is damaged: ")
 
 
-def test_only_failing_checks_are_kept_and_the_newest_evaluation_counts(
+def test_of_each_relation_what_was_saved_last_is_remembered(
     documents: LakeDocuments, objects: ObjectStore
 ) -> None:
-    passed = replace(FINDING, passed=True)
-    documents.save_findings("csq/current/users", [FINDING, passed])
-    documents.save_findings("csq/current/größe", [FINDING])
-    assert documents.findings() == {
-        "csq/current/users": (FINDING,),
-        "csq/current/größe": (FINDING,),
-    }
-    documents.save_findings("csq/current/users", [passed])
-    documents.save_findings("csq/current/größe", [])
-    assert documents.findings() == {}
-    assert list(objects.list("findings/")) == []
+    used = {"plan": ("marts/plans",)}
+    users = Relation("csq/current/users", 3, 12, ("user_id",), ("plan",), ("plan",), used)
+    sizes = Relation("csq/current/größe", 0, 12, findings=(FINDING,))
+    for relation in (replace(users, rows=2), users, sizes):
+        documents.save_relation(relation)
+    assert documents.relations() == {one.asset: one for one in (users, sizes)}
+    assert documents.relation("csq/current/users") == users
+    for relation in (users, sizes, users):
+        documents.forget_relation(relation.asset)
+    assert (documents.relations(), documents.relation(users.asset)) == ({}, None)
+    assert list(objects.list("relations/")) == []
 
 
 def test_contents_are_told_apart() -> None:

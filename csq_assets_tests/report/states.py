@@ -1,13 +1,16 @@
 """States of a pipeline to report on, made of values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from csq_assets.dataconnect.catalog import Catalog, Delivered, SeenManifest, SeenReport
 from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.dump_records import Content, DumpRecord, Failure, TableRecord
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.relation import Relation
 from csq_assets.dataconnect.sync_report import SyncReport
+from csq_assets.dataconnect.tables import current_asset
 from csq_assets.report.build import build_report
 from csq_assets.report.content import Report
 from csq_assets.settings import Settings
@@ -58,8 +61,17 @@ def state_of(
         dump_id: DumpRecord(dump_id, "sha", tuple(listed))
         for dump_id, listed in enumerate(dumps, 1)
     }
-    return PipelineState(Catalog(tuple(manifests), tuple(seen)), records, lambda _table: False)
+    state = PipelineState(Catalog(tuple(manifests), tuple(seen)), records, lambda _table: False)
+    return replace(state, relations={one.asset: one for one in _relations(state)})
+
+
+def _relations(state: PipelineState) -> Iterator[Relation]:
+    """Tables as a refresh leaves them, where no row replaces another."""
+    for table, plan in state.plans().items():
+        taken = [state.records[dump_id].table(table) for dump_id in plan.apply]
+        rows = sum(record.content.rows for record in taken if record and record.content)
+        yield Relation(current_asset(table), rows, max(plan.apply, default=None))
 
 
 def report_on(state: PipelineState, users_merged: int | None = 0) -> Report:
-    return build_report(SETTINGS, state, {}, users_merged, NOW)
+    return build_report(SETTINGS, state, users_merged, NOW)

@@ -62,7 +62,7 @@ def test_a_report_says_what_the_lake_remembers() -> None:
         lake_url="s3://lake",
         dumps_known=3,
         rows=24,
-        errors=3,
+        errors=4,
         warnings=1,
         next_sync=day(11),
         concerns=Excerpt(
@@ -87,6 +87,13 @@ def test_a_report_says_what_the_lake_remembers() -> None:
                     "csq/raw/clicks, dump 3",
                     "removes",
                     REGISTRY["column_drift"].remedy,
+                ),
+                Concern(
+                    Severity.ERROR,
+                    "no_gap",
+                    "csq/current/clicks",
+                    "dump 3 is held behind dump 2, which failed",
+                    REGISTRY["no_gap"].remedy,
                 ),
                 Concern(
                     Severity.WARN,
@@ -121,9 +128,9 @@ def test_a_report_says_what_the_lake_remembers() -> None:
         ),
         tables=Excerpt(
             (
-                TableHistory(TableStatus("clicks", 1, 1, 1, 0, 3, 4), tuple(clicks)),
-                TableHistory(TableStatus("users", 2, 0, 0, 0, 2, 13), tuple(users)),
-                TableHistory(TableStatus("user_migrations", 1, 0, 0, 0, 3, 7), (migrations,)),
+                TableHistory(TableStatus("clicks", 0, 1, 1, 1, 0, 3, 4, 4), tuple(clicks)),
+                TableHistory(TableStatus("users", 0, 2, 0, 0, 0, 2, 13, 13), tuple(users)),
+                TableHistory(TableStatus("user_migrations", 0, 1, 0, 0, 0, 3, 7, 7), (migrations,)),
             )
         ),
         drifts=Excerpt((clicks[2], users[1])),
