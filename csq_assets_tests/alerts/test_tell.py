@@ -138,9 +138,9 @@ def test_a_receiver_that_is_down_is_told_later_and_the_others_once(told: Told) -
 
 
 def test_warnings_are_told_if_asked_and_another_drift_again(told: Told) -> None:
-    told.configure(alert_severity="WARN")
+    told.configure(alert_severity="WARN", key_prefix="eu")
     told.platform.deliver(12, users=[{"user_id": 1, "a": "1"}, {"user_id": None, "a": "1"}])
-    assert subjects(told.sync()) == [["WARN csq/raw/users"]]
+    assert subjects(told.sync()) == [["WARN eu/raw/users"]]
     told.configure(alert_severity="ERROR")
     told.platform.deliver(13, users=[{"user_id": 2, "b": "1"}])
     messages = told.sync()
