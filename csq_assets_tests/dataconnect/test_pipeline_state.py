@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
+from csq_assets.dataconnect.current_checks import CurrentFacts
 from csq_assets.dataconnect.dump_records import TableRecord
 from csq_assets.dataconnect.pipeline_state import PipelineState, StandingFinding
 from csq_assets.dataconnect.plan import TablePlan
+from csq_assets.dataconnect.relation import Relation
 from csq_assets_tests.dataconnect.seen import applied, catalog, failed, manifest, records
 
 DEFINITIONS = "property_definitions"
@@ -93,3 +95,32 @@ def test_failed_property_definitions_must_be_tried_again_unless_skipped() -> Non
 
 def test_a_table_whose_manifest_is_unknown_is_left_out() -> None:
     assert state({12: [applied("users")]}, unseen=(12,)).plans() == {}
+
+
+def test_a_dump_is_pending_until_it_is_decoded_as_it_was_delivered_last() -> None:
+    stands = state(
+        {
+            12: [applied("users"), applied(DEFINITIONS), failed("clicks")],
+            13: [TableRecord("users", incremental=True, files=1), applied("clicks", "earlier")],
+            14: [applied("users", "earlier"), failed("clicks", "earlier")],
+        }
+    )
+    assert stands.pending() == {"users": (13, 14), "clicks": (13, 14)}
+    assert (
+        state({12: [TableRecord("users", incremental=True, files=1)]}, skip=("users",)).pending()
+        == {}
+    )
+
+
+def test_what_is_pending_below_a_full_resync_is_not_missed() -> None:
+    dumps = {12: [], 13: [applied("users", incremental=False)], 14: [applied("users")]}
+    late = (manifest(11, "users"), manifest(13, "users"), manifest(14, "users", content="new"))
+    relation = Relation("csq/current/users", 2, newest_dump=14)
+    stands = replace(state(dumps), catalog=catalog(*late), relations={relation.asset: relation})
+    assert stands.pending() == {"users": (11, 14)}
+    assert stands.current_facts() == {
+        "users": CurrentFacts(TablePlan(apply=(13, 14)), (14,), relation)
+    }
+    assert [(asset, one.check, one.description) for asset, one in stands.current_findings()] == [
+        ("csq/current/users", "complete", "dump 14 is not decoded yet")
+    ]
