@@ -9,14 +9,22 @@ from csq_assets.dataconnect.catalog import SeenReport
 from csq_assets.dataconnect.check_registry import Severity
 from csq_assets.dataconnect.checks import REGISTRY
 from csq_assets.dataconnect.pipeline_state import PipelineState
-from csq_assets.dataconnect.tables import USER_MIGRATIONS
+from csq_assets.dataconnect.tables import (
+    IDENTITY_ASSET,
+    USER_MIGRATIONS,
+    current_asset,
+    raw_asset,
+    with_prefix,
+)
 from csq_assets.report.content import (
     Concern,
     Dump,
     Excerpt,
+    Remark,
     Report,
     Sync,
     TableDump,
+    TableDumpStatus,
     TableHistory,
 )
 from csq_assets.settings import Settings
@@ -28,56 +36,72 @@ CONCERNS_SHOWN = DRIFTS_SHOWN = 20
 T = TypeVar("T")
 
 
-def build_report(
-    settings: Settings, state: PipelineState, users_merged: int | None, now: datetime
-) -> Report:
+def build_report(settings: Settings, state: PipelineState, now: datetime) -> Report:
+    """What the lake remembers, as far as a page can show it."""
     status = summarize_state(state, now, settings.key_prefix)
-    concerns = sorted(_concerns(state, status), key=lambda one: one.severity != Severity.ERROR)
-    errors = sum(one.severity == Severity.ERROR for one in concerns)
-    taken = sorted(_table_dumps(state), key=lambda one: one.dump_id)
-    dumps = _last(
-        [_dump(*group) for group in groupby(taken, key=lambda one: one.dump_id)], DUMPS_SHOWN
+    concerns = sorted(
+        _concerns(state, status, settings.key_prefix),
+        key=lambda one: one.severity != Severity.ERROR,
     )
-    shown = {dump.dump_id for dump in dumps.shown}
+    errors = sum(one.severity == Severity.ERROR for one in concerns)
+    every = sorted(_table_dumps(state), key=lambda one: one.dump_id)
+    dumps = [_dump(*group) for group in groupby(every, key=lambda one: one.dump_id)]
+    shown = {dump.dump_id for dump in dumps[-DUMPS_SHOWN:]}
     histories: dict[str, list[TableDump]] = {table.table: [] for table in status.tables}
-    for one in taken:
+    for one in every:
         if one.dump_id in shown:
             histories[one.table].append(one)
     tables = [TableHistory(table, tuple(histories[table.table])) for table in status.tables]
     newest = state.catalog.newest_report()
+    identity = state.relations.get(IDENTITY_ASSET)
     return Report(
         made_at=now,
         export_url=settings.export_url,
         lake_url=settings.lake_url,
         dumps_known=status.dumps_known,
+        dumps_pending=status.dumps_pending,
+        waiting=status.waiting,
+        wait_reason=status.wait_reason,
         rows=sum(table.rows or 0 for table in status.tables),
+        users_merged=identity.rows if identity else 0,
         errors=errors,
         warnings=len(concerns) - errors,
         next_sync=newest.report.next_sync_at if newest else None,
         concerns=_first(concerns, CONCERNS_SHOWN),
         syncs=_last(sorted(map(_sync, state.catalog.reports), key=lambda one: one.at), SYNCS_SHOWN),
-        dumps=dumps,
+        dumps=_last(dumps, DUMPS_SHOWN),
         tables=_first(sorted(tables, key=_by_importance), TABLES_SHOWN),
-        drifts=_first([one for one in reversed(taken) if one.drift], DRIFTS_SHOWN),
+        drifts=_first([one for one in reversed(every) if one.drift], DRIFTS_SHOWN),
         migrations=tuple(histories.get(USER_MIGRATIONS, ())),
-        users_merged=users_merged,
     )
 
 
-def _concerns(state: PipelineState, status: Status) -> Iterator[Concern]:
+def _concerns(state: PipelineState, status: Status, key_prefix: str) -> Iterator[Concern]:
+    remarks: dict[str, list[Remark]] = {}
     for dump_id, record in state.failures():
-        if record.failure:
-            place = f"{record.table}, dump {dump_id}"
-            error, tried_at = record.failure.error, record.failure.at
-            yield Concern(Severity.ERROR, "failed", place, error, tried_at=tried_at)
+        if failure := record.failure:
+            remark = Remark(Severity.ERROR, "failed", failure.error, "", dump_id, failure.at)
+            remarks.setdefault(record.table, []).append(remark)
     for table, error in state.catalog.names(state.skips).refused.items():
-        yield Concern(Severity.ERROR, "refused", table, str(error))
+        remarks.setdefault(table, []).append(Remark(Severity.ERROR, "refused", str(error)))
+    tables = {
+        with_prefix(asset, key_prefix): table.table
+        for table in status.tables
+        for asset in (raw_asset(table.table), current_asset(table.table))
+    }
     for one in status.failing_checks:
         if one.check == "complete" and one.is_error:
             continue  # what failed is told already, and what is held by no_gap
-        place = f"{one.asset}, dump {one.partition}" if one.partition else one.asset
-        remedy = REGISTRY[one.check].remedy if one.check in REGISTRY else ""
-        yield Concern(Severity(one.severity), one.check, place, one.description, remedy)
+        remark = Remark(
+            Severity(one.severity),
+            one.check,
+            one.description,
+            REGISTRY[one.check].remedy,
+            int(one.partition) if one.partition else None,
+        )
+        remarks.setdefault(tables.get(one.asset, one.asset), []).append(remark)
+    for place, found in remarks.items():
+        yield Concern(place, tuple(found))
 
 
 def _sync(seen: SeenReport) -> Sync:
@@ -94,24 +118,26 @@ def _sync(seen: SeenReport) -> Sync:
 
 
 def _table_dumps(state: PipelineState) -> Iterator[TableDump]:
-    """Every table of every dump that was tried, in the order of tables."""
+    """Every table of every dump that is known, in the order of tables."""
     delivered = {dump_id: seen.object.modified for dump_id, seen in state.catalog.dumps().items()}
-    for table, plan in state.plans().items():
-        for dump_id, status in plan.statuses().items():
-            record = state.records[dump_id].table(table)
-            if record is not None:
-                content = record.content
-                yield TableDump(
-                    dump_id=dump_id,
-                    table=table,
-                    delivered=delivered.get(dump_id),
-                    incremental=content.incremental if content else record.incremental,
-                    rows=content.rows if content else 0,
-                    status=status,
-                    drift=next(
-                        (one for one in record.findings if one.check == "column_drift"), None
-                    ),
-                )
+    pending = state.pending()
+    for table, facts in state.current_facts().items():
+        statuses: dict[int, TableDumpStatus] = {**facts.plan.statuses()}
+        statuses |= dict.fromkeys(pending.get(table, ()), "pending")
+        for dump_id, status in statuses.items():
+            taken = state.records.get(dump_id)
+            record = taken.table(table) if taken else None
+            content = record.content if record else None
+            findings = record.findings if record else ()
+            yield TableDump(
+                dump_id=dump_id,
+                table=table,
+                delivered=delivered.get(dump_id),
+                incremental=content is None or content.incremental,
+                rows=content.rows if content else 0,
+                status=status,
+                drift=next((one for one in findings if one.check == "column_drift"), None),
+            )
 
 
 def _dump(dump_id: int, tables: Iterable[TableDump]) -> Dump:
@@ -128,8 +154,9 @@ def _dump(dump_id: int, tables: Iterable[TableDump]) -> Dump:
     )
 
 
-def _by_importance(table: TableHistory) -> tuple[bool, int]:
-    return table.is_complete, -(table.status.rows or 0)
+def _by_importance(table: TableHistory) -> tuple[bool, bool, int]:
+    status = table.status
+    return not (status.failed or status.held), not status.pending, -(status.rows or 0)
 
 
 def _first(items: Sequence[T], limit: int) -> Excerpt[T]:

@@ -143,13 +143,14 @@ def draw_migrations(migrations: Iterable[TableDump], dumps: Sequence[Dump]) -> M
 
 
 def draw_strip(table_dumps: Iterable[TableDump], dumps: Sequence[Dump]) -> Markup:
-    """One table's rows in each dump, colored by what became of it. What failed is of full height."""
+    """One table's rows in each dump, colored by what became of it. What failed or is
+    pending is of full height."""
     taken = tuple(table_dumps)
     most = max((one.rows for one in taken), default=0) or 1
     values = [
         {
             "dump": str(one.dump_id),
-            "value": most if one.status == "failed" else one.rows,
+            "value": most if one.status in ("failed", "pending") else one.rows,
             "color": f"var(--{one.status})",
         }
         for one in taken

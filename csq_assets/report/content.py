@@ -9,6 +9,7 @@ from csq_assets.dataconnect.plan import DumpStatus
 from csq_assets.status import TableStatus
 
 Level: TypeAlias = Literal["fine", "warning", "error", "empty"]
+TableDumpStatus: TypeAlias = DumpStatus | Literal["pending"]
 T = TypeVar("T")
 
 
@@ -25,16 +26,29 @@ class Excerpt(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
+class Remark:
     """Something that is not well. `kind` is "failed", "refused", or the name of a check; `remedy` is
     empty where `text` says it."""
 
     severity: Severity
     kind: str
-    place: str
     text: str
     remedy: str = ""
+    dump_id: int | None = None
     tried_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """All that is not well with one table, or with one asset that is no table."""
+
+    place: str
+    remarks: tuple[Remark, ...]
+
+    @property
+    def severity(self) -> Severity:
+        is_error = any(one.severity == Severity.ERROR for one in self.remarks)
+        return Severity.ERROR if is_error else Severity.WARN
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +65,18 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class TableDump:
-    """One table of one dump that was taken. `rows` are those in the lake; `delivered` is when the
-    manifest was written; `drift` is what `column_drift` found, where it did not pass."""
+    """One table of one dump. `rows` are those in the lake, and `incremental` speaks of them.
+
+    `delivered` is when the manifest was written; `drift` is what `column_drift` found, where it did not
+    pass.
+    """
 
     dump_id: int
     table: str
     delivered: datetime | None
     incremental: bool
     rows: int
-    status: DumpStatus
+    status: TableDumpStatus
     drift: Finding | None = None
 
 
@@ -89,7 +106,7 @@ class TableHistory:
 
     @property
     def is_complete(self) -> bool:
-        return not (self.status.failed or self.status.held)
+        return not (self.status.failed or self.status.held or self.status.pending)
 
     @property
     def by_dump(self) -> dict[int, TableDump]:
@@ -102,15 +119,19 @@ class Report:
 
     `concerns`: errors first. `syncs`, `dumps`: oldest first, the newest are shown. `tables`: incomplete
     ones first, then the largest. `drifts`: newest first. `next_sync`: when Contentsquare announced it
-    for. `migrations`: the dumps shown of `user_migrations`, each complete; `users_merged`: ids that
-    resolve to another one, None where no DuckDB file could be read.
+    for. `migrations`: the dumps shown of `user_migrations`, each complete. `rows`: of current tables.
+    `users_merged`: ids that resolve to another one.
     """
 
     made_at: datetime
     export_url: str
     lake_url: str
     dumps_known: int
+    dumps_pending: int
+    waiting: tuple[int, ...]
+    wait_reason: str
     rows: int
+    users_merged: int
     errors: int
     warnings: int
     next_sync: datetime | None
@@ -120,7 +141,6 @@ class Report:
     tables: Excerpt[TableHistory]
     drifts: Excerpt[TableDump]
     migrations: tuple[TableDump, ...]
-    users_merged: int | None
 
     @property
     def level(self) -> Level:
@@ -128,7 +148,7 @@ class Report:
             return "error"
         if self.warnings:
             return "warning"
-        return "fine" if self.dumps.total else "empty"
+        return "fine" if self.dumps_known else "empty"
 
     @property
     def pairs_by_dump(self) -> dict[int, int]:
@@ -143,7 +163,7 @@ class Report:
             return f"{errors}{f', and {warnings}' if self.warnings else ''}."
         if self.warnings:
             return f"Nothing failed. {warnings}."
-        return "Everything is fine." if self.dumps.total else "No dump has been taken yet."
+        return "Everything is fine." if self.dumps_known else "No dump was seen yet."
 
 
 def _count(number: int, singular: str, plural: str) -> str:

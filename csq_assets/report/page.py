@@ -9,12 +9,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from csq_assets import __version__
+from csq_assets.dataconnect import wording
 from csq_assets.errors import printable
 from csq_assets.masking import masked
 from csq_assets.report import charts
 from csq_assets.report.content import Report
 
 _LONGEST_NAME = 64
+_REMARKS_SHOWN = 5  # on one table
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -36,7 +38,11 @@ def render_page(report: Report) -> str:
         count=lambda number: f"{number:,}",
     )
     return environment.get_template("page.html.jinja").render(
-        report=report, charts=charts, version=__version__
+        report=report,
+        charts=charts,
+        dumps_in_words=wording.dumps,
+        version=__version__,
+        REMARKS_SHOWN=_REMARKS_SHOWN,
     )
 
 

@@ -14,6 +14,7 @@ from csq_assets.report.content import (
     Concern,
     Dump,
     Excerpt,
+    Remark,
     Report,
     Sync,
     TableDump,
@@ -27,11 +28,21 @@ from csq_assets_tests.report.states import (
     decoded,
     drift,
     failed,
+    pending,
     report_on,
     state_of,
 )
 
-ADDED, REMOVED = drift(Severity.WARN, 'dump 2 adds "plan"'), drift(Severity.ERROR, "removes")
+WARN, ERROR = Severity.WARN, Severity.ERROR
+ADDED, REMOVED = drift(WARN, 'dump 2 adds "plan"'), drift(ERROR, "removes")
+WAIT = (
+    'the newest sync report, 2.json, says "failed": manifests written after 2026-03-01 05:00 UTC, '
+    "when the last successful sync finished, wait for the next sync that succeeds"
+)
+
+
+def failing(check: str, severity: Severity, text: str, dump_id: int | None = None) -> Remark:
+    return Remark(severity, check, text, REGISTRY[check].remedy, dump_id)
 
 
 def test_a_report_says_what_the_lake_remembers() -> None:
@@ -40,6 +51,7 @@ def test_a_report_says_what_the_lake_remembers() -> None:
             [decoded("users", 10, full_resync=True), decoded("clicks", 4)],
             [decoded("users", 3, findings=[ADDED]), failed("clicks", "truncated. Redeliver it.")],
             [decoded("clicks", 5, findings=[REMOVED]), decoded("user_migrations", 7)],
+            [pending("users")],
         ],
         [
             SyncReport(day(1, 4), day(1, 5), "succeeded", day(2)),
@@ -54,53 +66,42 @@ def test_a_report_says_what_the_lake_remembers() -> None:
     users = [
         TableDump(1, "users", day(1), incremental=False, rows=10, status="applied"),
         TableDump(2, "users", day(2), incremental=True, rows=3, status="applied", drift=ADDED),
+        TableDump(4, "users", day(4), incremental=True, rows=0, status="pending"),
     ]
     migrations = TableDump(3, "user_migrations", day(3), incremental=True, rows=7, status="applied")
-    assert report_on(state, users_merged=6) == Report(
+    assert report_on(state) == Report(
         made_at=NOW,
         export_url="s3://acme",
         lake_url="s3://lake",
-        dumps_known=3,
+        dumps_known=4,
+        dumps_pending=1,
+        waiting=(),
+        wait_reason=WAIT,
         rows=24,
-        errors=4,
+        users_merged=6,
+        errors=2,
         warnings=1,
         next_sync=day(11),
         concerns=Excerpt(
             (
                 Concern(
-                    Severity.ERROR,
-                    "failed",
-                    "clicks, dump 2",
-                    "truncated. Redeliver it.",
-                    tried_at=TRIED,
+                    "clicks",
+                    (
+                        Remark(ERROR, "failed", "truncated. Redeliver it.", "", 2, TRIED),
+                        failing("column_drift", ERROR, "removes", 3),
+                        failing("no_gap", ERROR, "dump 3 is held behind dump 2, which failed"),
+                    ),
                 ),
                 Concern(
-                    Severity.ERROR,
-                    "sync_succeeded",
                     "csq/sync_reports",
-                    '2.json says "failed": no space',
-                    REGISTRY["sync_succeeded"].remedy,
+                    (failing("sync_succeeded", ERROR, '2.json says "failed": no space'),),
                 ),
                 Concern(
-                    Severity.ERROR,
-                    "column_drift",
-                    "csq/raw/clicks, dump 3",
-                    "removes",
-                    REGISTRY["column_drift"].remedy,
-                ),
-                Concern(
-                    Severity.ERROR,
-                    "no_gap",
-                    "csq/current/clicks",
-                    "dump 3 is held behind dump 2, which failed",
-                    REGISTRY["no_gap"].remedy,
-                ),
-                Concern(
-                    Severity.WARN,
-                    "column_drift",
-                    "csq/raw/users, dump 2",
-                    'dump 2 adds "plan"',
-                    REGISTRY["column_drift"].remedy,
+                    "users",
+                    (
+                        failing("column_drift", WARN, 'dump 2 adds "plan"', 2),
+                        failing("complete", WARN, "dump 4 is not decoded yet"),
+                    ),
                 ),
             )
         ),
@@ -124,25 +125,25 @@ def test_a_report_says_what_the_lake_remembers() -> None:
                 Dump(1, day(1), rows_of_increments=4, rows_of_full_resyncs=10),
                 Dump(2, day(2), rows_of_increments=3, tables_failed=1, tables_widened=1),
                 Dump(3, day(3), rows_of_increments=12, tables_broken=1),
+                Dump(4, day(4)),
             )
         ),
         tables=Excerpt(
             (
                 TableHistory(TableStatus("clicks", 0, 1, 1, 1, 0, 3, 4, 4), tuple(clicks)),
-                TableHistory(TableStatus("users", 0, 2, 0, 0, 0, 2, 13, 13), tuple(users)),
+                TableHistory(TableStatus("users", 1, 2, 0, 0, 0, 2, 13, 13), tuple(users)),
                 TableHistory(TableStatus("user_migrations", 0, 1, 0, 0, 0, 3, 7, 7), (migrations,)),
             )
         ),
         drifts=Excerpt((clicks[2], users[1])),
         migrations=(migrations,),
-        users_merged=6,
     )
 
 
 @pytest.mark.parametrize(
     ("state", "level", "headline"),
     [
-        (state_of([]), "empty", "No dump has been taken yet."),
+        (state_of([]), "empty", "No dump was seen yet."),
         (state_of([[decoded("users", 1)]]), "fine", "Everything is fine."),
         (
             state_of([[], [decoded("users", 1, findings=[ADDED])]]),
@@ -158,6 +159,11 @@ def test_a_report_says_what_the_lake_remembers() -> None:
             state_of([[failed("a", ""), failed("b", ""), decoded("c", 1, findings=[ADDED])]]),
             "error",
             "2 problems need action, and 1 warning.",
+        ),
+        (
+            state_of([[decoded("a", 1)], [pending("a")]]),
+            "warning",
+            "Nothing failed. 1 warning.",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
