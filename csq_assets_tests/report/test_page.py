@@ -1,5 +1,6 @@
 """The page of a report, as HTML."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -127,6 +128,17 @@ def test_every_chart_is_told_in_words_and_in_a_table() -> None:
         "User migrations: dumps 1 to 3",
     ]
     assert page.elements["details"] == 3
+
+
+def test_every_color_of_a_chart_is_one_of_the_page() -> None:
+    html = page_with_everything("users", "clicks")
+    colors = {*Page(html).values("fill"), *Page(html).values("stroke")} - {"none", "transparent"}
+    assert [color for color in colors if not color.startswith("var(--")] == []
+    light, dark = (
+        set(re.findall(r"--(\w+): ", block))
+        for block in re.findall(r":root {(.*?)}", html, re.DOTALL)
+    )
+    assert {*re.findall(r"var\(--(\w+)\)", html)} == light == dark
 
 
 def test_a_page_on_nothing_says_so() -> None:
