@@ -58,6 +58,7 @@ def build_report(settings: Settings, state: PipelineState, now: datetime) -> Rep
         made_at=now,
         export_url=settings.export_url,
         lake_url=settings.lake_url,
+        ui_url=settings.ui_url,
         dumps_known=status.dumps_known,
         dumps_pending=status.dumps_pending,
         waiting=status.waiting,

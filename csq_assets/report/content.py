@@ -126,6 +126,7 @@ class Report:
     made_at: datetime
     export_url: str
     lake_url: str
+    ui_url: str | None
     dumps_known: int
     dumps_pending: int
     waiting: tuple[int, ...]

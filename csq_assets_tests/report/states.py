@@ -17,7 +17,13 @@ from csq_assets.settings import Settings
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TRIED = NOW - timedelta(hours=1)
-SETTINGS = Settings.from_environment({"CSQ_EXPORT_URL": "s3://acme", "CSQ_LAKE_URL": "s3://lake"})
+SETTINGS = Settings.from_environment(
+    {
+        "CSQ_EXPORT_URL": "s3://acme",
+        "CSQ_LAKE_URL": "s3://lake",
+        "CSQ_UI_URL": "http://dagster:3000",
+    }
+)
 
 
 def day(number: int, hour: int = 5) -> datetime:

@@ -73,6 +73,7 @@ def test_a_report_says_what_the_lake_remembers() -> None:
         made_at=NOW,
         export_url="s3://acme",
         lake_url="s3://lake",
+        ui_url="http://dagster:3000",
         dumps_known=4,
         dumps_pending=1,
         waiting=(),

@@ -88,7 +88,8 @@ def test_the_page_is_whole_and_asks_for_nothing() -> None:
     assert page.open == []
     assert {"script", "img", "iframe", "base", "object", "use"} & set(page.elements) == set()
     assert {"src", "srcset", "xlink:href", "id"} & {name for _, name, _ in page.attributes} == set()
-    (icon,) = page.values("href")
+    icon, ui = page.values("href")
+    assert ui == "http://dagster:3000"
     assert icon.startswith("data:image/svg+xml,")
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     assert policy in page.values("content")
