@@ -181,7 +181,7 @@ def _stacked(bars: Sequence[Spec], dumps: Sequence[Dump]) -> Spec:
     heights = Counter[str]()
     for bar in bars:
         heights[bar["dump"]] += bar["value"]
-    ticks = max(1, min(3, max(heights.values(), default=0)))  # at whole numbers
+    most = max([1, *heights.values()])
     return {
         "width": _WIDTH,
         "height": _HEIGHT,
@@ -189,7 +189,12 @@ def _stacked(bars: Sequence[Spec], dumps: Sequence[Dump]) -> Spec:
         "mark": "bar",
         "encoding": {
             "x": _by_dump(dumps),
-            "y": {"field": "value", "type": "quantitative", "axis": {"tickCount": ticks}},
+            "y": {
+                "field": "value",
+                "type": "quantitative",
+                "scale": {"domain": [0, most], "nice": True},
+                "axis": {"tickCount": min(3, most)},  # at whole numbers
+            },
             "order": {"field": "order"},
             "color": _OWN_COLOR,
         },
