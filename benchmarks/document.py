@@ -11,7 +11,7 @@ _BEGIN, _END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
 def with_tables(text: str, records: Mapping[str, Recorded]) -> str:
-    """The document with everything between its markers written anew.
+    """The document with everything between its markers rewritten.
 
     Raises FailedError where it has no markers.
     """

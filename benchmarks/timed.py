@@ -23,7 +23,7 @@ def report(work: Callable[[], int]) -> None:
 
 
 def memory_mb() -> float:
-    """What this process has now; from here on `peak_mb` counts anew, where the system can do that."""
+    """What this process has now; from here on `peak_mb` counts again, where the system can do that."""
     if not _PROCESS.is_dir():
         return peak_mb()
     (_PROCESS / "clear_refs").write_text(_RESET_PEAK)

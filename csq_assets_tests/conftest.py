@@ -118,7 +118,7 @@ def s3_objects(s3_client: Any) -> BucketStore:
 
 @pytest.fixture(scope="session")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an instance's empty databases: making them anew takes a second."""
+    """A folder with an instance's empty databases: creating them takes a second."""
     home = tmp_path_factory.mktemp("home")
     make_home(home)
     return home

@@ -56,7 +56,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def up_to_date(page: str) -> str:
-    """The page with everything between its markers written anew."""
+    """The page with everything between its markers rewritten."""
     return re.sub(
         r"(<!-- (\w+): begin -->\n).*?(?=<!-- \2: end -->)",
         lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n" if found[2] in TABLES else found[0],

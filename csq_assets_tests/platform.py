@@ -28,6 +28,7 @@ from csq_assets_tests.builders import Delivery, ExportBuilder
 
 KEYS = Keys()  # of the default prefix
 REPOSITORY = Path(__file__).parent.parent
+SCRIPTS = Path(sys.executable).parent
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What `csq` did: its exit code, and both its streams."""
+    """What a command did: its exit code, and both its streams."""
 
     code: int
     stdout: str
@@ -137,10 +138,14 @@ class Platform:
 
 def csq(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Ran:
     """Run `csq` in a folder."""
-    script = Path(sys.executable).with_name("csq")
+    return run(SCRIPTS / "csq", *arguments, cwd=folder, environment=environment)
+
+
+def run(*command: str | Path, cwd: Path, environment: Mapping[str, str]) -> Ran:
+    """Run a command."""
     done = subprocess.run(
-        [script, *arguments],
-        cwd=folder,
+        command,
+        cwd=cwd,
         env=dict(environment),
         capture_output=True,
         text=True,

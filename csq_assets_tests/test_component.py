@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -23,7 +22,8 @@ from csq_assets.defs.keys import Keys
 from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.settings import Settings
 from csq_assets_tests.builders import ExportBuilder
-from csq_assets_tests.platform import Ran, copy_dagster_yaml, csq
+from csq_assets_tests.platform import SCRIPTS, Ran, copy_dagster_yaml, csq
+from csq_assets_tests.platform import run as run_command
 from csq_assets_tests.targets import DirectoryTarget
 
 COMPONENT = "csq_assets.DataConnectComponent"
@@ -49,16 +49,8 @@ def environment(project: Path) -> dict[str, str]:
 
 def run(project: Path, command: str, *arguments: str) -> str:
     """What a command of Dagster prints on stdout; it must succeed."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name(command), *arguments],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_command(SCRIPTS / command, *arguments, cwd=project, environment=environment(project))
+    assert done.code == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -182,16 +174,12 @@ def test_the_sensor_loads_one_and_csq_the_other(
 
 
 def test_status_of_plain_attributes_needs_no_dagster(project: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_DAGSTER, "--component", "us", "status", "--json"],
+    done = run_command(
+        *(sys.executable, "-c", WITHOUT_DAGSTER, "--component", "us", "status", "--json"),
         cwd=project / "src",
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        environment=environment(project),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.stderr
     assert json.loads(done.stdout).keys() >= {"dumps_known", "tables"}
 
 

@@ -176,21 +176,21 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
     assert sampled.instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)) == 0
     killed = public_relations(warehouse)
 
-    anew = tmp_path / "anew"
+    fresh = tmp_path / "fresh"
     untouched = {
-        "CSQ_LAKE_URL": str(anew / "lake"),
-        "CSQ_DUCKDB_PATH": str(anew / "warehouse.duckdb"),
-        "DAGSTER_HOME": str(tmp_path / "anew home"),
+        "CSQ_LAKE_URL": str(fresh / "lake"),
+        "CSQ_DUCKDB_PATH": str(fresh / "warehouse.duckdb"),
+        "DAGSTER_HOME": str(tmp_path / "fresh home"),
     }
-    (tmp_path / "anew home").mkdir()
-    (tmp_path / "anew home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    (tmp_path / "fresh home").mkdir()
+    (tmp_path / "fresh home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     ran = sampled.csq("sync", **untouched)
     assert ran.code == 0, ran.stderr
-    assert killed == public_relations(anew / "warehouse.duckdb")
-    assert files(Path(sampled.settings.lake_url)) == files(anew / "lake")
+    assert killed == public_relations(fresh / "warehouse.duckdb")
+    assert files(Path(sampled.settings.lake_url)) == files(fresh / "lake")
 
     known = contents(lake)
-    assert known == contents(open_lake(str(anew / "lake"), s3_client))
+    assert known == contents(open_lake(str(fresh / "lake"), s3_client))
     assert unrecorded(sampled) == set()
     assert unevaluated(sampled) == set()
     for table in {"all_events", *(table for _, table in known)} - {PROPERTY_DEFINITIONS}:

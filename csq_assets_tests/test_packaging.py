@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import csq_assets
-from csq_assets_tests.platform import REPOSITORY, Platform
+from csq_assets_tests.platform import REPOSITORY, Platform, run
 
 # Whatever it imports, dagster_webserver is not to be had.
 HEADLESS = """
@@ -18,20 +17,6 @@ sys.modules["dagster_webserver"] = None
 from csq_assets.cli import main
 main()
 """
-
-
-def run(
-    *command: str | Path, cwd: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +50,7 @@ def test_an_installed_wheel_goes_from_init_to_sync(installed: Path, tmp_path: Pa
         (home, ("report",)),
     ):
         done = run(csq, *command, cwd=folder, environment=environment)
-        assert done.returncode in (0, 3), done.stderr
+        assert done.code in (0, 3), done.stderr
     assert (home / "data" / "warehouse.duckdb").exists()
     assert (installed / "csq_assets" / "py.typed").exists()
 
@@ -83,5 +68,5 @@ def test_a_sync_needs_no_webserver(platform: Platform) -> None:
         cwd=platform.folder,
         environment=platform.environment(),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.stderr
     assert platform.rows("users") == [{"user_id": 1, "_dump_id": 12}]

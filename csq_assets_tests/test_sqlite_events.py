@@ -143,7 +143,7 @@ def test_it_can_be_closed_while_others_read(ours: SqliteEvents) -> None:
     assert reading.result() == [["one", "two"]] * 200
 
 
-def test_files_that_were_replaced_are_opened_anew(ours: SqliteEvents, tmp_path: Path) -> None:
+def test_files_that_were_replaced_are_opened_again(ours: SqliteEvents, tmp_path: Path) -> None:
     run_id = str(uuid4())
     for text in ("one", "two"):
         ours.store_event(said(run_id, text))
@@ -156,7 +156,7 @@ def test_files_that_were_replaced_are_opened_anew(ours: SqliteEvents, tmp_path: 
     assert heard(ours, run_id) == heard(other, run_id) == ["three", "four"]
 
 
-def test_a_file_that_is_gone_is_made_anew(ours: SqliteEvents, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_is_created_again(ours: SqliteEvents, tmp_path: Path) -> None:
     run_id = str(uuid4())
     for text in ("one", "two"):
         ours.store_event(said(run_id, text))
@@ -166,7 +166,7 @@ def test_a_file_that_is_gone_is_made_anew(ours: SqliteEvents, tmp_path: Path) ->
     assert heard(ours, run_id) == ["three"]
 
 
-def test_it_begins_anew_where_the_history_was_wiped(ours: SqliteEvents) -> None:
+def test_it_starts_again_where_the_history_was_wiped(ours: SqliteEvents) -> None:
     run_id = str(uuid4())
     for text in ("one", "two"):
         ours.store_event(said(run_id, text))

@@ -3,13 +3,12 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from csq_assets_tests.platform import Platform, copy_dagster_yaml, csq
+from csq_assets_tests.platform import SCRIPTS, Platform, copy_dagster_yaml, csq, run
 
 STARTERS = 4
 OPEN = """
@@ -48,33 +47,19 @@ def fresh_home(tmp_path: Path) -> Path:
     return folder
 
 
-def run(*command: str | Path, cwd: Path, environment: Mapping[str, str]) -> str:
-    """What a command prints on stdout; it must succeed."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_every_tool_uses_the_instance_of_dagster_home(platform: Platform, tmp_path: Path) -> None:
     platform.deliver(12, users=[{"user_id": 1}])
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     environment = platform.environment()
     assert csq(elsewhere, "sync", environment=environment).code == 0
-    run(
-        *(Path(sys.executable).with_name("dagster"), "asset", "materialize"),
+    materialized = run(
+        *(SCRIPTS / "dagster", "asset", "materialize"),
         *("--select", "csq/raw/users", "--partition", "12", "-m", "csq_assets.definitions"),
         cwd=elsewhere,
         environment=environment,
     )
+    assert materialized.code == 0, materialized.stderr
     code = (
         "from csq_assets.definitions import defs\n"
         "import dagster\n"
@@ -85,7 +70,7 @@ def test_every_tool_uses_the_instance_of_dagster_home(platform: Platform, tmp_pa
     runs = platform.instance.get_runs_count()
     assert runs == 3
     loaded = run(sys.executable, "-c", code, cwd=elsewhere, environment=environment)
-    assert loaded == f"1\n{runs}\n"
+    assert loaded.stdout == f"1\n{runs}\n", loaded.stderr
     assert list(elsewhere.iterdir()) == []
 
 

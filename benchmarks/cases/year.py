@@ -18,7 +18,7 @@ _MONTHS = 12
 _LEAST_DAYS = 4
 _WHY_MORE = (
     "looking for keys reads the key columns of the whole history; users that become others have the "
-    "column of users written anew; and all migrations so far are read"
+    "column of users rewritten; and all migrations so far are read"
 )
 _WHY_SIZE = "the replay writes the table beside the old one, whose place is free after that"
 
@@ -41,9 +41,9 @@ class YearOfDumps:
         again = into_grown(f"day {year.old_day} delivered again", "again", early[-1])
         months += [into_grown(_named(span), "later", span) for span in late]
         name = f"all {year.days} days at once, into a new file"
-        anew = _run(year, fresh, name, "anew", (1, year.days))
-        if months[-1].rows != anew.rows:
-            raise FailedError(f"the year gave {months[-1].rows} rows, at once {anew.rows}")
+        rebuilt = _run(year, fresh, name, "rebuild", (1, year.days))
+        if months[-1].rows != rebuilt.rows:
+            raise FailedError(f"the year gave {months[-1].rows} rows, at once {rebuilt.rows}")
         return Result(
             case=self.name,
             title=self.title,
@@ -62,7 +62,7 @@ class YearOfDumps:
                 Goal("memory: an old day delivered again", again.over_imports_mb or 0, "MB"),
                 *_sizes(grown, fresh),
             ),
-            runs=(*months[:-2], again, *months[-2:], anew),
+            runs=(*months[:-2], again, *months[-2:], rebuilt),
         )
 
 

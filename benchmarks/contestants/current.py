@@ -1,6 +1,6 @@
-"""Page views of a history in DuckDB: FOLDER ROWS WORK, one of load, increment, anew, table, events.
+"""Page views of a history in DuckDB: FOLDER ROWS WORK, one of load, increment, rebuild, table, events.
 
-`load` fills a warehouse with the history; `increment` brings it up to date; `anew` does without a
+`load` fills a warehouse with the history; `increment` brings it up to date; `rebuild` does without a
 warehouse; `table` and `events` ask the same of `csq.pageviews` and of `csq.all_events`.
 """
 
@@ -21,7 +21,7 @@ from csq_assets.warehouse.table_refresh import refresh_table
 
 MEMORY_LIMIT = "2GB"
 # What one would write without a warehouse of our own, and without resolving users.
-ANEW = """
+REBUILD = """
 CREATE TABLE pageviews AS
 SELECT * FROM read_parquet(?)
 QUALIFY row_number() OVER (
@@ -50,12 +50,12 @@ def increment() -> int:
     return audit.rows_kept
 
 
-def anew() -> int:
-    (folder / "anew.duckdb").unlink(missing_ok=True)
-    with duckdb.connect(str(folder / "anew.duckdb")) as connection:
+def rebuild() -> int:
+    (folder / "rebuilt.duckdb").unlink(missing_ok=True)
+    with duckdb.connect(str(folder / "rebuilt.duckdb")) as connection:
         connection.execute("SET memory_limit = '8GB'; SET enable_progress_bar = false")
         files = [str(history.file(name)) for name in ("history", "increment")]
-        connection.execute(ANEW, [files])
+        connection.execute(REBUILD, [files])
         return connection.table("pageviews").count("*").fetchall()[0][0]
 
 
@@ -77,4 +77,4 @@ def _ask(name: str, relation: str) -> int:
         return sum(found[1] for found in connection.execute(asked).fetchall())
 
 
-report({run.__name__: run for run in (load, increment, anew, table, events)}[work])
+report({run.__name__: run for run in (load, increment, rebuild, table, events)}[work])

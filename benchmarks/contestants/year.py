@@ -1,7 +1,7 @@
 """Daily dumps into DuckDB: WAREHOUSE DUMPS DAYS WORK FIRST LAST, where WORK is one of
 
 `days`, one after the other, after those before FIRST; `later`, the same once an old day has been
-delivered again; `again`, that delivery alone; `anew`, all up to LAST in one go, into a new file.
+delivered again; `again`, that delivery alone; `rebuild`, all up to LAST in one go, into a new file.
 """
 
 import sys

@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from csq_assets.dataconnect.tables import with_prefix
-from csq_assets_tests.platform import REPOSITORY, Platform
+from csq_assets_tests.platform import REPOSITORY, SCRIPTS, Platform, run
 
 
 @pytest.fixture
@@ -25,16 +23,9 @@ def clone(tmp_path: Path) -> Path:
 
 def dg(*arguments: str, clone: Path, platform: Platform) -> str:
     """What `dg` prints on stdout; it must succeed."""
-    done = subprocess.run(
-        [Path(sys.executable).with_name("dg"), *arguments],
-        cwd=clone,
-        env={**platform.environment(), "PYTHONPATH": str(clone)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    environment = {**platform.environment(), "PYTHONPATH": str(clone)}
+    done = run(SCRIPTS / "dg", *arguments, cwd=clone, environment=environment)
+    assert done.code == 0, done.stderr
     return done.stdout
 
 

@@ -231,7 +231,7 @@ def test_a_table_nobody_knew_waits_for_a_reload_and_the_others_do_not(daemon: Da
     daemon.platform.deliver(9, tables={"users": [{"user_id": 9}], "sign_up": [{"x": 1}]})
     result = daemon.tick_and_run()
     assert asked(result) == [("9", ["users"])]
-    after = daemon.tick_and_run()  # definitions are built anew, as by a reload
+    after = daemon.tick_and_run()  # definitions are rebuilt, as by a reload
     assert asked(after) == [("9", ["sign_up"])]
     assert daemon.platform.partitions() == {("users", 9), ("sign_up", 9)}
 

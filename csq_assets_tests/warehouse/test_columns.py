@@ -67,7 +67,7 @@ def test_a_new_spelling_does_not_change_what_a_query_means(platform: Platform) -
 
 
 @pytest.mark.edge(66)
-def test_a_late_dump_and_a_full_resync_decide_anew_which_spelling_was_first(
+def test_a_late_dump_and_a_full_resync_decide_again_which_spelling_was_first(
     platform: Platform,
 ) -> None:
     seen = []

@@ -214,7 +214,7 @@ def test_empty_deliveries(platform: Platform) -> None:
 
 
 @pytest.mark.edge(47, 48, 71)
-def test_a_full_resync_starts_one_table_anew(platform: Platform) -> None:
+def test_a_full_resync_restarts_one_table(platform: Platform) -> None:
     platform.deliver(
         12, pageviews=delivered(PATHS, (1, 900, "/")), signup=delivered(PATHS, (1, 901, "/"))
     ).sync()
