@@ -13,7 +13,11 @@ _BY_VARIABLE = {setting.metadata["variable"]: setting.name for setting in fields
 
 def in_attributes(text: str) -> str:
     """The text with the names of attributes in place of those of variables."""
-    return re.sub(r"CSQ_[A-Z_]+", lambda found: _BY_VARIABLE.get(found[0], found[0]), text)
+    for variable, name in _BY_VARIABLE.items():
+        text = re.sub(
+            rf"\b{variable}\b", name, text.replace(f"setting {variable}:", f"attribute {name}:")
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from csq_assets.attributes import named_by_attribute
 from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.settings import Settings, load_env_files
 
@@ -19,7 +20,16 @@ from csq_assets.settings import Settings, load_env_files
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Errors name attributes, where a component was named."""
+        try:
+            return super().invoke(ctx)
+        except CsqError as error:
+            raise named_by_attribute(error) if ctx.obj else error from None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--component",
     metavar="NAME",

@@ -6,11 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from csq_assets.attributes import in_attributes
 from csq_assets.errors import printable
 
 if TYPE_CHECKING:
@@ -209,8 +211,14 @@ def _show_checks(checks: Iterable["CheckSummary"]) -> None:
 
 def _say(text: str | Text) -> None:
     if isinstance(text, Text):  # its styles are at the beginning, so they stay in place
-        text.plain = printable(text.plain)
-    _console.print(text if isinstance(text, Text) else Text(printable(text)))
+        text.plain = printable(_worded(text.plain))
+    _console.print(text if isinstance(text, Text) else Text(printable(_worded(text))))
+
+
+def _worded(text: str) -> str:
+    """With the names of attributes, where a component was named."""
+    context = click.get_current_context(silent=True)
+    return in_attributes(text) if context and context.obj else text
 
 
 def _time(iso: str | None) -> str:

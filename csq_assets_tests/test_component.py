@@ -312,6 +312,21 @@ def test_a_file_that_is_no_such_component_is_a_sentence(eu: Path, text: str, sai
         read_component("eu")
 
 
+def test_csq_names_attributes_in_all_that_it_says(project: Path, eu: Path) -> None:
+    write(eu, export_url="data/nowhere", lake_url="data/eu/lake", key_prefix="eu")
+    ran = csq(project, "--component", "eu", "sync", environment=environment(project))
+    assert ran.code == 2
+    assert ran.stderr == (
+        f"csq: attribute export_url: there is no directory {project}/data/nowhere. Create it, or set "
+        "export_url to where the files are.\n"
+    )
+    ran = csq(project, "--component", "eu", "doctor", environment=environment(project))
+    assert ran.code == 2
+    assert f"ok   export_url: {project}/data/nowhere\n" in ran.stderr
+    assert "FAIL list manifests: attribute export_url: " in ran.stderr
+    assert "CSQ_" not in ran.stderr
+
+
 def test_a_name_that_is_none_lists_the_components(eu: Path) -> None:
     with pytest.raises(UsageError) as told:
         read_component("uk")
