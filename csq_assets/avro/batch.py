@@ -8,6 +8,16 @@ import polars as pl
 from csq_assets.avro.container import Block
 from csq_assets.avro.schema import RecordSchema
 
+MOST_CELLS = 4_000_000  # of a frame
+# A null takes one byte in Avro, and sixteen in a frame. But every column costs as much as some rows.
+_CELLS, _ROWS = 1_000_000, 64
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows of so many columns are decoded together."""
+    columns = max(1, columns)
+    return max(1, min(max(_CELLS // columns, _ROWS), MOST_CELLS // columns))
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -53,6 +63,10 @@ class Batch:
         self.blocks.append((file, block))
         self.rows += block.rows
         self.plain_size += block.plain_size
+
+    def has_room(self, block: Block, most_bytes: int, most_rows: int) -> bool:
+        size = self.plain_size + block.plain_size
+        return size <= most_bytes and self.rows + block.rows <= most_rows
 
     @property
     def cells(self) -> int:

@@ -1,19 +1,19 @@
 """The complete path: every Avro type, value by value, in Python."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
-from csq_assets.avro.batch import Batch, Decoded, Run, joined, sum_up_replaced
+from csq_assets.avro.batch import Batch, Decoded, Run, joined, rows_at_once, sum_up_replaced
 from csq_assets.avro.codecs import Plain
-from csq_assets.avro.schema import RecordSchema
-from csq_assets.avro.type_readers import Cursor, read_null
+from csq_assets.avro.schema import AvroField, RecordSchema
+from csq_assets.avro.type_readers import Cursor, Reader, read_null
 from csq_assets.avro.values import NotAnIdError, id_of, text_of
 from csq_assets.errors import FileError, IdentifierError
 
-_PART_CELLS, _PART_BYTES = 1_000_000, 4 * 1024 * 1024
+_PART_BYTES = 4 * 1024 * 1024
 
 
 def read_complete(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Iterator[Decoded]:
@@ -28,60 +28,55 @@ def read_complete(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -
         while row < end:
             row = part.read_rows(cursor, file, row, end)
             if part.is_full:
-                yield part.decoded()
-                part = _Part(batch.schema, ids)
+                yield part.take()
         if cursor.left:
             raise FileError(
                 f"damaged: {cursor.left} bytes follow the last row of the block that begins with "
                 f"row {block.first_row}",
                 where={"file": file},
             )
-    yield part.decoded()
+    yield part.take()
 
 
 class _Part:
     """Rows that become one frame."""
 
     def __init__(self, schema: RecordSchema, ids: Collection[str]) -> None:
-        self._types = {
-            field.name: pl.Int64() if field.name in ids else pl.String() for field in schema.fields
-        }
         # Columns of nulls take no bytes: there may be thousands of them.
         stored = [field for field in schema.fields if field.read is not read_null]
-        self._columns: dict[str, list[Any]] = {field.name: [] for field in stored}
-        self._steps = [
-            (field.read, _converter(field.name, ids), self._columns[field.name].append)
-            for field in stored
-        ]
+        self._columns = schema.columns
+        self._ids = ids
+        self._places = {field.name: place for place, field in enumerate(stored)}
+        self._steps = [_step(field, is_id=field.name in ids) for field in stored]
+        self._clear()
+
+    def _clear(self) -> None:
+        self._values: list[Any] = []  # of the stored columns, row after row
         self._runs: list[Run] = []
         self._replaced: list[tuple[int, int]] = []
         self._rows = self._bytes = 0
 
     def read_rows(self, cursor: Cursor, file: str, row: int, end: int) -> int:
         """Read the rows from `row` on, before `end`, as far as there is room. The next row's number."""
-        first, start = row, cursor.at
+        first, start, put = row, cursor.at, self._values.append
         end = min(end, row + self._room())
         try:
             while row < end and cursor.at - start < _PART_BYTES - self._bytes:
-                for read, convert, put in self._steps:
-                    put(convert(read(cursor)))
+                for step in self._steps:
+                    put(step(cursor))
                 if cursor.replaced:
                     self._replaced.append((self._rows + row - first, cursor.replaced))
                     cursor.replaced = 0
                 row += 1
-        except NotAnIdError as error:
-            raise not_an_id(error, file, row) from None
         except (ValueError, IndexError, RecursionError) as error:
-            raise damaged(error, file, row, self._unread_column(row - first)) from None
+            raise _explained(error).at(file=file, row=row, column=self._unread_column()) from None
         self._runs.append(Run(file, first, row - first))
         self._rows += row - first
         self._bytes += cursor.at - start
         return row
 
-    def _unread_column(self, rows: int) -> str:
-        """The column whose value in the row after so many new ones could not be read."""
-        have = self._rows + rows
-        return next(name for name, column in self._columns.items() if len(column) == have)
+    def _unread_column(self) -> str:
+        return list(self._places)[len(self._values) % len(self._steps)]
 
     @property
     def is_full(self) -> bool:
@@ -89,25 +84,52 @@ class _Part:
 
     def _room(self) -> int:
         """How many more rows go in, unless they are long."""
-        return max(1, _PART_CELLS // max(1, len(self._types))) - self._rows
+        return rows_at_once(len(self._columns)) - self._rows
 
-    def decoded(self) -> Decoded:
-        columns = [
-            pl.Series(name, self._columns[name], dtype=dtype)
-            if name in self._columns
-            else pl.Series(name, [None], dtype=dtype).new_from_index(0, self._rows)
-            for name, dtype in self._types.items()
-        ]
+    def take(self) -> Decoded:
+        """The rows, which are in the part no more."""
+        rows, values, width = self._rows, self._values, len(self._steps)
+        # One series for all texts: to make one for each of thousands of columns takes longer.
+        places = [place for name, place in self._places.items() if name not in self._ids]
+        texts: list[str | None] = []
+        for place in places:
+            texts += values[place::width]
+        series = pl.Series(texts, dtype=pl.String)
+        columns = {place: series.slice(start * rows, rows) for start, place in enumerate(places)}
+        for name in self._ids:
+            if (place := self._places.get(name)) is not None:
+                columns[place] = pl.Series(values[place::width], dtype=pl.Int64)
+        frame = pl.DataFrame(
+            [
+                columns[self._places[name]] if name in self._places else self._nulls(name)
+                for name in self._columns
+            ],
+            schema=list(self._columns),
+        )
         runs = joined(self._runs)
-        return Decoded(pl.DataFrame(columns), runs, sum_up_replaced(runs, self._replaced))
+        decoded = Decoded(frame, runs, sum_up_replaced(runs, self._replaced))
+        self._clear()
+        return decoded
+
+    def _nulls(self, name: str) -> pl.Series:
+        dtype = pl.Int64() if name in self._ids else pl.String()
+        return pl.Series([None], dtype=dtype).new_from_index(0, self._rows)
 
 
-def not_an_id(error: NotAnIdError, file: str, row: int) -> IdentifierError:
-    where = {"file": file, "row": row, "column": error.column}
-    return IdentifierError(f"not a 64-bit integer: {error}", where=where)
+def _step(field: AvroField, *, is_id: bool) -> Reader:
+    """Reads a value as the column has it."""
+    if is_id:
+        return _composed(id_of, field.read)
+    is_text = field.native is not None and field.native.primitive == "string"
+    return field.read if is_text else _composed(text_of, field.read)
 
 
-def damaged(error: Exception, file: str, row: int, column: str | None = None) -> FileError:
+@lru_cache(maxsize=64)
+def _composed(convert: Callable[[Any], Any], read: Reader) -> Reader:
+    return lambda cursor: convert(read(cursor))
+
+
+def damaged(error: Exception) -> FileError:
     what = str(error)
     if isinstance(error, IndexError):
         what = "a value is cut"
@@ -115,11 +137,10 @@ def damaged(error: Exception, file: str, row: int, column: str | None = None) ->
         what = f"a text is not UTF-8: {error.reason} at its byte {error.start}"
     elif isinstance(error, RecursionError):
         what = "its values are nested too deeply"
-    where: dict[str, str | int] = {"file": file, "row": row}
-    return FileError(
-        f"damaged: {what}", where=where if column is None else where | {"column": column}
-    )
+    return FileError(f"damaged: {what}")
 
 
-def _converter(column: str, ids: Collection[str]) -> Callable[[Any], Any]:
-    return partial(id_of, column=column) if column in ids else text_of
+def _explained(error: Exception) -> FileError | IdentifierError:
+    if isinstance(error, NotAnIdError):
+        return IdentifierError(f"not a 64-bit integer: {error}")
+    return damaged(error)

@@ -6,12 +6,11 @@ from io import SEEK_END
 from typing import BinaryIO
 
 from csq_assets.avro import codecs
+from csq_assets.avro.type_readers import LONGEST_LONG, MORE, CorruptValueError, Cursor, read_long
 from csq_assets.errors import FileError, StorageError
 
 _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
-_MORE = 0x80  # of an integer, when set in a byte
-_MOST_BITS = 70  # that the bytes of an integer can hold
 _CHUNK_BYTES = 256 * 1024
 _MAX_HEADER_BYTES = 16 * 1024 * 1024  # of one entry: a schema of 200,000 columns
 
@@ -138,18 +137,13 @@ class _Bytes:
         return taken
 
     def take_long(self) -> int:
-        number = shift = 0
-        while shift < _MOST_BITS:
-            if self._at == len(self._chunk) and not self._fill(1):
-                raise self._truncated()
-            byte = self._chunk[self._at]
-            self._at += 1
-            self.taken += 1
-            number |= (byte & 0x7F) << shift
-            if byte < _MORE:
-                return (number >> 1) ^ -(number & 1)
-            shift += 7
-        raise FileError("damaged: an integer of more than 64 bits")
+        stored = bytearray()
+        while len(stored) < LONGEST_LONG and (not stored or stored[-1] >= MORE):
+            stored += self.take(1)
+        try:
+            return read_long(Cursor(stored))
+        except CorruptValueError as error:
+            raise FileError(f"damaged: {error}") from None
 
     def check_size(self) -> None:
         if self.size is None:

@@ -8,16 +8,15 @@ from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
-from csq_assets.avro.batch import Batch, Decoded, locate, sum_up_replaced
+from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded, sum_up_replaced
 from csq_assets.avro.codecs import MAX_BLOCK_BYTES, Plain, TooLargeError
-from csq_assets.avro.complete import damaged, not_an_id, read_complete
+from csq_assets.avro.complete import damaged, read_complete
 from csq_assets.avro.native import read_native
 from csq_assets.avro.type_readers import CorruptValueError, refuse_absurd_count
 from csq_assets.avro.values import NotAnIdError, decoded_texts, ids_of, texts_of
 from csq_assets.errors import FileError
 
-# What is larger is decoded part by part.
-_LARGE_BYTES, _LARGE_CELLS = 32 * 1024 * 1024, 4_000_000
+_LARGE_BYTES = 32 * 1024 * 1024  # what is larger is decoded part by part
 # Below, starting the native reader costs more than it saves.
 _NATIVE_CELLS = 1_000
 
@@ -30,7 +29,7 @@ def decode(batch: Batch, ids: Collection[str]) -> list[Decoded] | Iterator[Decod
     a 64-bit integer; both name the file, and the row where it is known.
     Source: contract.md, "Raw tables"; export-format.md, edge cases 24 to 34.
     """
-    if batch.cells > _LARGE_CELLS:
+    if batch.cells > MOST_CELLS:
         return _decode_large(batch, ids)
     try:
         plains = unpack(batch, _LARGE_BYTES)
@@ -54,31 +53,33 @@ def unpack(batch: Batch, limit: int = MAX_BLOCK_BYTES) -> list[Plain]:
         except FileError as error:
             raise error.at(file=file) from None
         except CorruptValueError as error:
-            raise damaged(error, file, block.first_row) from None
+            raise damaged(error).at(file=file, row=block.first_row) from None
         plains.append(plain)
         limit -= len(plain.data)
     return plains
 
 
 def decode_native(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Decoded | None:
-    """By the native path; None where it cannot read the rows, or does not find exactly these.
-
-    Polars prints a panic over a text that is longer than the rest of its block. So only blocks whose
-    checksum is right are given to it.
-    """
-    if batch.schema.native is None or not all(plain.checked for plain in plains):
-        return None
+    """By the native path; None where it cannot read the rows, or the complete path must decide."""
     row_counts = [block.rows for _, block in batch.blocks]
-    columns = read_native(batch.schema.native, row_counts, [plain.data for plain in plains])
-    if columns is None:
+    groups = read_native(batch.schema, ids, row_counts, [plain.data for plain in plains])
+    if groups is None:
         return None
-    frame, replaced = decoded_texts(pl.DataFrame(columns, schema=list(batch.schema.columns)))
-    runs = batch.runs()
+    columns: dict[int, pl.Series] = {}
+    replaced: list[tuple[int, int]] = []
     try:
-        converted = [ids_of(c) if c.name in ids else texts_of(c) for c in frame.get_columns()]
-    except NotAnIdError as error:
-        raise not_an_id(error, *locate(runs, error.index)) from None
-    return Decoded(pl.DataFrame(converted), runs, sum_up_replaced(runs, replaced))
+        for group in groups:
+            values, found = decoded_texts(group.values)
+            replaced += [(index % batch.rows, sequences) for index, sequences in found]
+            columns |= group.split(ids_of(values) if group.is_id else texts_of(values))
+    except NotAnIdError:
+        return None
+    if replaced and not all(plain.checked for plain in plains):
+        return None
+    names = batch.schema.columns
+    frame = pl.DataFrame([columns[place] for place in range(len(names))], schema=list(names))
+    runs = batch.runs()
+    return Decoded(frame, runs, sum_up_replaced(runs, replaced))
 
 
 def _decode_large(batch: Batch, ids: Collection[str]) -> Iterator[Decoded]:

@@ -8,73 +8,86 @@ reader interprets loosely can be compared with what they must be.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from csq_assets.avro.schema import NativeType
+from csq_assets.avro.type_readers import LONGEST_LONG, NativeType
 
 _FIXED_SIZES = {"boolean": 1, "float": 4, "double": 8}
-_LONGEST_INTEGER = 10  # bytes, of which the last holds one bit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Columns of one type, one after the other: queries on each alone would cost more than their work.
+
+    `places` are those of the columns in the file.
+    """
+
+    kind: NativeType
+    is_id: bool
+    places: tuple[int, ...]
+    values: pl.Series  # texts as Binary
+
+    @property
+    def rows(self) -> int:
+        return len(self.values) // len(self.places)
+
+    def split(self, values: pl.Series) -> dict[int, pl.Series]:
+        """The columns in `values`, by place."""
+        rows = self.rows
+        return {place: values.slice(at * rows, rows) for at, place in enumerate(self.places)}
 
 
 def is_exact(
-    columns: Sequence[pl.Series],
-    types: Sequence[NativeType],
-    container: bytes,
-    start: int,
-    ends: Sequence[tuple[int, int]],
+    groups: Sequence[Group], container: bytes, start: int, ends: Sequence[tuple[int, int]]
 ) -> bool:
-    """Whether the columns, with texts as Binary, hold exactly the values in `container` from `start`.
+    """Whether the columns hold exactly the values in `container` from `start`.
 
     `ends` says how many rows, and how many bytes from `start` on, end with each block.
     """
-    groups = {kind: _Group(kind, columns, types) for kind in dict.fromkeys(types)}
-    rows = len(columns[0])
-    offset = pl.repeat(0, rows, dtype=pl.UInt32, eager=True)
-    for kind in types:
-        offset = groups[kind].place_next(offset)
+    sizes = [
+        group.values.to_frame("value").select(_size(group.kind)).to_series() for group in groups
+    ]
+    columns: dict[int, pl.Series] = {}
+    for group, size in zip(groups, sizes, strict=True):
+        columns |= group.split(size)
+    offsets: list[pl.Series] = []  # of each column, in the rows
+    offset = pl.repeat(0, groups[0].rows, dtype=pl.UInt32, eager=True)
+    for place in range(len(columns)):
+        offsets.append(offset)
+        offset = offset + columns[place]
     row_ends = pl.Series([0], dtype=pl.UInt32).append(offset.cum_sum())
     if row_ends[[row for row, _ in ends]].to_list() != [size for _, size in ends]:
         return False
     data = pl.Series([container]).cast(pl.List(pl.UInt8)).explode()
     row_starts = row_ends[:-1] + start
-    return all(group.has_right_bytes(data, row_starts) for group in groups.values())
+    return all(
+        _has_right_bytes(
+            group,
+            size,
+            data,
+            pl.concat([offsets[place] for place in group.places], rechunk=True)
+            + pl.concat([row_starts] * len(group.places), rechunk=True),
+        )
+        for group, size in zip(groups, sizes, strict=True)
+    )
 
 
-class _Group:
-    """The columns of one type, concatenated: queries on each alone would cost more than their work."""
-
-    def __init__(
-        self, kind: NativeType, columns: Sequence[pl.Series], types: Sequence[NativeType]
-    ) -> None:
-        alike = [column for column, other in zip(columns, types, strict=True) if other == kind]
-        self._kind = kind
-        self._rows = len(columns[0])
-        self._values = pl.concat([column.alias("value") for column in alike])
-        self._sizes = self._values.to_frame().select(_size(kind)).to_series()
-        self._offsets: list[pl.Series] = []  # in the row, by column
-
-    def place_next(self, offset: pl.Series) -> pl.Series:
-        """The next column begins at this offset in each row; where it ends."""
-        place = len(self._offsets) * self._rows
-        self._offsets.append(offset)
-        return offset + self._sizes.slice(place, self._rows)
-
-    def has_right_bytes(self, data: pl.Series, row_starts: pl.Series) -> bool:
-        """Whether those bytes that Polars interprets loosely are what the values say."""
-        kind, values = self._kind, self._values
-        at = pl.concat(self._offsets) + pl.concat([row_starts] * len(self._offsets))
-        if kind.is_nullable:
-            is_second = values.is_null() if kind.null_branch == 1 else values.is_not_null()
-            if not (data[at] == is_second.cast(pl.UInt8) * 2).all():
-                return False
-            at = at + 1
-        if kind.primitive == "boolean":
-            return (data[at.filter(values.is_not_null())] <= 1).all()
-        if kind.primitive == "long":
-            longest = self._sizes == _LONGEST_INTEGER + kind.is_nullable
-            return (data[at.filter(longest) + (_LONGEST_INTEGER - 1)] <= 1).all()
-        return True
+def _has_right_bytes(group: Group, sizes: pl.Series, data: pl.Series, at: pl.Series) -> bool:
+    """Whether those bytes that Polars interprets loosely are what the values `at` them say."""
+    kind, values = group.kind, group.values
+    if kind.is_nullable:
+        is_second = values.is_null() if kind.null_branch == 1 else values.is_not_null()
+        if not (data[at] == is_second.cast(pl.UInt8) * 2).all():
+            return False
+        at = at + 1
+    if kind.primitive == "boolean":
+        return (data[at.filter(values.is_not_null())] <= 1).all()
+    if kind.primitive == "long":
+        longest = sizes == LONGEST_LONG + kind.is_nullable
+        return (data[at.filter(longest) + (LONGEST_LONG - 1)] <= 1).all()
+    return True
 
 
 def _size(kind: NativeType) -> pl.Expr:

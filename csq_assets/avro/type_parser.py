@@ -1,5 +1,6 @@
 """The types that a schema declares: primitive, compound, or defined before."""
 
+from dataclasses import replace
 from typing import Any
 
 from csq_assets.avro.type_readers import (
@@ -45,18 +46,11 @@ class TypeParser:
             return self._named_type(kind, schema, namespace)
         return self._primitive_or_named(kind, namespace, schema)
 
-    def enter_record(self, schema: Any, namespace: str) -> tuple[AvroType, list[Any], str]:
-        """Define a record's name before its fields are read, which may use it."""
-        name, inner = _full_name(schema, namespace)
-        fields = _part(schema, "fields", (list,))
-        record = AvroType(name, 0, _unready)
-        self._named[name] = record
-        return record, fields, inner
-
     def _primitive_or_named(self, name: str, namespace: str, schema: dict[str, Any]) -> AvroType:
         if name in PRIMITIVES:
-            least, read = PRIMITIVES[name]
-            made = AvroType(name + _logical(schema), least, read)
+            made = PRIMITIVES[name]
+            if logical := _logical(schema):
+                made = replace(made, shape=name + logical)
             return _decimal(made, schema) if name == "bytes" else made
         for full in (f"{namespace}.{name}", name):
             if (known := self._named.get(full)) is not None:
@@ -76,16 +70,19 @@ class TypeParser:
         return made
 
     def _record(self, schema: Any, namespace: str) -> AvroType:
-        record, entries, inner = self.enter_record(schema, namespace)
+        name, inner = _full_name(schema, namespace)
+        # Its name is defined before its fields are parsed, which may use it.
+        record = self._named[name] = AvroType(name, 0, _unready)
         fields = [
             (_part(entry, "name", (str,)), self.parse(_part(entry, "type"), inner))
-            for entry in entries
+            for entry in _part(schema, "fields", (list,))
         ]
         record.least_bytes = sum(field.least_bytes for _, field in fields)
         record.read = record_reader(fields)
         shapes = [{"name": name, "type": field.shape} for name, field in fields]
-        shape = {"type": "record", "name": record.shape, "fields": shapes}
-        return AvroType(shape, record.least_bytes, record.read)
+        return replace(
+            record, shape={"type": "record", "name": name, "fields": shapes}, fields=fields
+        )
 
 
 def _reference(name: str, known: AvroType) -> AvroType:

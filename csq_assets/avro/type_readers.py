@@ -4,20 +4,18 @@ Values are read as stored; of the logical types only decimals count. What the Av
 corrupt is refused: a cut value, a branch or symbol that does not exist, a text that is not UTF-8.
 """
 
-import json
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from csq_assets.avro.values import replace_invalid
 
-_MORE = 0x80  # of an integer, when set in a byte
-_MOST_BITS = 70  # that the bytes of an integer can hold
+MORE = 0x80  # of an integer, when set in a byte
+LONGEST_LONG = 10  # bytes of an integer, of which the last holds one bit
 _MOST_EMPTY_VALUES = 1_000_000  # those that take no bytes, so that no length bounds them
-
-
 _MOST_DECIMAL_BYTES = 1_024  # Python spells no number of more than 4,300 digits
 
 
@@ -33,7 +31,9 @@ class Cursor:
 
     __slots__ = ("_empty_values_left", "at", "data", "replaced", "replaces_text")
 
-    def __init__(self, data: bytes | bytearray | memoryview, *, replaces_text: bool) -> None:
+    def __init__(
+        self, data: bytes | bytearray | memoryview, *, replaces_text: bool = False
+    ) -> None:
         # Values are taken from bytes faster than from a view of them.
         self.data = bytes(data) if isinstance(data, memoryview) else data
         self.at = 0
@@ -46,12 +46,12 @@ class Cursor:
         return len(self.data) - self.at
 
     def take(self, count: int) -> bytes | bytearray:
-        end = self.at + count
+        start = self.at
+        end = start + count
         if count < 0 or end > len(self.data):
             raise CorruptValueError(f"a value of {count} bytes where {self.left} are left")
-        taken = self.data[self.at : end]
         self.at = end
-        return taken
+        return self.data[start:end]
 
     def count_empty(self, values: int) -> None:
         """Count values that take no bytes. Raises CorruptValueError where there are too many."""
@@ -63,34 +63,40 @@ class Cursor:
 Reader = Callable[[Cursor], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class NativeType:
+    """A type that Polars reads: `null_branch` is 0 or 1 in a union with null, else None."""
+
+    primitive: str  # `int` is `long` here: they are stored alike, and none is cut to 32 bits
+    null_branch: int | None = None
+
+    @property
+    def is_nullable(self) -> bool:
+        return self.null_branch is not None
+
+
 @dataclass(slots=True, eq=False)
 class AvroType:
-    """A type's name, the fewest bytes that a value of it takes, and how a value is read."""
+    """A type, the fewest bytes that a value of it takes, and how a value is read."""
 
     shape: Any  # of a primitive its name, else its schema without documentation
     least_bytes: int
     read: Reader
-
-    @property
-    def name(self) -> str:
-        """`long`, `long(timestamp-millis)`, or the schema as compact JSON, the same for equals."""
-        if isinstance(self.shape, str):
-            return self.shape
-        return json.dumps(self.shape, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    native: NativeType | None = None
+    fields: "Sequence[tuple[str, AvroType]]" = ()  # of a record
 
 
 def read_long(cursor: Cursor) -> int:
     data, at = cursor.data, cursor.at
     byte = data[at]
-    number = byte & 0x7F
-    shift = 7
-    while byte >= _MORE and shift < _MOST_BITS:
+    number, shift = byte & 0x7F, 7
+    while byte >= MORE and shift < 7 * LONGEST_LONG:
         at += 1
         byte = data[at]
         number |= (byte & 0x7F) << shift
         shift += 7
     cursor.at = at + 1
-    if byte >= _MORE or number >> 64:
+    if byte >= MORE or number >> 64:
         raise CorruptValueError("an integer of more than 64 bits")
     return (number >> 1) ^ -(number & 1)
 
@@ -130,30 +136,48 @@ def read_null(cursor: Cursor) -> None:
     return None
 
 
-# The fewest bytes that a value takes, and how it is read.
-PRIMITIVES: dict[str, tuple[int, Reader]] = {
-    "null": (0, read_null),
-    "boolean": (1, _read_boolean),
-    "int": (1, read_long),
-    "long": (1, read_long),
-    "float": (4, _read_float),
-    "double": (8, _read_double),
-    "bytes": (1, _read_bytes),
-    "string": (1, _read_string),
+PRIMITIVES = {
+    "null": AvroType("null", 0, read_null),
+    "boolean": AvroType("boolean", 1, _read_boolean, NativeType("boolean")),
+    "int": AvroType("int", 1, read_long, NativeType("long")),
+    "long": AvroType("long", 1, read_long, NativeType("long")),
+    "float": AvroType("float", 4, _read_float, NativeType("float")),
+    "double": AvroType("double", 8, _read_double, NativeType("double")),
+    "bytes": AvroType("bytes", 1, _read_bytes),
+    "string": AvroType("string", 1, _read_string, NativeType("string")),
 }
 
 
 def union_of(branches: list[AvroType]) -> AvroType:
-    readers = [branch.read for branch in branches]
+    least = min((branch.least_bytes for branch in branches), default=0)
+    shape = [branch.shape for branch in branches]
+    read = _union_reader(tuple(branch.read for branch in branches))
+    return AvroType(shape, 1 + least, read, _nullable(branches))
+
+
+@lru_cache(maxsize=64)  # thousands of columns are read faster by one reader than each by its own
+def _union_reader(readers: tuple[Reader, ...]) -> Reader:
+    by_byte = {2 * number: read for number, read in enumerate(readers) if 2 * number < MORE}
 
     def read(cursor: Cursor) -> Any:
+        if read_value := by_byte.get(cursor.data[cursor.at]):
+            cursor.at += 1
+            return read_value(cursor)
         branch = read_long(cursor)
         if not 0 <= branch < len(readers):
             raise CorruptValueError(f"branch {branch} of a union of {len(readers)}")
         return readers[branch](cursor)
 
-    least = min((branch.least_bytes for branch in branches), default=0)
-    return AvroType([branch.shape for branch in branches], 1 + least, read)
+    return read
+
+
+def _nullable(branches: list[AvroType]) -> NativeType | None:
+    for null, value in ((0, 1), (1, 0)):
+        if len(branches) == 2 and branches[null].shape == "null":  # noqa: PLR2004
+            native = branches[value].native
+            if native is not None and not native.is_nullable:
+                return replace(native, null_branch=null)
+    return None
 
 
 def enum_of(name: str, symbols: list[Any]) -> AvroType:
@@ -180,7 +204,7 @@ def fixed_of(name: str, size: int) -> AvroType:
     return AvroType({"type": "fixed", "name": name, "size": size}, size, read)
 
 
-def record_reader(fields: list[tuple[str, AvroType]]) -> Reader:
+def record_reader(fields: Sequence[tuple[str, AvroType]]) -> Reader:
     readers = [(name, field.read) for name, field in fields]
     empty = sum(field.least_bytes == 0 for _, field in fields)
     if empty == len(fields):

@@ -21,13 +21,11 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class NotAnIdError(ValueError):
-    """A value that is not a 64-bit integer; `index` is its place in the column, if it has one."""
+    """A value that is not a 64-bit integer."""
 
-    def __init__(self, value: Any, column: str) -> None:
+    def __init__(self, value: Any) -> None:
         shown = repr(value)
         super().__init__(shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}...")
-        self.column = column
-        self.index = 0
 
 
 def text_of(value: Any) -> str | None:
@@ -54,20 +52,20 @@ def _json_of(value: Any) -> str:
     return _encode(_text_of_bytes(value) if isinstance(value, bytes) else value)
 
 
-def id_of(value: Any, column: str) -> int | None:
+def id_of(value: Any) -> int | None:
     """A value as an id. Raises NotAnIdError, also for a fraction, a boolean, and bytes."""
     if value is None:
         return None
     if isinstance(value, Decimal):
         value = text_of(value)  # an integer where its scale is 0
     if isinstance(value, int) and not isinstance(value, bool):
-        return _within_64_bits(value, column)
+        return _within_64_bits(value)
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         digits = value.lstrip("-").lstrip("0")
         if len(digits) <= _MOST_DIGITS:  # Python refuses to read thousands of them
             number = int(digits or "0")
-            return _within_64_bits(-number if value.startswith("-") else number, column)
-    raise NotAnIdError(value, column)
+            return _within_64_bits(-number if value.startswith("-") else number)
+    raise NotAnIdError(value)
 
 
 def replace_invalid(stored: bytes | bytearray) -> tuple[str, int]:
@@ -76,24 +74,19 @@ def replace_invalid(stored: bytes | bytearray) -> tuple[str, int]:
     return text, text.count("\ufffd") - stored.count("\ufffd".encode())
 
 
-def decoded_texts(stored: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
-    """The frame with its Binary columns as String, with `replace_invalid` where they are not UTF-8.
+def decoded_texts(stored: pl.Series) -> tuple[pl.Series, list[tuple[int, int]]]:
+    """The column; a Binary one as String, with `replace_invalid` where it is not UTF-8.
 
-    The pairs give the row of each such text, and the number of its sequences.
+    The pairs give the index of each such text, and the number of its sequences.
     """
+    if stored.dtype != pl.Binary:
+        return stored, []
     try:
-        return stored.cast({pl.Binary: pl.String}), []
+        return stored.cast(pl.String), []
     except pl.exceptions.ComputeError:
-        replaced: list[tuple[int, int]] = []
-    columns: list[pl.Series] = []
-    for column in stored.get_columns():
-        if column.dtype != pl.Binary:
-            columns.append(column)
-            continue
-        read = [(None, 0) if one is None else replace_invalid(one) for one in column.to_list()]
-        columns.append(pl.Series(column.name, [text for text, _ in read], dtype=pl.String))
-        replaced += [(row, sequences) for row, (_, sequences) in enumerate(read) if sequences]
-    return pl.DataFrame(columns), replaced
+        read = [(None, 0) if one is None else replace_invalid(one) for one in stored.to_list()]
+    replaced = [(index, sequences) for index, (_, sequences) in enumerate(read) if sequences]
+    return pl.Series([text for text, _ in read], dtype=pl.String), replaced
 
 
 def texts_of(column: pl.Series) -> pl.Series:
@@ -113,14 +106,7 @@ def ids_of(column: pl.Series) -> pl.Series:
         plain = column.str.contains(r"^-?[0-9]{1,18}$")
         if plain.all():  # nulls left out
             return column.cast(pl.Int64)
-    ids: list[int | None] = []
-    for value in column.to_list():
-        try:
-            ids.append(id_of(value, column.name))
-        except NotAnIdError as error:
-            error.index = len(ids)
-            raise
-    return pl.Series(column.name, ids, dtype=pl.Int64)
+    return pl.Series([id_of(value) for value in column.to_list()], dtype=pl.Int64)
 
 
 def _float_texts(column: pl.Series) -> pl.Series:
@@ -142,7 +128,7 @@ def _text_of_bytes(value: Any) -> str:
         return base64.b64encode(value).decode("ascii")
 
 
-def _within_64_bits(number: int, column: str) -> int:
+def _within_64_bits(number: int) -> int:
     if not _SMALLEST <= number <= _LARGEST:
-        raise NotAnIdError(number, column)
+        raise NotAnIdError(number)
     return number

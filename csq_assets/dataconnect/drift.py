@@ -51,9 +51,10 @@ def compare(older: RawSchema, newer: RawSchema) -> ColumnDrift:
     Source: export-format.md, "Schema evolution and full resync", edge cases 69 and 70.
     """
     before, after = _avro_types(older), _avro_types(newer)
+    had, has = set(older.manifest_columns), set(newer.manifest_columns)
     return ColumnDrift(
-        added=tuple(c for c in newer.manifest_columns if c not in older.manifest_columns),
-        removed=tuple(c for c in older.manifest_columns if c not in newer.manifest_columns),
+        added=tuple(column for column in newer.manifest_columns if column not in had),
+        removed=tuple(column for column in older.manifest_columns if column not in has),
         retyped=tuple(
             Retyped(column, before[column], types)
             for column, types in after.items()

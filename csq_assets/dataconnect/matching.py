@@ -17,11 +17,12 @@ def match_columns(listed: tuple[str, ...], in_file: tuple[str, ...]) -> Mapping[
     for column in in_file:
         by_case.setdefault(column.lower(), []).append(column)
     matched: dict[str, str] = {}
+    own = set(listed)
     for column in listed:
         alike = by_case.get(column.lower(), [])
         if column in alike:
             matched[column] = column
-        elif len(alike) == 1 and alike[0] not in listed:
+        elif len(alike) == 1 and alike[0] not in own:
             matched[column] = alike[0]
     used = set(matched.values())
     return matched | {column: column for column in in_file if column not in used}

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from csq_assets.avro.batch import Batch, Decoded, ReplacedText, Run
+from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded, ReplacedText, Run, rows_at_once
 from csq_assets.avro.decode import decode
 from csq_assets.avro.file import AvroFile
 from csq_assets.avro.schema import RecordSchema
@@ -24,8 +24,6 @@ from csq_assets.errors import CsqError, FileError
 from csq_assets.prefetch import map_in_order
 
 BATCH_BYTES = 4 * 1024 * 1024  # plain
-BATCH_CELLS = 1_000_000  # a null takes one byte in Avro, and sixteen in a frame
-LARGE_CELLS = 4 * BATCH_CELLS  # of one frame, at most
 
 _MORE_MEMORY = "Give the process more memory, or put the table into CSQ_SKIP_TABLES."
 
@@ -90,7 +88,7 @@ class RawPartition:
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch | None = None
-        width = len(self._columns)
+        most_rows = rows_at_once(len(self._columns))
         try:
             for file in self._files:
                 self._admit(file.schema)
@@ -99,11 +97,11 @@ class RawPartition:
                     batch = None
                 with contained(file.path):
                     for block in file.blocks():
-                        batch = batch or Batch(file.schema)
-                        batch.add(file.path, block)
-                        if batch.plain_size >= BATCH_BYTES or batch.rows * width >= BATCH_CELLS:
+                        if batch is not None and not batch.has_room(block, BATCH_BYTES, most_rows):
                             yield batch
                             batch = None
+                        batch = batch or Batch(file.schema)
+                        batch.add(file.path, block)
                 self._observed.add_bytes(file.bytes_read)
         except CsqError:
             if batch is not None:  # its faults come first in manifest order
@@ -126,28 +124,29 @@ class RawPartition:
         with contained(batch.blocks[0][0]):
             decoded = decode(batch, ids)
             pieces = self._pieces(batch, decoded)
-            if isinstance(decoded, list) and batch.rows * len(self._columns) <= LARGE_CELLS:
+            if isinstance(decoded, list) and batch.rows * len(self._columns) <= MOST_CELLS:
                 return list(pieces)
         return pieces
 
     def _pieces(self, batch: Batch, decoded: Iterable[Decoded]) -> Iterator[_Piece]:
         """Decoded rows in the partition's columns, fewer at a time where there are many columns."""
         matched = match_columns(self.dump.columns, batch.schema.columns)
-        step = max(1, LARGE_CELLS // max(1, len(self._columns)))
+        step = max(1, MOST_CELLS // max(1, len(self._columns)))
         with contained(batch.blocks[0][0]):
             for part in decoded:
                 origin, replaced = _origin(part.runs), part.replaced
                 for start in range(0, part.rows, step):
-                    rows = min(step, part.rows - start)
+                    own = origin.slice(start, step)
+                    frame = part.frame.slice(start, step)
+                    delivered = dict(zip(frame.columns, frame.get_columns(), strict=True))
                     columns = [
-                        _served(part.frame[matched[name]].slice(start, rows), name)
+                        _served(delivered[matched[name]], name)
                         if name in matched
-                        else _repeated(name, None, rows, _column_type(name))
+                        else _repeated(name, None, own.height, _column_type(name))
                         for name in self._columns
                     ]
-                    columns.append(_repeated(tables.DUMP_ID, self.dump.dump_id, rows, pl.Int64()))
-                    columns += [column.slice(start, rows) for column in origin]
-                    yield pl.DataFrame(columns), replaced
+                    dump = _repeated(tables.DUMP_ID, self.dump.dump_id, own.height, pl.Int64())
+                    yield pl.DataFrame([*columns, dump, *own]), replaced
                     replaced = ()
 
 
@@ -165,7 +164,7 @@ def contained(file: str) -> Iterator[None]:
     raise FileError(what, where={"file": file}, remedy=remedy)
 
 
-def _origin(runs: Iterable[Run]) -> tuple[pl.Series, pl.Series]:
+def _origin(runs: Iterable[Run]) -> pl.DataFrame:
     """`_source_file` and `_source_row` of some rows."""
     files = [pl.Series(tables.SOURCE_FILE, [], pl.String)]
     rows = [pl.Series(tables.SOURCE_ROW, [], pl.Int64)]
@@ -174,14 +173,14 @@ def _origin(runs: Iterable[Run]) -> tuple[pl.Series, pl.Series]:
         files.append(_repeated(tables.SOURCE_FILE, run.file, run.rows, pl.String()))
         rows.append(pl.int_range(run.first_row, end, dtype=pl.Int64, eager=True))
     row = pl.concat(rows, rechunk=True).rename(tables.SOURCE_ROW)
-    return pl.concat(files, rechunk=True), row
+    return pl.DataFrame([pl.concat(files, rechunk=True), row])
 
 
 def _served(column: pl.Series, name: str) -> pl.Series:
-    if column.dtype == _column_type(name):
-        return column.rename(name)
-    # It serves two columns of the manifest, and is an id in one and a text in the other.
-    return column.rename(name).cast(_column_type(name))
+    if column.name != name:
+        column = column.rename(name)
+    # One that serves two columns of the manifest is an id in one and a text in the other.
+    return column if column.dtype == _column_type(name) else column.cast(_column_type(name))
 
 
 def _repeated(name: str, value: str | int | None, rows: int, dtype: pl.DataType) -> pl.Series:

@@ -17,8 +17,9 @@ from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.masking import masked
 
-# A row group is held in memory while it is written: so many values, however wide the table.
-_ROW_GROUP_VALUES, _ROW_GROUP_ROWS = 4_000_000, 122_880
+# A row group is held in memory while it is written: so many values, however wide the table. But each
+# column of each takes 2 kB until the file is closed: so many rows, however wide the table.
+_ROW_GROUP_VALUES, _ROW_GROUP_ROWS, _ROW_GROUP_LEAST_ROWS = 4_000_000, 122_880, 256
 _COMPRESSION_LEVEL = 1
 _ABANDONED_AFTER = timedelta(days=1)
 _TABLE = "csq.table"  # in the footer
@@ -70,7 +71,7 @@ class LakeStore:
                     staged,
                     compression="zstd",
                     compression_level=_COMPRESSION_LEVEL,
-                    row_group_size=min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // len(rows.schema)),
+                    row_group_size=_row_group_rows(len(rows.schema)),
                     metadata=lambda _context: {_TABLE: table, **rows.footer()},
                 )
             return self._publish(staged, _key(table, dump_id))
@@ -207,6 +208,10 @@ def _writing(staged: Path) -> Iterator[None]:
         raise StorageError(
             f"{staged} cannot be written: {error}", remedy="Make room, then run csq sync again."
         ) from error
+
+
+def _row_group_rows(columns: int) -> int:
+    return max(_ROW_GROUP_LEAST_ROWS, min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // columns))
 
 
 def _digest(staged: Path) -> str:

@@ -59,6 +59,12 @@ def test_a_block_of_many_short_values_comes_in_parts() -> None:
     assert parts(body) == [(2_000, 500)] * 5 + [(0, 500)]
 
 
+def test_parts_of_tens_of_thousands_of_columns_have_so_many_rows_that_these_count() -> None:
+    schema = record(a=["null", "long", "string"], **{f"c{n}": "null" for n in range(19_999)})
+    shapes = parts(header(schema) + block(201, long(1) * 402))
+    assert shapes == [(64, 20_000)] * 3 + [(9, 20_000)]
+
+
 def test_thousands_of_columns_that_take_no_bytes_come_in_parts() -> None:
     schema = record(user="long", **{f"c{number}": "null" for number in range(4_999)})
     shapes = parts(header(schema) + block(2_000, long(1) * 2_000))
@@ -93,13 +99,13 @@ def test_values_that_take_no_bytes_are_bounded(declared: Any, stored: bytes) -> 
         parts(header(record(a=declared)) + block(1, stored))
 
 
+@pytest.mark.parametrize("codec", PACK)
 def test_a_damaged_length_leaves_nothing_on_standard_error(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], codec: str
 ) -> None:
     row = long(1) + long(1) + text("title")
     plain = row * 999 + long(1) + long(1) + long(700) + b"title"
     schema = record(user_id="long", title=["null", "string"])
-    for codec in ("null", "deflate", "lz4"):
-        with pytest.raises(FileError, match="a value of 700 bytes where 5 are left"):
-            parts(header(schema, codec) + block(1_000, PACK[codec](plain)))
+    with pytest.raises(FileError, match="a value of 700 bytes where 5 are left"):
+        parts(header(schema, codec) + block(1_000, PACK[codec](plain)))
     assert capfd.readouterr() == ("", "")

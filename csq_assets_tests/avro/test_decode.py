@@ -443,7 +443,7 @@ def test_defaults_documentation_and_strange_names_do_not_matter() -> None:
         ('"long"', "its schema is not that of a record"),
         ('{"type":"record","name":"r"}', '"fields" is missing or wrong'),
         ('{"type":"record","fields":[]}', '"name" is missing or wrong'),
-        ('{"type":"record","name":"r","fields":[1]}', "its schema has an invalid field"),
+        ('{"type":"record","name":"r","fields":[1]}', '"name" is missing or wrong in 1'),
         (json.dumps(record(a="number")), 'the type "number" is unknown'),
         (json.dumps(record(a={"type": "array"})), '"items" is missing or wrong'),
         (json.dumps(record(a={"type": "fixed", "name": "f", "size": -1})), "size"),

@@ -90,6 +90,17 @@ def events(*ids: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.edge(22)
+def test_batches_of_a_wide_table_have_64_rows_though_its_blocks_have_one() -> None:
+    schema = record(**{f"c{number}": ["null", "string"] for number in range(16_000)})
+    body = header(schema) + block(1, bytes(16_000)) * 65
+    heights = write_partition(
+        dump_of(["a"]),
+        Bucket({"a": body}).open_file,
+        lambda partition: [frame.height for frame in partition.frames()],
+    )
+    assert heights == [64, 1]
+
+
 def test_rows_are_in_manifest_order_and_know_where_they_come_from() -> None:
     files = {
         "s3://b/part-2.avro": encode_avro(events(1, 2, 3), EVENT, block_rows=2),

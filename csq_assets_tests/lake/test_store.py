@@ -288,17 +288,18 @@ def test_other_programs_read_a_table_by_a_glob(
 def test_a_wide_table_is_written_in_small_row_groups(directory_objects: DirectoryStore) -> None:
     store = LakeStore(directory_objects)
     wide = pl.DataFrame({f"c{number}": ["x"] * 9_000 for number in range(1_000)})
+    widest = pl.DataFrame({f"c{number}": [None] * 257 for number in range(20_000)})
     narrow = pl.DataFrame({"user_id": range(200_000)})
     with duckdb.connect() as connection:
-        of_wide, of_narrow = (
+        found = [
             connection.execute(
                 "SELECT max(row_group_num_rows), count(DISTINCT row_group_id) "
                 "FROM parquet_metadata(?)",
                 [write(store, table, 12, frame)],
             ).fetchone()
-            for table, frame in (("wide", wide), ("narrow", narrow))
-        )
-    assert (of_wide, of_narrow) == ((4_000, 3), (122_880, 2))  # rows, groups
+            for table, frame in (("widest", widest), ("wide", wide), ("narrow", narrow))
+        ]
+    assert found == [(256, 2), (4_000, 3), (122_880, 2)]  # rows, groups
 
 
 def test_a_damaged_or_missing_file_is_told_by_its_partition(store: LakeStore) -> None:
