@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from csq_assets.dataconnect.checks import CurrentFacts
 from csq_assets.dataconnect.column_meanings import meaning_of
 from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
 from csq_assets.defs.keys import Keys
@@ -50,6 +51,7 @@ def table_metadata(
         "rows_reresolved": audit.rows_reresolved,
         "duplicates_dropped": audit.duplicates_dropped,
         "users_merged": audit.users_merged,
+        **_standing(keys.raw(table), refreshed.facts),
         **_relation(
             f"csq.{table}",
             types,
@@ -57,6 +59,20 @@ def table_metadata(
         ),
         "dagster/column_lineage": lineage,
     }
+
+
+def _standing(raw: dg.AssetKey, facts: CurrentFacts) -> dict[str, Any]:
+    """The newest dump in the table, with a link to its partition; dumps held, and columns gone."""
+    removed = facts.relation.gone if facts.relation else ()
+    standing: dict[str, Any] = {"dumps_held": len(facts.plan.held)}
+    standing["columns_removed"] = dg.MetadataValue.json(list(removed))
+    for dump_id in facts.plan.apply[-1:]:
+        page = f"/assets/{'/'.join(raw.path)}?view=partitions&partition={dump_id}"
+        standing["newest_dump"] = dump_id
+        standing["newest_partition"] = dg.MetadataValue.md(
+            f"[{raw.to_user_string()}, dump {dump_id}]({page})"
+        )
+    return standing
 
 
 def identity_metadata(refreshed: RefreshedIdentity, types: Mapping[str, str]) -> dict[str, Any]:

@@ -89,6 +89,20 @@ def test_the_lineage_of_columns_leads_to_raw_tables(synced: Platform) -> None:
     ] == [("csq/raw/pageviews", "user_id"), ("csq/user_identity", "user_id")]
 
 
+def test_each_says_how_far_it_is_and_what_it_lost(synced: Platform) -> None:
+    synced.deliver(13, users=[{"user_id": 3}])
+    synced.sync()
+    found = metadata(synced, USERS)
+    assert {name: found[name] for name in ("newest_dump", "dumps_held", "columns_removed")} == {
+        "newest_dump": 13,
+        "dumps_held": 0,
+        "columns_removed": ["plan"],
+    }
+    assert found["newest_partition"] == (
+        "[csq/raw/users, dump 13](/assets/csq/raw/users?view=partitions&partition=13)"
+    )
+
+
 def test_checks_alone_judge_the_whole_table_as_it_stands(synced: Platform) -> None:
     checks = [
         dg.AssetCheckKey(PAGEVIEWS, "unique_key"),
