@@ -13,6 +13,7 @@ import click
 from csq_assets.attributes import named_by_attribute
 from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.settings import Settings, load_env_files
+from csq_assets.signals import SIGNALS, SignalError, leave
 
 # Each command imports what it needs: Dagster alone takes longer than most of them.
 # ruff: noqa: PLC0415
@@ -81,10 +82,11 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
 
     try:
         settings = _settings()
-        with open_instance() as instance, recording(), SyncProgress() as progress:
+        with open_instance() as instance:
             from csq_assets.sync import run_sync
 
-            summary = run_sync(settings, instance, progress, dump_id=dump_id)
+            with SIGNALS.unwinding(), recording(), SyncProgress() as progress:
+                summary = run_sync(settings, instance, progress, dump_id=dump_id)
     except CsqError as error:
         if as_json:  # one object on stdout, even where the pass could not begin
             _print_json({"dumps": [], "checks": [], "standing": [], "errors": [str(error)]})
@@ -112,7 +114,7 @@ def rebuild(*, tables: tuple[str, ...], accept_lake: bool) -> None:
         from csq_assets.console import SyncProgress, show_rebuild
         from csq_assets.sync import run_rebuild
 
-        with recording(), SyncProgress() as progress:
+        with SIGNALS.unwinding(), recording(), SyncProgress() as progress:
             summary = run_rebuild(
                 settings, instance, progress, tables=tables, accept_lake=accept_lake
             )
@@ -162,9 +164,10 @@ def doctor(*, repair: bool) -> None:
     from csq_assets.doctor import examine, repair_lake
 
     codes = []
-    for probe in repair_lake(_settings()) if repair else examine(_settings):
-        show_probe(probe)
-        codes.append(probe.exit_code)
+    with SIGNALS.unwinding():
+        for probe in repair_lake(_settings()) if repair else examine(_settings):
+            show_probe(probe)
+            codes.append(probe.exit_code)
     sys.exit(max(codes))
 
 
@@ -197,15 +200,14 @@ def sample(*, directory: Path, dumps: int, users: int, seed: int) -> None:
 
 
 def main() -> None:
-    """The console script. What a user or a delivery did wrong is a sentence, not a traceback."""
+    """What a user or a delivery did wrong is a sentence, not a traceback."""
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("csq: interrupted; what was finished is in the lake", err=True)
-        sys.exit(130)
+    except SignalError as error:
+        leave(error)
     except CsqError as error:
         click.echo(f"csq: {error}", err=True)
         sys.exit(2 if isinstance(error, SettingsError | UsageError) else 1)

@@ -1,5 +1,7 @@
 """What `csq` says to people, on stderr: tables and progress on a terminal, plain lines elsewhere."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -7,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import click
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +19,7 @@ from csq_assets.errors import printable
 
 if TYPE_CHECKING:
     from csq_assets.doctor import Probe
+    from csq_assets.pipeline.progress import Progress
     from csq_assets.sample import SampleSummary
     from csq_assets.settings import Settings
     from csq_assets.status import Status
@@ -34,16 +37,22 @@ class SyncProgress:
     """A bar on a terminal, and nothing elsewhere."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[now]}"),
-            console=_console,
+        is_terminal = _console.is_terminal
+        # A descriptor of its own, as Dagster redirects the standard ones while a step is executed.
+        self._file = os.fdopen(os.dup(2), "w") if is_terminal else sys.stderr
+        self._progress = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TextColumn("{task.fields[now]}"),
+            console=Console(file=self._file, highlight=False, soft_wrap=True),
             transient=True,
-            disable=not _console.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            disable=not is_terminal,
         )
-        self._task: TaskID | None = None
+        self._task: bars.TaskID | None = None
+        self._table: bars.TaskID | None = None  # the one that is being decoded
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -56,16 +65,28 @@ class SyncProgress:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
+        if self._file is not sys.stderr:
+            self._file.close()
 
     def starts(self, what: str, steps: int) -> None:
         self._task = self._progress.add_task(what, total=steps, now="")
 
     def advances(self, what: str) -> None:
+        if self._table is not None:
+            self._progress.remove_task(self._table)
+            self._table = None
         if self._task is not None:
             self._progress.update(self._task, advance=1, now=what)
 
     def says(self, sentence: str) -> None:
-        _say(sentence)
+        _say(sentence, self._progress.console)
+
+    def decodes(self, progress: "Progress") -> None:
+        if self._table is None:
+            what = f"{progress.table} of dump {progress.dump_id}"
+            self._table = self._progress.add_task(printable(what), total=progress.of_files, now="")
+        now = f"files, {progress.rows:,} rows"
+        self._progress.update(self._table, completed=progress.files, now=now)
 
 
 def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
@@ -209,10 +230,10 @@ def _show_checks(checks: Iterable["CheckSummary"]) -> None:
         )
 
 
-def _say(text: str | Text) -> None:
+def _say(text: str | Text, console: Console = _console) -> None:
     if isinstance(text, Text):  # its styles are at the beginning, so they stay in place
         text.plain = printable(_worded(text.plain))
-    _console.print(text if isinstance(text, Text) else Text(printable(_worded(text))))
+    console.print(text if isinstance(text, Text) else Text(printable(_worded(text))))
 
 
 def _worded(text: str) -> str:

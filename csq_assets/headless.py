@@ -1,7 +1,7 @@
 """Executes run requests in this process, as the daemon does for the sensor."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Protocol
 
@@ -17,10 +17,13 @@ from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import headless_tags
+from csq_assets.pipeline.progress import Progress, watched_by
 from csq_assets.settings import Settings
+from csq_assets.signals import SIGNALS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STEP_ENDS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
+_INTERRUPTED = "csq was interrupted; what was finished is kept, the rest is due"
 
 
 class Listener(Protocol):
@@ -36,6 +39,10 @@ class Listener(Protocol):
 
     def says(self, sentence: str) -> None:
         """Something to know beside what the pass did."""
+        ...
+
+    def decodes(self, progress: Progress) -> None:
+        """So far is the one that is being decoded."""
         ...
 
 
@@ -60,6 +67,7 @@ class HeadlessRuns:
         self._catalog = catalog
         self._listener = listener
         self._selection: frozenset[dg.AssetKey] = frozenset()  # of the run in progress
+        self._is_canceling = False
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
@@ -67,28 +75,40 @@ class HeadlessRuns:
         return build_definitions(self._settings, tables_in(self._catalog, self._settings))
 
     def execute(self, request: dg.RunRequest) -> None:
-        """Execute the run, to its end whatever fails in it."""
+        """Execute the run, to its end whatever fails in it.
+
+        Raises KeyboardInterrupt where a signal asks the process to end; the run is canceled.
+        """
         self._selection = frozenset(request.asset_selection or ())
         job = self._definitions.resolve_job_def(str(request.job_name)).get_subset(
             asset_selection=self._selection, asset_check_selection=frozenset()
         )
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, self._follow)
-        result = job.execute_in_process(
-            instance=self._instance,
-            run_id=run_id,
-            partition_key=request.partition_key,
-            run_config={**request.run_config, **_QUIET},
-            tags={**self._tags, **request.tags},
-            raise_on_error=False,
-        )
+        try:
+            with watched_by(self._listener.decodes):
+                result = job.execute_in_process(
+                    instance=self._instance,
+                    run_id=run_id,
+                    partition_key=request.partition_key,
+                    run_config={**request.run_config, **_QUIET},
+                    tags={**self._tags, **request.tags},
+                    raise_on_error=False,
+                )
+        except KeyboardInterrupt:  # before Dagster began to look after it
+            self._cancel(run_id, self._instance.report_run_canceled)
+            raise
         self.evaluations += result.get_asset_check_evaluations()
+        if SIGNALS.received():
+            raise KeyboardInterrupt
         if not result.success:
             self.errors += _errors(result)
 
     def _follow(self, entry: dg.EventLogEntry) -> None:
         if entry.dagster_event_type is dg.DagsterEventType.RUN_START:
             self._complete(entry.run_id)
+        if SIGNALS.received() and not self._is_canceling:  # else Dagster calls it a failure
+            self._cancel(entry.run_id, self._instance.report_run_canceling)
         event = entry.dagster_event
         if event is not None and event.event_type_value in _STEP_ENDS:
             self._listener.advances(str(event.step_key))
@@ -102,6 +122,11 @@ class HeadlessRuns:
                 copy(run, asset_selection=self._selection),
                 RemoteJobOrigin(self._origin, run.job_name),
             )
+
+    def _cancel(self, run_id: str, report: Callable[[dg.DagsterRun, str], object]) -> None:
+        self._is_canceling = True
+        if (run := self._instance.get_run_by_id(run_id)) and not run.is_finished:
+            report(run, _INTERRUPTED)
 
 
 def _errors(result: dg.ExecuteInProcessResult) -> Iterator[str]:

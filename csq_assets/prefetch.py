@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from concurrent.futures import Future, wait
+from contextlib import closing, contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
 from csq_assets.errors import CsqError
+from csq_assets.interruption import result_of, threads
 
 
 class Opened(Protocol):
@@ -24,6 +25,7 @@ R = TypeVar("R")
 
 _AHEAD_BYTES = 64 * 1024 * 1024
 _FIRST_GUESS_BYTES = _AHEAD_BYTES // 8
+_CLOSES_WITHIN_SECONDS = 1  # after an interruption; else all are waited for
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def open_in_order(
     Each is closed when the next one is requested, and all are closed when the context ends. An
     error of `open_one` is raised in place of its result.
     """
-    with ThreadPoolExecutor(ahead, thread_name_prefix="csq-open") as pool:
+    with threads(ahead, "csq-open") as pool:
         opening = _Opening(items, lambda item: pool.submit(open_one, item), ahead)
         taken = opening.take()
         try:
@@ -61,15 +63,16 @@ class _Opening(Generic[T, F]):
     def take(self) -> Generator[F]:
         self._open_ahead()
         while self._files:
-            with closing(self._files.popleft().result()) as opened:
+            with closing(result_of(self._files.popleft())) as opened:
                 self._largest_bytes = max(self._largest_bytes, opened.size_bytes)
                 self._open_ahead()
                 yield opened
 
     def close(self) -> None:
-        for future in self._files:
-            if not future.cancel() and future.exception() is None:
-                future.result().close()
+        begun = [future for future in self._files if not future.cancel()]
+        for future in begun:
+            future.add_done_callback(_close)
+        wait(begun, _CLOSES_WITHIN_SECONDS)
 
     def _open_ahead(self) -> None:
         while not self._files or self._has_room():
@@ -88,6 +91,12 @@ class _Opening(Generic[T, F]):
         return sum(sizes) + unknown < _AHEAD_BYTES
 
 
+def _close(future: Future[F]) -> None:
+    if future.exception() is None:
+        with suppress(CsqError):  # nobody uses it any more
+            future.result().close()
+
+
 def map_in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Generator[R]:
     """The result of `work` for each of `items`, in order, done by `workers` threads.
 
@@ -95,19 +104,19 @@ def map_in_order(work: Callable[[T], R], items: Iterable[T], *, workers: int) ->
     or `work` raises it. Closing the generator waits for the items in progress.
     """
     running: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="csq-work") as pool:
+    with threads(workers, "csq-work") as pool:
         try:
             try:
                 for item in items:
                     running.append(pool.submit(work, item))
                     if len(running) > workers + 1:
-                        yield running.popleft().result()
+                        yield result_of(running.popleft())
             except CsqError:
                 while running:
-                    running.popleft().result()
+                    result_of(running.popleft())
                 raise
             while running:
-                yield running.popleft().result()
+                yield result_of(running.popleft())
         finally:
             for future in running:
                 future.cancel()

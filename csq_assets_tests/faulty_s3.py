@@ -1,11 +1,11 @@
 """moto's S3 behind a proxy that answers some requests itself, as a faulty server would."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 
@@ -40,6 +40,16 @@ def error(status: int, code: str, message: str = "It says so.") -> Answer:
     return Answer(
         status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
     )
+
+
+def hanging(place: str, released: Event) -> Fault:
+    """Whoever reads an object there gets no answer until it is released."""
+
+    def hang(request: Request) -> None:
+        if request.method == "GET" and request.path.endswith(place):
+            released.wait()
+
+    return hang
 
 
 PAGES = (
@@ -84,9 +94,10 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
             if answer.length != -1:
                 self.send_header("Content-Length", str(answer.length or len(answer.body)))
             self.send_header("Connection", "close")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
+            with suppress(ConnectionError):  # whoever asked has ended
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(answer.body)
             self.close_connection = True
 
         do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # the server's names

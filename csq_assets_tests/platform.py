@@ -21,6 +21,7 @@ from csq_assets.aws import s3_client
 from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.keys import Keys
 from csq_assets.lake.locations import Lake, open_lake
+from csq_assets.pipeline.progress import Progress
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary
 from csq_assets.sync import run_rebuild, run_sync
@@ -38,6 +39,7 @@ class Listener:
     announced: list[tuple[str, int]] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    decoded: list[Progress] = field(default_factory=list)
 
     def starts(self, what: str, steps: int) -> None:
         self.announced.append((what, steps))
@@ -47,6 +49,9 @@ class Listener:
 
     def says(self, sentence: str) -> None:
         self.said.append(sentence)
+
+    def decodes(self, progress: Progress) -> None:
+        self.decoded.append(progress)
 
 
 @dataclass(frozen=True, slots=True)

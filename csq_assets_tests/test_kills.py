@@ -1,8 +1,6 @@
 """`csq sync`, killed in the midst of each kind of its work, and run again."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -20,52 +18,15 @@ from csq_assets.defs.keys import partition_key
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.warehouse.staleness import read_applied_file
+from csq_assets_tests.ended import end_at
 from csq_assets_tests.platform import KEYS, Platform
-
-# A sync that kills itself before the n-th change of the file system, or event of Dagster's, that fits
-# a pattern: the change is not made, and all that precedes it is.
-KILLED_SYNC = """
-import itertools, os, re, signal, sys
-import dagster as dg
-from csq_assets.cli import main
-
-_, pattern, nth = sys.argv
-matches = itertools.count(1)
-
-def see(what):
-    if re.match(pattern, what) and next(matches) == int(nth):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def watch(event, arguments):
-    if event == "os.rename":
-        see(f"rename {os.fspath(arguments[1])}")
-    elif event == "os.remove":
-        see(f"remove {os.fspath(arguments[0])}")
-
-def record(instance, entry, **options):
-    event = entry.dagster_event
-    see(f"record {event.event_type_value} {event.step_key or event.job_name}" if event else "log")
-    return handle(instance, entry, **options)
-
-sys.addaudithook(watch)
-handle, dg.DagsterInstance.handle_new_event = dg.DagsterInstance.handle_new_event, record
-sys.argv = ["csq", "sync"]
-main()
-"""
 
 
 def kill_before(platform: Platform, what: str, nth: int = 1) -> None:
     """Kill a sync before it does this for the n-th time. One that never does ends by itself, which
     fails the test."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_SYNC, what, str(nth)],
-        cwd=platform.folder,
-        env=platform.environment(),
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, f"never came to: {what}\n{done.stderr.decode()}"
+    ended = end_at(platform, signal.SIGKILL, what, nth)
+    assert ended.code == -signal.SIGKILL, f"never came to: {what}\n{ended.stderr}"
 
 
 def newest(

@@ -5,6 +5,7 @@ that is written while it is decoded.
 """
 
 from collections.abc import Mapping
+from time import monotonic
 from urllib.parse import quote
 
 import dagster as dg
@@ -15,7 +16,11 @@ from csq_assets.defs.keys import RAW_TABLE, dump_ids
 from csq_assets.defs.metadata import ingest_metadata
 from csq_assets.defs.resources import LakeResource
 from csq_assets.errors import UsageError
+from csq_assets.interruption import interruptible
 from csq_assets.pipeline.ingest import TableIngest
+from csq_assets.pipeline.progress import tell_watcher
+
+LOGGED_AFTER_SECONDS = 3
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -40,7 +45,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
         with errors_as_failures():
             store = self.lake.open().store
             if isinstance(obj, TableIngest):
-                ingested = obj.write(lambda rows: store.write(obj.table, obj.dump_id, rows))
+                ingested = interruptible(
+                    lambda: obj.write(lambda rows: store.write(obj.table, obj.dump_id, rows)),
+                    meanwhile=_Teller(context, obj).tell,
+                )
                 context.add_output_metadata(ingest_metadata(obj, ingested))
                 return
             if RAW_TABLE in (context.definition_metadata or {}):
@@ -115,6 +123,23 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 remedy="Run csq sync, or choose other partitions.",
             )
         return listed
+
+
+class _Teller:
+    """Tells how far a table is: whoever watches at once, the run's log every few seconds."""
+
+    def __init__(self, context: dg.OutputContext, ingest: TableIngest) -> None:
+        self._log = context.log
+        self._ingest = ingest
+        self._logged = monotonic()
+
+    def tell(self) -> None:
+        if (progress := self._ingest.progress) is None:
+            return
+        tell_watcher(progress)
+        if monotonic() - self._logged >= LOGGED_AFTER_SECONDS:
+            self._log.info(f"decoding: {progress}")
+            self._logged = monotonic()
 
 
 def _own_key(key: dg.AssetKey, partition: str | None) -> str:

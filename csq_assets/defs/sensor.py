@@ -24,7 +24,6 @@ from csq_assets.defs.recovery import (
 )
 from csq_assets.defs.resources import LakeResource, Resources
 from csq_assets.defs.run_requests import (
-    ENDED_BADLY,
     PARTITION_TAG,
     UNFINISHED,
     decode_request,
@@ -194,9 +193,9 @@ class _Tick:
         return []
 
     def _was_tried(self, tags: Mapping[str, str]) -> bool:
-        """Whether the same run did not succeed within the last minutes."""
-        since = self.now - REFRESH_AGAIN_AFTER
-        if not self._runs(tags=tags, statuses=ENDED_BADLY, created_after=since):
+        """Whether the same run failed within the last minutes; one that was canceled did not."""
+        since, failed = self.now - REFRESH_AGAIN_AFTER, [dg.DagsterRunStatus.FAILURE]
+        if not self._runs(tags=tags, statuses=failed, created_after=since):
             return False
         self.reasons.append("the last refresh failed; it is repeated after 10 minutes")
         return True

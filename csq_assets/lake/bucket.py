@@ -17,13 +17,21 @@ from s3transfer.utils import S3_RETRYABLE_DOWNLOAD_ERRORS
 
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.errors import StorageError
+from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.s3_errors import explaining, not_s3
 from csq_assets.lake.s3_meanings import Place
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
-# A larger object is downloaded to disk. Several are at once, so each takes little memory.
-_IN_PARTS = TransferConfig(max_concurrency=4, max_io_queue=16)
 _CREDENTIALS_LAST_SECONDS = 300  # until Polars asks again; the SDK renews them earlier than that
+
+
+def _go_on(_bytes: int) -> None:
+    """Called by the SDK at every step of a transfer, which it gives up where this raises."""
+    raise_if_interrupted()
+
+
+# A larger object is downloaded to disk. Several are at once, so each takes little memory.
+_IN_PARTS = {"Config": TransferConfig(max_concurrency=4, max_io_queue=16), "Callback": _go_on}
 
 
 class BucketStore:
@@ -122,7 +130,7 @@ class BucketStore:
         spool = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._client.download_fileobj(
-                self._bucket, self._prefix + key, spool, ExtraArgs=self._paying, Config=_IN_PARTS
+                self._bucket, self._prefix + key, spool, ExtraArgs=self._paying, **_IN_PARTS
             )
         except BaseException:
             spool.close()
@@ -142,7 +150,7 @@ class BucketStore:
     def publish(self, staged: Path, key: str) -> None:
         # A multipart upload becomes an object only when it is completed.
         with self._reaching(key), staged.open("rb") as file:
-            self._client.upload_fileobj(file, self._bucket, self._prefix + key)
+            self._client.upload_fileobj(file, self._bucket, self._prefix + key, Callback=_go_on)
 
     def abort_unfinished_uploads(self, prefix: str, before: datetime) -> None:
         uploads = self._client.get_paginator("list_multipart_uploads")
@@ -161,14 +169,16 @@ class BucketStore:
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
+        with self._reaching(key):
+            small = self._read_small(key)
         with self.staging() as folder:
             path = folder / "object"
             with self._reaching(key):
-                if small := self._read_small(key):
+                if small:
                     path.write_bytes(small.getbuffer())
                 else:
                     source = self._bucket, self._prefix + key
-                    self._client.download_file(*source, str(path), Config=_IN_PARTS)
+                    self._client.download_file(*source, str(path), **_IN_PARTS)
             yield path
 
     def parquet_metadata(self, key: str) -> Mapping[str, str]:

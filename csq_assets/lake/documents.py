@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.dataconnect.relation import Relation
 from csq_assets.errors import StorageError
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.prefetch import map_in_order
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -140,5 +141,5 @@ def content_hash(body: bytes) -> str:
 
 def side_by_side(work: Callable[[K], T], keys: Iterable[K]) -> list[T]:
     """Read or write small documents, several at once; results are in the order of the keys."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(work, keys))
+    with closing(map_in_order(work, keys, workers=_AT_ONCE)) as results:
+        return list(results)

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from csq_assets.errors import CsqError
+from csq_assets.interruption import Interrupted
 from csq_assets.lake import s3_meanings as means
 from csq_assets.lake.s3_meanings import Meaning, Place
 from csq_assets.masking import masked
@@ -37,7 +38,7 @@ def explaining(place: Place = _NO_PLACE) -> Iterator[None]:
     """
     try:
         yield
-    except (CsqError, MemoryError):
+    except (CsqError, Interrupted, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - the SDK passes on errors of any kind
         explained = _answered(error, place) if isinstance(error, ClientError) else None

@@ -13,6 +13,7 @@ from polars.exceptions import ComputeError, PolarsError
 from polars.io.plugins import register_io_source
 
 from csq_assets.errors import StorageError
+from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.masking import masked
@@ -61,11 +62,11 @@ class LakeStore:
     def write(self, table: str, dump_id: int, rows: Rows) -> Written:
         """Publish the rows as the partition; it replaces an earlier one.
 
-        Where a frame raises, the partition stays as it was.
+        Where a frame raises, the partition stays as it was; so it does where Interrupted is raised.
         """
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
-            source = register_io_source(lambda *_: rows.frames, schema=rows.schema)
+            source = register_io_source(lambda *_: _checked(rows.frames), schema=rows.schema)
             with _writing(staged):
                 source.sink_parquet(
                     staged,
@@ -184,6 +185,12 @@ class LakeStore:
         """The dump ids of the table's partitions, ascending, by one shallow listing."""
         found = map(_DUMP_FOLDER.fullmatch, self.objects.folders(f"raw/{folder_of(table)}/"))
         return sorted(int(match[1]) for match in found if match)
+
+
+def _checked(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    for frame in frames:
+        raise_if_interrupted()
+        yield frame
 
 
 @contextmanager

@@ -14,10 +14,12 @@ from csq_assets.dataconnect.property_definitions import read_property_definition
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import CsqError, StorageError
+from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.partition_facts import Origin, PartitionFacts, evaluate_partition, footer_of
 from csq_assets.lake.store import Rows, Written
+from csq_assets.pipeline.progress import Progress
 
 Publish = Callable[[Rows], Written]
 
@@ -58,6 +60,7 @@ class TableIngest:
     lake: Lake
     now: Callable[[], datetime]
     ingested: Ingested | None = field(default=None, init=False)
+    _partition: RawPartition | None = field(default=None, init=False)
 
     @property
     def dump_id(self) -> int:
@@ -75,18 +78,27 @@ class TableIngest:
             return self.manifest.property_definitions is not None
         return self.table_dump is not None
 
+    @property
+    def progress(self) -> Progress | None:
+        """How far `write`, in another thread, is; None where it has not begun to decode."""
+        if (partition := self._partition) is None:
+            return None
+        files, totals = len(partition.dump.files), partition.totals
+        return Progress(self.dump_id, self.table, totals.files, files, totals.rows)
+
     def write(self, publish: Publish) -> Ingested:
         """Decode the dump's files into `publish`, which writes all rows or none; evaluate the checks;
         add the outcome to the ledger.
 
         `publish` is called again where a later file brings a column that the first file lacks.
         Raises CsqError where the delivery or a storage is at fault. Then the partition is unchanged,
-        and the ledger has the failure.
+        and the ledger has the failure. Raises Interrupted where it was; then nothing has changed.
         """
         dump = self.table_dump
         try:
             ingested = self._decode(dump, publish) if dump else self._keep_definitions(publish)
         except Exception as error:
+            raise_if_interrupted()  # whatever failed did so because of it
             self._add_failure(error)
             raise
         self.ingested = self._evaluate(ingested)
@@ -106,6 +118,8 @@ class TableIngest:
 
     def _decode(self, dump: TableDump, publish: Publish) -> Ingested:
         def write(partition: RawPartition) -> Ingested:
+            self._partition = partition
+
             def footer() -> dict[str, str]:
                 return footer_of(partition.raw_schema, partition.totals, self._origin)
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 from duckdb import DuckDBPyConnection
 
@@ -17,6 +19,7 @@ from csq_assets.dataconnect.tables import (
     current_asset,
     key_columns,
 )
+from csq_assets.interruption import interruptible
 from csq_assets.lake.documents import LakeDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.warehouse.applied_state import TableState, read_state, read_tables
@@ -47,6 +50,22 @@ class RefreshedIdentity:
     findings: tuple[Finding, ...]
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _interruptible(
+    step: Callable[Concatenate["Refresh", P], R],
+) -> Callable[Concatenate["Refresh", P], R]:
+    @wraps(step)
+    def run(refresh: "Refresh", *args: P.args, **kwargs: P.kwargs) -> R:
+        return interruptible(
+            lambda: step(refresh, *args, **kwargs), stop=refresh.connection.interrupt
+        )
+
+    return run
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Refresh:
     """The steps of a refresh, each on its own. `now` is written as the time of applying.
@@ -61,6 +80,7 @@ class Refresh:
     now: datetime
     uses: Callable[[str], Mapping[str, tuple[str, ...]]] = lambda _asset: {}
 
+    @_interruptible
     def refresh_identity(self, *, rebuild: bool = False) -> RefreshedIdentity:
         """Bring `csq_meta.user_identity` up to date: every table builds on it.
 
@@ -69,6 +89,7 @@ class Refresh:
         audit = refresh_identity(self.connection, self.effective.migrations(), rebuild=rebuild)
         return RefreshedIdentity(audit, self._evaluate_identity(audit))
 
+    @_interruptible
     def evaluate_identity(self) -> tuple[Finding, ...]:
         """What the check finds in the map as it stands."""
         return self._evaluate_identity(read_identity(self.connection))
@@ -79,6 +100,7 @@ class Refresh:
         self.documents.save_relation(relation)
         return findings
 
+    @_interruptible
     def refresh_table(self, table: str, *, rebuild: bool = False) -> RefreshedTable:
         """Bring one current table up to date, and its rows of `csq_meta.dumps`.
 
@@ -98,15 +120,18 @@ class Refresh:
         )
         return self._finish(table, audit)
 
+    @_interruptible
     def evaluate_table(self, table: str) -> tuple[Finding, ...]:
         """What the checks find in the table as it stands, over all its rows."""
         return self._finish(table, audit_table(self.connection, table)).findings
 
+    @_interruptible
     def count_events(self) -> int:
         """The rows of `csq.all_events`."""
         complete_all_events(self.connection)
         return count(self.connection, f"SELECT count(*) FROM csq.{ALL_EVENTS}")
 
+    @_interruptible
     def refresh_meta(self) -> None:
         """Bring the rest of `csq_meta` up to date: reports, property definitions, dumps that are in no
         table. Drop tables that no dump lists any more.

@@ -105,7 +105,8 @@ def keep_single_open(dumps: Sequence[DumpContent]) -> Iterator[Sequence[DumpCont
     if len(dumps) != 1:
         yield dumps
         return
-    with closing(PartitionFile(dumps[0])) as file:
+    with open_partitions(dumps) as files:
+        file = next(files)
         yield [replace(file.dump, parquet=lambda: nullcontext(file.path))]
 
 

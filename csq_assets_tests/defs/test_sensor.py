@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.remote_representation.external import RemoteJob
 
 from csq_assets.defs import sensor as module
 from csq_assets.errors import SettingsError
@@ -64,11 +65,16 @@ class Daemon:
             raise_on_error=False,
         )
 
-    def queue(self, request: dg.RunRequest) -> dg.DagsterRun:
-        """The run of the request, before anything executes it."""
+    def queue(self, request: dg.RunRequest, remote: RemoteJob | None = None) -> dg.DagsterRun:
+        """The run of the request, before anything executes it. With its job in a code location, a
+        launcher can."""
         tags = {"dagster/partition": str(request.partition_key)} if request.partition_key else {}
         return self.platform.instance.create_run_for_job(
-            self.job(request), tags={**tags, **request.tags, "dagster/sensor_name": KEYS.sensor}
+            self.job(request),
+            tags={**tags, **request.tags, "dagster/sensor_name": KEYS.sensor},
+            asset_selection=frozenset(request.asset_selection or []) if remote else None,
+            remote_job_origin=remote.get_remote_origin() if remote else None,
+            job_code_origin=remote.get_python_origin() if remote else None,
         )
 
 
@@ -278,6 +284,15 @@ def test_a_refresh_that_failed_is_repeated_after_ten_minutes(
     assert "the last refresh failed; it is repeated after 10 minutes" in str(waiting.skip_reason)
     partition.write_bytes(body)
     monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    assert refreshed(daemon.tick_and_run()) == [REFRESH]
+    assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
+
+
+def test_a_refresh_that_was_canceled_is_repeated_at_the_next_tick(daemon: Daemon) -> None:
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    daemon.tick_and_run()
+    (request,) = daemon.tick().run_requests or []
+    daemon.platform.instance.report_run_canceled(daemon.queue(request))
     assert refreshed(daemon.tick_and_run()) == [REFRESH]
     assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
 
