@@ -8,6 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
+import pytest
+
+from csq_assets.errors import CsqError
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -129,3 +133,12 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def refusal(reach: Callable[[], object]) -> CsqError:
+    """The error, which may not pass on a secret with its cause."""
+    with pytest.raises(CsqError) as refused:
+        reach()
+    assert refused.value.__cause__ is None  # the SDK's own text, which Dagster would record
+    assert refused.value.__context__ is None or refused.value.__suppress_context__
+    return refused.value
