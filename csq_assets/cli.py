@@ -75,7 +75,7 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
                 1 something failed; the rest succeeded
                 2 wrong usage or settings
                 3 nothing failed, but a check of severity ERROR did not pass
-                130 interrupted
+                130 interrupted, 143 terminated (SIGTERM)
     """
     from csq_assets.console import SyncProgress, show_sync
     from csq_assets.instance import open_instance, recording
