@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Event
+from typing import Any
 
+import boto3
 import duckdb
 import polars as pl
 import pytest
 
 from csq_assets.interruption import Interrupted, interruptible, raise_if_interrupted, result_of
+from csq_assets.lake.bucket import BucketStore
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.store import LakeStore, Rows
 from csq_assets.prefetch import map_in_order, open_in_order
+from csq_assets_tests.faulty_s3 import FaultyS3, Request
 
 
 def interrupt() -> None:
@@ -65,6 +70,33 @@ def test_a_partition_that_is_being_written_is_given_up(directory_objects: Direct
         interruptible(lambda: store.write("users", 12, rows), meanwhile=interrupt)
     assert [path for path in directory_objects.root.rglob("*") if path.is_file()] == []
     assert list((directory_objects.root / ".staging").iterdir()) == []
+
+
+@pytest.mark.s3
+def test_an_upload_is_given_up_whole(faulty_s3: FaultyS3, s3_client: Any, tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    staged.write_bytes(bytes(20 * 1024 * 1024))
+    begun, released = Event(), Event()
+
+    def hang(request: Request) -> None:
+        if request.method == "POST" and request.path.endswith("?uploads"):
+            begun.set()
+            released.wait()
+
+    def interrupt_when_begun() -> None:
+        if begun.is_set():
+            interrupt()
+
+    faulty_s3.fault = hang
+    objects = BucketStore(boto3.Session().client("s3"), "customer", setting="CSQ_LAKE_URL")
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(
+            lambda: objects.publish(staged, "raw/data.parquet"),
+            stop=released.set,
+            meanwhile=interrupt_when_begun,
+        )
+    assert "Uploads" not in s3_client.list_multipart_uploads(Bucket="customer")
+    assert objects.stat("raw/data.parquet") is None
 
 
 def test_what_never_comes_is_not_waited_for() -> None:
