@@ -1,6 +1,7 @@
 """S3 clients from dagster-aws's S3Resource. The AWS SDK is imported when a client is made."""
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from csq_assets.masking import hide, strip_aws_variables
@@ -25,7 +26,20 @@ def open_s3_client(s3: "S3Resource") -> Any:
         client = s3.get_client()
         # With these stars it runs before the SDK's own handlers, which change the answer.
         client.meta.events.register("before-parse.*.*", refuse_other_services)
+        client.meta.events.register("before-send.s3", partial(_hide_credentials, client))
     return client
+
+
+def _hide_credentials(client: Any, request: Any, **_: object) -> None:
+    """Mask those that the SDK obtained itself from a role, SSO or a process: it does so when they are
+    needed, and again when they expire.
+    """
+    if token := request.headers.get("X-Amz-Security-Token"):
+        hide(token.decode() if isinstance(token, bytes) else token)
+    # boto3 has no public name for the credentials of a client.
+    if (credentials := client._request_signer._credentials) is not None:  # noqa: SLF001
+        found = credentials.get_frozen_credentials()
+        hide(found.secret_key, found.token)
 
 
 def s3_client() -> Any:

@@ -9,10 +9,7 @@ from urllib.parse import quote, unquote
 _HIDDEN = "***"
 _SHORTEST = 6  # a shorter secret would hide parts of ordinary words
 _SECRET_NAME = re.compile(r"secret|token|password|passwd", re.IGNORECASE)
-_IN_PROFILE = re.compile(
-    r"^\s*\w*(?:secret|token|password)\w*(?<!_file)\s*[=:]\s*(\S.*?)\s*$",
-    re.MULTILINE | re.IGNORECASE,
-)
+_IN_PROFILE = re.compile(r"^\s*(\w+)\s*[=:]\s*(\S.*?)\s*$", re.MULTILINE)
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _PROFILE_FILES = {
     "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
@@ -50,17 +47,27 @@ def strip_aws_variables() -> None:
 def _known() -> Iterator[str]:
     yield from _told
     for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and not name.endswith("_FILE"):
-            yield value
+        yield from _secret(name, value)
         if "://" in value and "@" in value:  # whatever stands before the last @, a / too
             user = value.partition("://")[2].rpartition("@")[0]
             yield from (user, user.partition(":")[2])
     for variable, default in _PROFILE_FILES.items():
-        path = Path(os.environ.get(variable) or default).expanduser()
-        try:
-            yield from _IN_PROFILE.findall(path.read_text(errors="replace"))
-        except (OSError, ValueError):
-            continue
+        for name, value in _IN_PROFILE.findall(_read(os.environ.get(variable) or default)):
+            yield from _secret(name, value)
+
+
+def _secret(name: str, value: str) -> Iterator[str]:
+    """What a variable or a line of a profile keeps secret: its value, or the file that it names."""
+    if _SECRET_NAME.search(name):
+        yield _read(value) if name.lower().endswith("_file") else value
+
+
+def _read(path: str) -> str:
+    file = Path(path).expanduser()
+    try:
+        return file.read_text(errors="replace") if file.is_file() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _spellings(secret: str) -> Iterator[str]:

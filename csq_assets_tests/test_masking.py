@@ -73,6 +73,20 @@ def test_secrets_of_profiles_are_masked(
     assert masked(f"{TOKEN} other-token /run/token") == "*** *** /run/token"
 
 
+def test_what_a_file_of_a_token_holds_is_masked_and_its_path_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, config = tmp_path / "token", tmp_path / "config"
+    token.write_text(f"{TOKEN}\n")
+    config.write_text(f"[profile a]\nweb_identity_token_file = {token}\n")
+    for variables in (
+        {"AWS_WEB_IDENTITY_TOKEN_FILE": str(token)},
+        {"AWS_CONFIG_FILE": str(config), "HOME": "/nonexistent"},
+    ):
+        monkeypatch.setattr("os.environ", variables)
+        assert masked(f"{TOKEN} of {token}") == f"*** of {token}"
+
+
 def test_paths_and_short_words_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"AWS_WEB_IDENTITY_TOKEN_FILE": "/run/token", "AWS_SECRET_ACCESS_KEY": "users"}
     monkeypatch.setattr("os.environ", variables)

@@ -1,9 +1,17 @@
 """No secret is shown, whatever goes wrong: neither on the streams nor in Dagster's database."""
 
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from moto.sts.models import sts_backends
 
+from csq_assets.aws import s3_client
+from csq_assets.errors import CsqError
+from csq_assets.lake.bucket import BucketStore
+from csq_assets.masking import masked
 from csq_assets_tests.builders import AvroFile, ExportBuilder
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, error
 from csq_assets_tests.platform import Platform, open_platform
@@ -95,3 +103,93 @@ def test_an_address_of_alerts_shows_no_secret(platform: Platform) -> None:
     assert SECRET not in text
     assert codes == [2]
     assert "csq: setting CSQ_ALERTS: address 1, slack://…, is none that apprise " in text
+
+
+RESOLVED = """
+[profile keys]
+aws_access_key_id = AKIAEXAMPLE
+aws_secret_access_key = of-the-source-profile
+[profile role]
+role_arn = arn:aws:iam::111111111111:role/reader
+source_profile = keys
+[profile process]
+credential_process = cat {folder}/credentials.json
+"""
+
+
+def process_output(number: int) -> str:
+    """What a credential_process prints. The SDK renews what ends in 15 minutes."""
+    expiration = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    return json.dumps(
+        {
+            "Version": 1,
+            "AccessKeyId": "AKIAEXAMPLE",
+            "SecretAccessKey": f"secret-key-{number}",
+            "SessionToken": f"session-token-{number}",
+            "Expiration": expiration,
+        }
+    )
+
+
+@pytest.fixture
+def resolving(
+    faulty_s3: FaultyS3, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FaultyS3:
+    """Profiles whose credentials the SDK obtains itself, and an S3 that repeats their token."""
+    (tmp_path / "config").write_text(RESOLVED.format(folder=tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", s3_endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    faulty_s3.fault = lambda request: error(
+        400, "InvalidToken", f"No such token: {request.headers['X-Amz-Security-Token']}"
+    )
+    return faulty_s3
+
+
+def refusal() -> str:
+    """What a new client says of an S3 that refuses its token."""
+    with closing(s3_client()) as client, pytest.raises(CsqError) as refused:
+        BucketStore(client, "customer", setting="CSQ_EXPORT_URL").read("a")
+    return str(refused.value)
+
+
+def test_the_credentials_of_a_role_are_masked_once_the_sdk_has_them(
+    resolving: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "role")
+    assert "No such token: ***. " in refusal()
+    token = resolving.requests[-1].headers["X-Amz-Security-Token"]
+    role = sts_backends["111111111111"]["aws"].assumed_roles[-1]
+    assert role.session_token == token
+    assert masked(f"{token} {role.secret_access_key} {role.access_key_id}") == (
+        f"*** *** {role.access_key_id}"
+    )
+
+
+def test_the_credentials_of_a_process_are_masked_also_when_they_are_obtained_again(
+    resolving: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "process")
+    given = tmp_path / "credentials.json"
+    given.write_text(process_output(0))
+    with closing(s3_client()) as client:
+        store = BucketStore(client, "customer", setting="CSQ_EXPORT_URL")
+        for number in (1, 2):
+            given.write_text(process_output(number))
+            with pytest.raises(CsqError, match=r"No such token: \*\*\*\. "):
+                store.read("a")
+            sent = resolving.requests[-1].headers["X-Amz-Security-Token"]
+            assert sent == f"session-token-{number}"
+            assert masked(f"secret-key-{number} session-token-{number}") == "*** ***"
+
+
+def test_a_garbled_answer_that_holds_credentials_is_not_repeated(
+    resolving: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "role")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", resolving.endpoint)
+    resolving.always(Answer(200, f"<SecretAccessKey>{SECRET}</SecretAccessKey><".encode()))
+    said = refusal()
+    assert "Unable to parse response" in said
+    assert SECRET not in said

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from csq_assets.errors import CsqError
 from csq_assets.interruption import Interrupted
@@ -68,6 +69,8 @@ def not_s3(text: str) -> CsqError:
 def _raised(error: Exception, place: Place) -> CsqError:
     """What the SDK itself raises."""
     text = masked(str(error) or type(error).__name__)
+    if isinstance(error, ResponseParserError):  # the answer follows, which may hold credentials
+        text = text.partition("\n")[0]
     for kind, meaning in means.RAISED.items():
         if isinstance(error, kind) and meaning.part in text:
             return meaning.error(text, place)
