@@ -33,6 +33,10 @@ class Signals:
         self._received = 0
         self._unwinds = False
 
+    @property
+    def are_watched(self) -> bool:
+        return self._pipe is not None
+
     def watch(self) -> None:
         """From now on a signal ends the process. One that is ignored stays ignored."""
         self._pipe, written = os.pipe()

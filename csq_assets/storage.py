@@ -5,19 +5,26 @@ directory; one process at a time creates the databases; and `SqliteEvents` write
 """
 
 import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
+from dagster._core.execution.compute_logs import redirect_to_file
+from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from dagster._utils import ensure_file, touch_file
 from filelock import FileLock
 
 from csq_assets.errors import SettingsError
 from csq_assets.settings import dagster_home, set_default_dagster_home
+from csq_assets.signals import SIGNALS
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -42,6 +49,21 @@ class ArtifactStorage(_UnderHome, LocalArtifactStorage):
 
 class ComputeLogs(_UnderHome, LocalComputeLogManager):
     """What steps print."""
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
+        if not SIGNALS.are_watched:
+            with super().capture_logs(log_key) as captured:
+                yield captured
+            return
+        # Dagster's own starts processes that print it again, and that Ctrl-C ends with tracebacks.
+        with ExitStack() as stack:
+            for stream, kind in ((sys.stdout, "out"), (sys.stderr, "err")):
+                path = self.get_captured_local_path(log_key, kind)
+                ensure_file(path)
+                stack.enter_context(redirect_to_file(stream, path))
+            yield CapturedLogContext(log_key)
+        touch_file(self.complete_artifact_path(log_key))
 
 
 class SqliteStorage(_UnderHome, DagsterSqliteStorage):
