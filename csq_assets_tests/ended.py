@@ -22,7 +22,7 @@ matches = itertools.count(1)
 
 def see(what):
     if re.match(pattern, what) and next(matches) == int(nth):
-        os.kill(os.getpid(), number)
+        os.killpg(0, number)  # as a terminal does
 
 def watch(event, arguments):
     if event == "import":
@@ -58,6 +58,7 @@ def end_at(platform: Platform, number: signal.Signals, what: str, nth: int = 1) 
         env=platform.environment(),
         capture_output=True,
         text=True,
+        start_new_session=True,
         timeout=300,
         check=False,
     )
