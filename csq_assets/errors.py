@@ -1,7 +1,8 @@
 """Errors, split by who must act. Each says what happened, where, and what to do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Self
 
 REDELIVER = "Ask Contentsquare to redeliver the dump, or replace the file in place."
@@ -47,6 +48,16 @@ class CsqError(Exception):
         message = printable(self.message)
         said = f"{place}: {message}" if place else message
         return f"{said.rstrip('.')}. {printable(self.remedy)}" if self.remedy else said
+
+
+@contextmanager
+def located(**where: str | int) -> Iterator[None]:
+    """Errors that are raised inside have this place before their own."""
+    try:
+        yield
+    except CsqError as error:
+        error.at(**where)
+        raise
 
 
 class SettingsError(CsqError):

@@ -1,6 +1,6 @@
 """Blocks that are decoded together, and the rows that they give."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -8,6 +8,7 @@ import polars as pl
 from csq_assets.avro.container import Block
 from csq_assets.avro.schema import RecordSchema
 
+PART_BYTES = 4 * 1024 * 1024  # plain, that are decoded together
 MOST_CELLS = 4_000_000  # of a frame
 # A null takes one byte in Avro, and sixteen in a frame. But every column costs as much as some rows.
 _CELLS, _ROWS = 1_000_000, 64
@@ -64,9 +65,10 @@ class Batch:
         self.rows += block.rows
         self.plain_size += block.plain_size
 
-    def has_room(self, block: Block, most_bytes: int, most_rows: int) -> bool:
-        size = self.plain_size + block.plain_size
-        return size <= most_bytes and self.rows + block.rows <= most_rows
+    def has_room(self, block: Block, columns: int) -> bool:
+        """Whether to decode the block with those before, in a table of so many columns."""
+        fits = self.plain_size + block.plain_size <= PART_BYTES
+        return fits and self.rows + block.rows <= rows_at_once(columns)
 
     @property
     def cells(self) -> int:
@@ -89,23 +91,22 @@ def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def locate(runs: Iterable[Run], index: int) -> tuple[str, int]:
+def sum_up_replaced(
+    runs: Sequence[Run], found: Iterable[tuple[int, int]]
+) -> tuple[ReplacedText, ...]:
+    """By file, from pairs of a row's index in the runs and the sequences replaced in it."""
+    files: dict[str, ReplacedText] = {}
+    for index, sequences in sorted(found):
+        file, row = _locate(runs, index)
+        first = files.get(file, ReplacedText(file, row, 0))
+        files[file] = ReplacedText(file, first.row, first.sequences + sequences)
+    return tuple(files.values())
+
+
+def _locate(runs: Sequence[Run], index: int) -> tuple[str, int]:
     """The file of row `index` of these runs, and the row's number in that file."""
     for run in runs:
         if index < run.rows:
             return run.file, run.first_row + index
         index -= run.rows
     raise IndexError(index)
-
-
-def sum_up_replaced(
-    runs: Iterable[Run], found: Iterable[tuple[int, int]]
-) -> tuple[ReplacedText, ...]:
-    """By file, from pairs of a row's index in the runs and the sequences replaced in it."""
-    runs = tuple(runs)
-    files: dict[str, ReplacedText] = {}
-    for index, sequences in sorted(found):
-        file, row = locate(runs, index)
-        first = files.get(file, ReplacedText(file, row, 0))
-        files[file] = ReplacedText(file, first.row, first.sequences + sequences)
-    return tuple(files.values())

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from mmap import mmap
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import cramjam
 
@@ -15,6 +15,7 @@ from csq_assets.errors import FileError
 MAX_BLOCK_BYTES = 512 * 1024 * 1024  # unpacked
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
+B = TypeVar("B", bytes, memoryview)
 
 # The most that the formats can expand: a larger claim is damage, refused before it is allocated.
 _SNAPPY_EXPANDS, _LZ4_EXPANDS = 32, 256
@@ -36,29 +37,24 @@ class Plain:
 
 
 def unpack(codec: str, packed: memoryview, limit: int = MAX_BLOCK_BYTES) -> Plain:
-    """Unpack one block, to at most `limit` bytes.
+    """Unpack one block of a known codec, to at most `limit` bytes.
 
-    Raises TooLargeError while unpacking more than that, FileError where the block is damaged or the
-    codec unknown. A snappy block ends with the CRC-32 of its plain bytes, big-endian; it is checked.
+    Raises TooLargeError while unpacking more than that, FileError where the block is damaged. A snappy
+    block ends with the CRC-32 of its plain bytes, big-endian; it is checked.
     Source: export-format.md, "The Avro files"; contract.md, section 4.
     """
-    unpacker = _UNPACKERS.get(codec)
-    if unpacker is None:
-        raise unknown_codec(codec)
     try:
-        return unpacker(packed, limit)
-    except _Damaged as error:
+        return _UNPACKERS[codec](packed, limit)
+    except _DAMAGED as error:
         raise FileError(f"a {codec} block is damaged: {error}") from None
     except _LimitReachedError:
         raise TooLargeError(f"a {codec} block unpacks to more than {limit:,} bytes") from None
 
 
-def is_known(codec: str) -> bool:
-    return codec in _UNPACKERS
-
-
-def unknown_codec(codec: str) -> FileError:
-    return FileError(f'its codec "{codec}" is unknown; known are {", ".join(_UNPACKERS)}')
+def refuse_unknown(codec: str) -> None:
+    if codec not in _UNPACKERS:
+        known = ", ".join(_UNPACKERS)
+        raise FileError(f'its codec "{codec}" is unknown; known are {known}')
 
 
 def plain_size(codec: str, packed: memoryview) -> int:
@@ -74,7 +70,7 @@ class _LimitReachedError(Exception):
     pass
 
 
-_Damaged = (cramjam.DecompressionError, zlib.error, lzma.LZMAError, OSError, ValueError)
+_DAMAGED = (cramjam.DecompressionError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 def _snappy_size(packed: memoryview) -> int:
@@ -85,9 +81,7 @@ def _snappy_size(packed: memoryview) -> int:
 
 
 def _null(packed: memoryview, limit: int) -> Plain:
-    if len(packed) > limit:
-        raise _LimitReachedError
-    return Plain(packed, checked=False)
+    return Plain(_within(packed, limit), checked=False)
 
 
 def _snappy(packed: memoryview, limit: int) -> Plain:
@@ -159,7 +153,7 @@ def _whole(stream: _Stream, packed: memoryview, limit: int) -> bytes:
     return plain
 
 
-def _within(plain: bytes, limit: int) -> bytes:
+def _within(plain: B, limit: int) -> B:
     if len(plain) > limit:
         raise _LimitReachedError
     return plain

@@ -6,14 +6,20 @@ from typing import Any
 
 import polars as pl
 
-from csq_assets.avro.batch import Batch, Decoded, Run, joined, rows_at_once, sum_up_replaced
+from csq_assets.avro.batch import (
+    PART_BYTES,
+    Batch,
+    Decoded,
+    Run,
+    joined,
+    rows_at_once,
+    sum_up_replaced,
+)
 from csq_assets.avro.codecs import Plain
-from csq_assets.avro.schema import AvroField, RecordSchema
-from csq_assets.avro.type_readers import Cursor, Reader, read_null
+from csq_assets.avro.schema import RecordSchema
+from csq_assets.avro.type_readers import AvroType, Cursor, Reader, read_null
 from csq_assets.avro.values import NotAnIdError, id_of, text_of
 from csq_assets.errors import FileError, IdentifierError
-
-_PART_BYTES = 4 * 1024 * 1024
 
 
 def read_complete(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Iterator[Decoded]:
@@ -43,11 +49,12 @@ class _Part:
 
     def __init__(self, schema: RecordSchema, ids: Collection[str]) -> None:
         # Columns of nulls take no bytes: there may be thousands of them.
-        stored = [field for field in schema.fields if field.read is not read_null]
+        typed = zip(schema.columns, schema.types, strict=True)
+        stored = {name: kind for name, kind in typed if kind.read is not read_null}
         self._columns = schema.columns
         self._ids = ids
-        self._places = {field.name: place for place, field in enumerate(stored)}
-        self._steps = [_step(field, is_id=field.name in ids) for field in stored]
+        self._places = {name: place for place, name in enumerate(stored)}
+        self._steps = [_step(kind, is_id=name in ids) for name, kind in stored.items()]
         self._clear()
 
     def _clear(self) -> None:
@@ -61,7 +68,7 @@ class _Part:
         first, start, put = row, cursor.at, self._values.append
         end = min(end, row + self._room())
         try:
-            while row < end and cursor.at - start < _PART_BYTES - self._bytes:
+            while row < end and cursor.at - start < PART_BYTES - self._bytes:
                 for step in self._steps:
                     put(step(cursor))
                 if cursor.replaced:
@@ -69,18 +76,16 @@ class _Part:
                     cursor.replaced = 0
                 row += 1
         except (ValueError, IndexError, RecursionError) as error:
-            raise _explained(error).at(file=file, row=row, column=self._unread_column()) from None
+            column = list(self._places)[len(self._values) % len(self._steps)]
+            raise damaged(error).at(file=file, row=row, column=column) from None
         self._runs.append(Run(file, first, row - first))
         self._rows += row - first
         self._bytes += cursor.at - start
         return row
 
-    def _unread_column(self) -> str:
-        return list(self._places)[len(self._values) % len(self._steps)]
-
     @property
     def is_full(self) -> bool:
-        return self._room() == 0 or self._bytes >= _PART_BYTES
+        return self._room() == 0 or self._bytes >= PART_BYTES
 
     def _room(self) -> int:
         """How many more rows go in, unless they are long."""
@@ -116,12 +121,12 @@ class _Part:
         return pl.Series([None], dtype=dtype).new_from_index(0, self._rows)
 
 
-def _step(field: AvroField, *, is_id: bool) -> Reader:
+def _step(kind: AvroType, *, is_id: bool) -> Reader:
     """Reads a value as the column has it."""
     if is_id:
-        return _composed(id_of, field.read)
-    is_text = field.native is not None and field.native.primitive == "string"
-    return field.read if is_text else _composed(text_of, field.read)
+        return _composed(id_of, kind.read)
+    is_text = kind.native is not None and kind.native.primitive == "string"
+    return kind.read if is_text else _composed(text_of, kind.read)
 
 
 @lru_cache(maxsize=64)
@@ -129,8 +134,11 @@ def _composed(convert: Callable[[Any], Any], read: Reader) -> Reader:
     return lambda cursor: convert(read(cursor))
 
 
-def damaged(error: Exception) -> FileError:
+def damaged(error: Exception) -> FileError | IdentifierError:
+    """What reading a value raised, in words."""
     what = str(error)
+    if isinstance(error, NotAnIdError):
+        return IdentifierError(f"not a 64-bit integer: {what}")
     if isinstance(error, IndexError):
         what = "a value is cut"
     elif isinstance(error, UnicodeDecodeError):
@@ -138,9 +146,3 @@ def damaged(error: Exception) -> FileError:
     elif isinstance(error, RecursionError):
         what = "its values are nested too deeply"
     return FileError(f"damaged: {what}")
-
-
-def _explained(error: Exception) -> FileError | IdentifierError:
-    if isinstance(error, NotAnIdError):
-        return IdentifierError(f"not a 64-bit integer: {error}")
-    return damaged(error)

@@ -56,8 +56,7 @@ class Container:
             raise FileError("its header has no schema")
         self.schema: bytes = schema
         self.codec: str = metadata.get(b"avro.codec", b"null").decode("utf-8", "replace")
-        if not codecs.is_known(self.codec):
-            raise codecs.unknown_codec(self.codec)
+        codecs.refuse_unknown(self.codec)
 
     @property
     def bytes_read(self) -> int:
@@ -129,7 +128,8 @@ class _Bytes:
         end = self._at + count
         if end > len(self._chunk):
             if not self._fill(count):
-                raise self._truncated()
+                at = self.taken + len(self._chunk) - self._at
+                raise FileError(f"truncated: it ends inside a header or a block, at byte {at}")
             end = count
         taken = self._chunk[self._at : end]
         self._at = end
@@ -146,14 +146,11 @@ class _Bytes:
             raise FileError(f"damaged: {error}") from None
 
     def check_size(self) -> None:
-        if self.size is None:
-            return
-        more = self._told_size is not None and self._read() != b""
-        if self.size == self.taken and not more:
-            return
-        raise FileError(
-            f"truncated or changed: {self.taken} bytes were read, its size is {self.size}"
-        )
+        goes_on = self._told_size is not None and self._read() != b""
+        if self.size is not None and (self.size != self.taken or goes_on):
+            raise FileError(
+                f"truncated or changed: {self.taken} bytes were read, its size is {self.size}"
+            )
 
     def _fill(self, count: int) -> bool:
         """Buffer at least `count` bytes; False where the file has fewer."""
@@ -173,12 +170,6 @@ class _Bytes:
             return self._file.read(_CHUNK_BYTES)
         except OSError as error:
             raise StorageError(f"reading it failed: {error}") from error
-
-    def _truncated(self) -> FileError:
-        return FileError(f"truncated: it ends inside a header or a block, at byte {self._end()}")
-
-    def _end(self) -> int:
-        return self.taken + len(self._chunk) - self._at
 
 
 def _measured(file: BinaryIO) -> int | None:

@@ -4,17 +4,14 @@ The native path reads flat rows of primitives. The complete path reads everythin
 about rows that the native path rejects: it says which row of which file is damaged.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
-import polars as pl
-
-from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded, sum_up_replaced
+from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded
 from csq_assets.avro.codecs import MAX_BLOCK_BYTES, Plain, TooLargeError
 from csq_assets.avro.complete import damaged, read_complete
 from csq_assets.avro.native import read_native
 from csq_assets.avro.type_readers import CorruptValueError, refuse_absurd_count
-from csq_assets.avro.values import NotAnIdError, decoded_texts, ids_of, texts_of
-from csq_assets.errors import FileError
+from csq_assets.errors import located
 
 _LARGE_BYTES = 32 * 1024 * 1024  # what is larger is decoded part by part
 # Below, starting the native reader costs more than it saves.
@@ -35,7 +32,7 @@ def decode(batch: Batch, ids: Collection[str]) -> list[Decoded] | Iterator[Decod
         plains = unpack(batch, _LARGE_BYTES)
     except TooLargeError:
         return _decode_large(batch, ids)
-    if batch.cells >= _NATIVE_CELLS and (decoded := decode_native(batch, plains, ids)):
+    if batch.cells >= _NATIVE_CELLS and (decoded := read_native(batch, plains, ids)):
         return [decoded]
     return list(read_complete(batch, plains, ids))
 
@@ -47,39 +44,15 @@ def unpack(batch: Batch, limit: int = MAX_BLOCK_BYTES) -> list[Plain]:
     """
     plains: list[Plain] = []
     for file, block in batch.blocks:
-        try:
+        with located(file=file):
             plain = block.unpack(limit)
-            refuse_absurd_count(block.rows, batch.schema.least_bytes, len(plain.data))
-        except FileError as error:
-            raise error.at(file=file) from None
-        except CorruptValueError as error:
-            raise damaged(error).at(file=file, row=block.first_row) from None
+            try:
+                refuse_absurd_count(block.rows, batch.schema.least_bytes, len(plain.data))
+            except CorruptValueError as error:
+                raise damaged(error).at(row=block.first_row) from None
         plains.append(plain)
         limit -= len(plain.data)
     return plains
-
-
-def decode_native(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Decoded | None:
-    """By the native path; None where it cannot read the rows, or the complete path must decide."""
-    row_counts = [block.rows for _, block in batch.blocks]
-    groups = read_native(batch.schema, ids, row_counts, [plain.data for plain in plains])
-    if groups is None:
-        return None
-    columns: dict[int, pl.Series] = {}
-    replaced: list[tuple[int, int]] = []
-    try:
-        for group in groups:
-            values, found = decoded_texts(group.values)
-            replaced += [(index % batch.rows, sequences) for index, sequences in found]
-            columns |= group.split(ids_of(values) if group.is_id else texts_of(values))
-    except NotAnIdError:
-        return None
-    if replaced and not all(plain.checked for plain in plains):
-        return None
-    names = batch.schema.columns
-    frame = pl.DataFrame([columns[place] for place in range(len(names))], schema=list(names))
-    runs = batch.runs()
-    return Decoded(frame, runs, sum_up_replaced(runs, replaced))
 
 
 def _decode_large(batch: Batch, ids: Collection[str]) -> Iterator[Decoded]:

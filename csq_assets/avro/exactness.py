@@ -26,17 +26,17 @@ class Group:
 
     kind: NativeType
     is_id: bool
-    places: tuple[int, ...]
+    places: Sequence[int]
     values: pl.Series  # texts as Binary
 
-    @property
-    def rows(self) -> int:
-        return len(self.values) // len(self.places)
 
-    def split(self, values: pl.Series) -> dict[int, pl.Series]:
-        """The columns in `values`, by place."""
-        rows = self.rows
-        return {place: values.slice(at * rows, rows) for at, place in enumerate(self.places)}
+def in_file_order(groups: Sequence[Group], series: Sequence[pl.Series]) -> list[pl.Series]:
+    """The columns in `series`, which has one for each group."""
+    columns: dict[int, pl.Series] = {}
+    for group, joined in zip(groups, series, strict=True):
+        rows = len(joined) // len(group.places)
+        columns |= {place: joined.slice(at * rows, rows) for at, place in enumerate(group.places)}
+    return [columns[place] for place in range(len(columns))]
 
 
 def is_exact(
@@ -49,14 +49,11 @@ def is_exact(
     sizes = [
         group.values.to_frame("value").select(_size(group.kind)).to_series() for group in groups
     ]
-    columns: dict[int, pl.Series] = {}
-    for group, size in zip(groups, sizes, strict=True):
-        columns |= group.split(size)
+    offset = pl.repeat(0, ends[-1][0] if ends else 0, dtype=pl.UInt32, eager=True)
     offsets: list[pl.Series] = []  # of each column, in the rows
-    offset = pl.repeat(0, groups[0].rows, dtype=pl.UInt32, eager=True)
-    for place in range(len(columns)):
+    for column in in_file_order(groups, sizes):
         offsets.append(offset)
-        offset = offset + columns[place]
+        offset = offset + column
     row_ends = pl.Series([0], dtype=pl.UInt32).append(offset.cum_sum())
     if row_ends[[row for row, _ in ends]].to_list() != [size for _, size in ends]:
         return False

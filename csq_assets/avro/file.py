@@ -1,11 +1,12 @@
 """An open Avro file: its header is read, its blocks are read on demand."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import BinaryIO
 
 from csq_assets.avro.container import Block, Container
 from csq_assets.avro.schema import parse_schema
-from csq_assets.errors import CsqError
+from csq_assets.errors import located
 
 OpenFile = Callable[[str], BinaryIO]
 
@@ -18,17 +19,10 @@ class AvroFile:
 
     def __init__(self, path: str, open_file: OpenFile) -> None:
         self.path = path
-        try:
-            self._file = open_file(path)
-            try:
-                self._container = Container(self._file)
-                self.schema = parse_schema(self._container.schema)
-            except BaseException:
-                self._file.close()
-                raise
-        except CsqError as error:
-            error.at(file=self.path)
-            raise
+        with located(file=path), ExitStack() as opened:
+            self._container = Container(opened.enter_context(closing(open_file(path))))
+            self.schema = parse_schema(self._container.schema)
+            self.close = opened.pop_all().close
 
     @property
     def bytes_read(self) -> int:
@@ -40,11 +34,5 @@ class AvroFile:
 
     def blocks(self) -> Iterator[Block]:
         """Its blocks in order, once."""
-        try:
+        with located(file=self.path):
             yield from self._container.blocks()
-        except CsqError as error:
-            error.at(file=self.path)
-            raise
-
-    def close(self) -> None:
-        self._file.close()

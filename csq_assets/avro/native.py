@@ -1,7 +1,7 @@
 """The native path: flat rows of plain and nullable primitives, read by Polars.
 
 Many blocks become one container in memory, with a schema of our own, so that neither the file's codec
-nor the rest of its schema matters. Texts are read as bytes: those that are not UTF-8 are found later.
+nor the rest of its schema matters. Texts are read as bytes: those that are not UTF-8 are found after.
 """
 
 import json
@@ -13,57 +13,71 @@ from typing import Any
 
 import polars as pl
 
-from csq_assets.avro.exactness import Group, is_exact
+from csq_assets.avro.batch import Batch, Decoded, sum_up_replaced
+from csq_assets.avro.codecs import Plain
+from csq_assets.avro.exactness import Group, in_file_order, is_exact
 from csq_assets.avro.schema import RecordSchema
 from csq_assets.avro.type_readers import MORE, NativeType
+from csq_assets.avro.values import NotAnIdError, decoded_texts, ids_of, texts_of
 from csq_assets.panics import unprinted_panics
 
 _SYNC = b"csq_assets blocks"[:16]
 
 
-def read_native(
-    schema: RecordSchema,
-    ids: Collection[str],
-    row_counts: Sequence[int],
-    blocks: Sequence[bytes | bytearray | memoryview],
-) -> list[Group] | None:
-    """The columns of plain blocks with `row_counts` rows, by type and by whether they are `ids`.
-
-    They are Int64, Float32, Float64, Boolean, and Binary for texts. None where Polars cannot read the
-    types, or the blocks are not exactly that.
+def read_native(batch: Batch, plains: Sequence[Plain], ids: Collection[str]) -> Decoded | None:
+    """The rows in `plains`, the batch's unpacked blocks. None where Polars cannot read them, or where
+    they are not exactly that: the complete path decides.
     """
-    if schema.native is None:
+    if batch.schema.native is None:
         return None
-    rows, sizes = sum(row_counts), [len(block) for block in blocks]
-    header = _header(schema) + encode_long(rows) + encode_long(sum(sizes))
-    container = b"".join((header, *blocks, _SYNC))
+    sizes = [len(plain.data) for plain in plains]
+    header = _header(batch.schema) + encode_long(batch.rows) + encode_long(sum(sizes))
+    container = b"".join((header, *(plain.data for plain in plains), _SYNC))
     try:
         with unprinted_panics:
             columns = pl.read_avro(BytesIO(container)).get_columns()
     # Polars panics over a text that is longer than what is left; a panic is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
-    if len(columns[0]) != rows:
+    groups = _grouped(batch.schema, batch.schema.native, columns, ids)
+    rows = accumulate(block.rows for _, block in batch.blocks)
+    ends = list(zip(rows, accumulate(sizes), strict=True))
+    if len(columns[0]) != batch.rows or not is_exact(groups, container, len(header), ends):
         return None
-    groups = _grouped(schema, ids, columns)
-    ends = list(zip(accumulate(row_counts), accumulate(sizes), strict=True))
-    return groups if is_exact(groups, container, len(header), ends) else None
+    return _converted(batch, groups, may_replace=all(plain.checked for plain in plains))
 
 
 def _grouped(
-    schema: RecordSchema, ids: Collection[str], columns: Sequence[pl.Series]
+    schema: RecordSchema,
+    types: Sequence[NativeType],
+    columns: Sequence[pl.Series],
+    ids: Collection[str],
 ) -> list[Group]:
     places: dict[tuple[NativeType, bool], list[int]] = {}
-    for place, field in enumerate(schema.fields):
-        if field.native is not None:
-            places.setdefault((field.native, field.name in ids), []).append(place)
+    for place, (name, native) in enumerate(zip(schema.columns, types, strict=True)):
+        places.setdefault((native, name in ids), []).append(place)
     # Each in one chunk: to slice a series of thousands of chunks takes as many steps.
     return [
-        Group(
-            kind, is_id, tuple(alike), pl.concat([columns[place] for place in alike], rechunk=True)
-        )
-        for (kind, is_id), alike in places.items()
+        Group(native, is_id, alike, pl.concat([columns[place] for place in alike], rechunk=True))
+        for (native, is_id), alike in places.items()
     ]
+
+
+def _converted(batch: Batch, groups: Sequence[Group], *, may_replace: bool) -> Decoded | None:
+    converted: list[pl.Series] = []
+    replaced: list[tuple[int, int]] = []
+    try:
+        for group in groups:
+            values, found = decoded_texts(group.values)
+            replaced += [(index % batch.rows, sequences) for index, sequences in found]
+            converted.append(ids_of(values) if group.is_id else texts_of(values))
+    except NotAnIdError:
+        return None
+    if replaced and not may_replace:
+        return None
+    frame = pl.DataFrame(in_file_order(groups, converted), schema=list(batch.schema.columns))
+    runs = batch.runs()
+    return Decoded(frame, runs, sum_up_replaced(runs, replaced))
 
 
 def encode_long(number: int) -> bytes:

@@ -7,26 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 from csq_assets.avro.type_parser import TypeParser
-from csq_assets.avro.type_readers import AvroType, NativeType, Reader
+from csq_assets.avro.type_readers import AvroType, NativeType
 from csq_assets.errors import FileError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AvroField:
-    """A column of a file."""
-
-    name: str
-    type_name: str  # as Avro calls it; whether null is allowed is left out
-    read: Reader
-    native: NativeType | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class RecordSchema:
-    """The columns of a file, in its order."""
+    """The columns of a file, in its order, and their types."""
 
-    fields: tuple[AvroField, ...]
     columns: tuple[str, ...]
+    types: tuple[AvroType, ...]
+    type_names: tuple[str, ...]  # as Avro calls them; whether null is allowed is left out
     least_bytes: int  # that a row takes
     native: tuple[NativeType, ...] | None  # None where Polars cannot read the rows
 
@@ -57,13 +48,12 @@ def _schema_of(record: AvroType) -> RecordSchema:
     for column, count in Counter(columns).items():
         if count > 1:
             raise FileError(f'its schema names the field "{column}" {count} times')
-    natives = tuple(field.native for _, field in record.fields if field.native is not None)
+    types = tuple(field for _, field in record.fields)
+    natives = tuple(field.native for field in types if field.native is not None)
     return RecordSchema(
-        fields=tuple(
-            AvroField(name, _type_name(field.shape), field.read, field.native)
-            for name, field in record.fields
-        ),
         columns=columns,
+        types=types,
+        type_names=tuple(_type_name(field.shape) for field in types),
         least_bytes=record.least_bytes,
         native=natives if natives and len(natives) == len(columns) else None,
     )

@@ -54,7 +54,7 @@ class Observed:
         types = defaultdict[str, set[str]](set)
         files, respelled = Counter[str](), defaultdict[str, Counter[str]](Counter)
         for schema, count in self._files.items():
-            names = {field.name: field.type_name for field in schema.fields}
+            names = dict(zip(schema.columns, schema.type_names, strict=True))
             for name, in_file in match_columns(self._dump.columns, schema.columns).items():
                 types[name].add(names[in_file])
                 files[name] += count

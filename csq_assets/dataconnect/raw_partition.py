@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded, ReplacedText, Run, rows_at_once
+from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded, ReplacedText, Run
 from csq_assets.avro.decode import decode
 from csq_assets.avro.file import AvroFile
 from csq_assets.avro.schema import RecordSchema
@@ -22,8 +22,6 @@ from csq_assets.dataconnect.observed import Observed
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
 from csq_assets.errors import CsqError, FileError
 from csq_assets.prefetch import map_in_order
-
-BATCH_BYTES = 4 * 1024 * 1024  # plain
 
 _MORE_MEMORY = "Give the process more memory, or put the table into CSQ_SKIP_TABLES."
 
@@ -88,7 +86,6 @@ class RawPartition:
 
     def _batches(self) -> Iterator[Batch]:
         batch: Batch | None = None
-        most_rows = rows_at_once(len(self._columns))
         try:
             for file in self._files:
                 self._admit(file.schema)
@@ -97,7 +94,7 @@ class RawPartition:
                     batch = None
                 with contained(file.path):
                     for block in file.blocks():
-                        if batch is not None and not batch.has_room(block, BATCH_BYTES, most_rows):
+                        if batch is not None and not batch.has_room(block, len(self._columns)):
                             yield batch
                             batch = None
                         batch = batch or Batch(file.schema)

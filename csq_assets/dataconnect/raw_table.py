@@ -14,7 +14,14 @@ from csq_assets.dataconnect import tables
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
 from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError, contained
-from csq_assets.errors import REDELIVER, CsqError, DeliveryError, FileError, IdentifierError
+from csq_assets.errors import (
+    REDELIVER,
+    CsqError,
+    DeliveryError,
+    FileError,
+    IdentifierError,
+    located,
+)
 from csq_assets.prefetch import open_in_order
 
 T = TypeVar("T")
@@ -96,11 +103,8 @@ def _refuse_unfit(dump: TableDump, file: AvroFile) -> None:
                 "the file has no such column, and the table's key needs it",
                 where={"file": file.path, "column": key},
             )
-    try:
+    with located(file=file.path):
         tables.refuse_unusable_columns(dump, columns)
-    except CsqError as error:
-        error.at(file=file.path)
-        raise
 
 
 def _united(dump: TableDump, files: Iterable[AvroFile]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import pytest
 
 from csq_assets.avro.batch import Decoded, ReplacedText
 from csq_assets.avro.complete import read_complete
-from csq_assets.avro.decode import decode, decode_native, unpack
+from csq_assets.avro.decode import decode, unpack
+from csq_assets.avro.native import read_native
 from csq_assets.errors import FileError
 from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
 from csq_assets_tests.avro.fuzz import PACK, batch_of
@@ -26,7 +27,7 @@ def written(plain: bytes, rows: int, codec: str = "snappy") -> bytes:
 
 def native(*blocks: bytes) -> Decoded | None:
     batch = batch_of(header(SCHEMA, "snappy") + b"".join(blocks))
-    return decode_native(batch, unpack(batch), IDS)
+    return read_native(batch, unpack(batch), IDS)
 
 
 def refused(*blocks: bytes) -> FileError:
@@ -125,7 +126,7 @@ def test_text_that_is_not_utf_8_is_replaced_where_the_checksum_is_right(codec: s
     rows = bad_rows()
     batch = batch_of(header(SCHEMA, codec) + written(b"".join(rows), len(rows), codec))
     plains = unpack(batch)
-    by_native = decode_native(batch, plains, IDS)
+    by_native = read_native(batch, plains, IDS)
     (complete,) = read_complete(batch, plains, IDS)
     assert by_native is not None
     for decoded in (by_native, complete):
