@@ -193,9 +193,13 @@ class _Tick:
         return []
 
     def _was_tried(self, tags: Mapping[str, str]) -> bool:
-        """Whether the same run failed within the last minutes; one that was canceled did not."""
+        """Whether a step of the same run failed within the last minutes. A run that was canceled or
+        killed is repeated at once, but not without end."""
         since, failed = self.now - REFRESH_AGAIN_AFTER, [dg.DagsterRunStatus.FAILURE]
-        if not self._runs(tags=tags, statuses=failed, created_after=since):
+        recent = self._runs(tags=tags, statuses=failed, created_after=since)
+        instance = self.context.instance
+        has_failed = any(instance.get_run_stats(run.run_id).steps_failed for run in recent)
+        if not has_failed and len(recent) < RUNS_AN_HOUR:
             return False
         self.reasons.append("the last refresh failed; it is repeated after 10 minutes")
         return True

@@ -288,11 +288,15 @@ def test_a_refresh_that_failed_is_repeated_after_ten_minutes(
     assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
 
 
-def test_a_refresh_that_was_canceled_is_repeated_at_the_next_tick(daemon: Daemon) -> None:
+def test_a_refresh_that_was_canceled_or_killed_is_repeated_at_the_next_tick(
+    daemon: Daemon,
+) -> None:
+    instance = daemon.platform.instance
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     daemon.tick_and_run()
-    (request,) = daemon.tick().run_requests or []
-    daemon.platform.instance.report_run_canceled(daemon.queue(request))
+    for report in (instance.report_run_canceled, instance.report_run_failed):
+        (request,) = daemon.tick().run_requests or []
+        report(daemon.queue(request))
     assert refreshed(daemon.tick_and_run()) == [REFRESH]
     assert daemon.platform.rows("users") == [{"user_id": 9, "_dump_id": 9}]
 
