@@ -199,4 +199,4 @@ def test_status_tells_checks_though_no_manifest_is_valid(platform: Platform) -> 
 def test_status_tells_a_newest_dump_of_0(platform: Platform) -> None:
     platform.deliver(0, users=[{"user_id": 1}])
     platform.sync()
-    assert "newest dump 0  rows 1" in platform.csq("status").stderr
+    assert "newest dump 0  rows delivered 1" in platform.csq("status").stderr

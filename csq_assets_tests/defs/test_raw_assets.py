@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
+from csq_assets.dataconnect.column_meanings import meaning_of
 from csq_assets.defs.build import build_definitions
 from csq_assets.settings import Settings
 from csq_assets_tests.avro_files import encode_avro
@@ -157,6 +158,9 @@ def test_a_table_that_the_dump_does_not_list_is_skipped_with_a_word(platform: Pl
     assert platform.partitions() == {("users", 12)}
 
 
+OUR_COLUMNS = {"_dump_id": "Int64", "_source_file": "String", "_source_row": "Int64"}
+
+
 def test_the_metadata_have_rows_files_bytes_and_columns(platform: Platform) -> None:
     platform.deliver(12, users=[{"user_id": 1, "plan": "x"}, {"user_id": 2, "plan": "y"}])
     platform.sync()
@@ -181,11 +185,9 @@ def test_the_metadata_have_rows_files_bytes_and_columns(platform: Platform) -> N
     schema = metadata["dagster/column_schema"].value
     assert isinstance(schema, dg.TableSchema)
     assert [(column.name, column.type, column.description) for column in schema.columns] == [
-        ("user_id", "Int64", "Avro: long"),
-        ("plan", "String", "Avro: string"),
-        ("_dump_id", "Int64", None),
-        ("_source_file", "String", None),
-        ("_source_row", "Int64", None),
+        ("user_id", "Int64", f"{meaning_of('users', 'user_id')} Avro: long."),
+        ("plan", "String", "Avro: string."),
+        *((name, dtype, meaning_of("users", name)) for name, dtype in OUR_COLUMNS.items()),
     ]
 
 
