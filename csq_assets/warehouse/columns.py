@@ -22,11 +22,13 @@ def shown_names(columns: Iterable[str]) -> dict[str, str]:
     columns = dict.fromkeys(columns)
     delivered = {_fold(column) for column in columns}
     taken: set[str] = set()
+    suffixes: dict[str, int] = {}  # the next that may be free
     names: dict[str, str] = {}
     for column in columns:
-        name, suffix = column, 2
+        name, suffix = column, suffixes.get(_fold(column), 2)
         while _fold(name) in taken or (name != column and _fold(name) in delivered):
             name, suffix = f"{column}_{suffix}", suffix + 1
+        suffixes[_fold(column)] = suffix
         taken.add(_fold(name))
         names[column] = name
     return names
