@@ -1,7 +1,8 @@
 """Finds a component in a Dagster project, and reads its settings: without Dagster, where they are plain
 values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from dagster_shared.utils.config import (
     load_toml_as_dict,
 )
 
-from csq_assets.attributes import ATTRIBUTES, named_by_attribute
+from csq_assets.attributes import ATTRIBUTES, named_by_attribute, refuse_sharing
 from csq_assets.errors import CsqError, UsageError
 from csq_assets.settings import Settings, load_env_file
 
@@ -43,20 +44,36 @@ def read_component(name: str) -> Settings:
     """The settings of a component: `name` is its folder in the project's definitions, or the path of
     that folder or of its `defs.yaml`.
 
-    Raises UsageError where there is none, SettingsError naming the attribute.
+    Raises UsageError where there is none, SettingsError naming the attribute, also where it writes
+    what is another component's.
     """
     folder, project = _find(name)
     load_env_file(project.folder)
     try:
-        attributes = _plain_attributes(folder)
-        if attributes is None:
-            from csq_assets.component import load_attributes  # noqa: PLC0415  # imports Dagster
-
-            attributes = load_attributes(folder, project.folder)
-        location = attributes.get("code_location") or project.code_location
-        return Settings.of({**attributes, "code_location": location}, project.folder)
+        settings = _settings_in(folder, project)
+        for theirs in _others(folder, project):
+            refuse_sharing(settings, theirs)
     except CsqError as error:
         raise named_by_attribute(error).at(component=name) from None
+    return settings
+
+
+def _settings_in(folder: Path, project: Project) -> Settings:
+    attributes = _plain_attributes(folder)
+    if attributes is None:
+        from csq_assets.component import load_attributes  # noqa: PLC0415  # imports Dagster
+
+        attributes = load_attributes(folder, project.folder)
+    location = attributes.get("code_location") or project.code_location
+    return Settings.of({**attributes, "code_location": location}, project.folder)
+
+
+def _others(folder: Path, project: Project) -> Iterator[Settings]:
+    """Of the other components of the project, except those whose settings are wrong."""
+    for name in project.components():
+        if not folder.samefile(project.defs / name):
+            with suppress(CsqError):
+                yield _settings_in(project.defs / name, project)
 
 
 def is_project(folder: Path) -> bool:

@@ -256,6 +256,9 @@ def test_a_project_with_two_that_share_does_not_load(project: Path, eu: Path) ->
         f'attribute lake_url: {project}/data/us/lake and the lake of the component "us" overlap. '
         "Choose another place."
     )
+    with pytest.raises(SettingsError) as told:
+        read_component("eu")
+    assert str(told.value) == f"component eu, {raised.value.__cause__}"
 
 
 def test_wrong_attributes_are_told_alike_by_dagster_and_by_csq(project: Path, eu: Path) -> None:

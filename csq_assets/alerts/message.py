@@ -76,8 +76,8 @@ def _paragraphs(news: News, export_url: str, ui_url: str | None) -> Iterator[str
         shown = ", ".join(map(printable, news.tables[:_SHOWN]))
         more = len(news.tables) - _SHOWN
         yield (
-            f"New: {shown}{f', and {more} more' if more > 0 else ''}. Query csq.<table> after the next "
-            "refresh, or put what is not wanted into CSQ_SKIP_TABLES."
+            f"New in schema csq, once decoded: {shown}{f', and {more} more' if more > 0 else ''}. "
+            "Put what is not wanted into CSQ_SKIP_TABLES."
         )
     still = f" {news.standing} told before still stand." if news.standing else ""
     yield "\n".join(filter(None, (f"Export: {export_url}.{still}", _link(ui_url, "assets"))))

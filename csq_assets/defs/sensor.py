@@ -134,7 +134,8 @@ class _Tick:
 
     def _decode(self, in_progress: Sequence[str | None]) -> list[dg.RunRequest]:
         """Runs for the lowest dumps that none is in progress for, a bounded number."""
-        unknown = {table for work in self.plan.decode for table in work.tables} - self.with_assets
+        known = self.plan.discovery.catalog.names(self.planner.skips).kept
+        unknown = set(known) - self.with_assets  # also one that csq sync has taken
         if unknown:
             self.reasons.append(self.code_reload.request(self.context, unknown))
         ready = [

@@ -36,8 +36,7 @@ def test_a_message_says_what_where_since_when_what_to_do_and_where_to_look() -> 
         "\n"
         "Repaired: dump 12 of csq/raw/users (since 2026-03-01 05:30 UTC)\n"
         "\n"
-        "New: sign_up. Query csq.<table> after the next refresh, or put what is not wanted into "
-        "CSQ_SKIP_TABLES.\n"
+        "New in schema csq, once decoded: sign_up. Put what is not wanted into CSQ_SKIP_TABLES.\n"
         "\n"
         "Export: s3://acme. 3 told before still stand.\n"
         "https://ui.example.com/assets",
@@ -66,8 +65,8 @@ def test_of_many_the_first_are_shown_and_the_rest_is_counted() -> None:
         + "… and 35 more: csq status lists them all.\n\n"
         + "".join(f"Repaired: dump {number} (since 2026-03-01 05:30 UTC)\n" for number in range(5))
         + "… and 1 more\n\n"
-        "New: table_0, table_1, table_2, table_3, table_4, and 2 more. Query csq.<table> after the "
-        "next refresh, or put what is not wanted into CSQ_SKIP_TABLES.\n\n"
+        "New in schema csq, once decoded: table_0, table_1, table_2, table_3, table_4, and 2 more. "
+        "Put what is not wanted into CSQ_SKIP_TABLES.\n\n"
         "Export: s3://acme."
     )
 

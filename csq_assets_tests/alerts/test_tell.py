@@ -98,8 +98,7 @@ def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
         "Since 2026-03-02 05:30 UTC. Look at the sync in Contentsquare. New dumps wait until a report "
         "says succeeded; csq sync --dump ID takes one nevertheless.\n"
         "https://ui/assets/csq/sync_reports?view=checks&checkDetail=sync_succeeded\n\n"
-        "New: sign_up. Query csq.<table> after the next refresh, or put what is not wanted into "
-        "CSQ_SKIP_TABLES.\n\n"
+        "New in schema csq, once decoded: sign_up. Put what is not wanted into CSQ_SKIP_TABLES.\n\n"
         f"Export: {told.platform.settings.export_url}. 1 told before still stand.\n"
         "https://ui/assets"
     )

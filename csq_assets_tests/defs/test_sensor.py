@@ -34,8 +34,8 @@ class Daemon:
         assert isinstance(result, dg.SensorResult), result
         return result
 
-    def evaluate(self) -> object:
-        defs = self.platform.definitions()
+    def evaluate(self, defs: dg.Definitions | None = None) -> object:
+        defs = defs or self.platform.definitions()
         repository = defs.get_repository_def()
         with dg.build_sensor_context(
             instance=self.platform.instance,
@@ -231,6 +231,16 @@ def test_dumps_behind_a_failed_report_wait(daemon: Daemon) -> None:
     assert daemon.platform.instance.get_dynamic_partitions("csq_dumps") == ["9"]
     daemon.platform.export.report("2026-03-03")
     assert asked(daemon.tick()) == [("9", ["users"])]
+
+
+def test_a_new_table_that_a_sync_took_gets_assets_too(daemon: Daemon) -> None:
+    loaded = daemon.platform.definitions()
+    daemon.platform.deliver(9, sign_up=[{"user_id": 1, "event_id": 2}])
+    daemon.platform.sync()
+    result = daemon.evaluate(loaded)
+    assert isinstance(result, dg.SensorResult)
+    assert result.run_requests == []
+    assert "new tables: sign_up. Reload the code location" in str(result.skip_reason)
 
 
 def test_a_table_nobody_knew_waits_for_a_reload_and_the_others_do_not(daemon: Daemon) -> None:
