@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ DEPLOY = Path(__file__).parent
 CLONE = DEPLOY.parent
 BIN = Path(sys.executable).parent
 HEALTHY_WITHIN = 120
+ENDS_WITHIN = 30
 PORT, EVERY_ADDRESS = "4266", "0.0.0.0"  # noqa: S104  # of the image's commands
 NEEDS_ROOT = ("useradd", "chown")  # do nothing here
 
@@ -100,6 +102,8 @@ def check_health(
         probe.bind(("127.0.0.1", 0))
         mine = {PORT: str(probe.getsockname()[1]), EVERY_ADDRESS: "127.0.0.1"}
     given = {"cwd": here, "env": environment}
+    # In the background of a shell SIGINT is ignored, and a server that inherits that never ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen([mine.get(word, word) for word in command], **given) as server:
         try:
             until = time.monotonic() + HEALTHY_WITHIN
@@ -110,6 +114,10 @@ def check_health(
                 time.sleep(1)
         finally:
             server.terminate()
+            try:
+                server.wait(ENDS_WITHIN)
+            except subprocess.TimeoutExpired:
+                server.kill()
 
 
 def _instructions() -> Iterator[tuple[str, str]]:
