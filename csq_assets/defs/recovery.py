@@ -72,7 +72,7 @@ def tables_of_broken_refresh(
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:
-    """What the run was to materialize. Runs that csq executes have no `asset_selection`."""
+    """What the run was to materialize, as Dagster planned it."""
     entries = instance.all_logs(
         run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
     )
