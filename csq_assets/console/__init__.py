@@ -1,0 +1,1 @@
+"""What `csq` says to people, on stderr: tables and progress on a terminal, plain lines elsewhere."""
