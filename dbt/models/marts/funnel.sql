@@ -1,0 +1,1 @@
+{{ funnel(ref("fct_events"), var("funnel_steps"), var("funnel_window_days")) }}

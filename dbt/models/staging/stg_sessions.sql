@@ -1,0 +1,15 @@
+{{ delivered("sessions", [
+    ("user_id", dbt.type_bigint()),
+    ("session_id", dbt.type_bigint()),
+    ("time", dbt.type_timestamp()),
+    ("library", dbt.type_string()),
+    ("platform", dbt.type_string()),
+    ("device_type", dbt.type_string()),
+    ("browser", dbt.type_string()),
+    ("country", dbt.type_string()),
+    ("referrer", dbt.type_string()),
+    ("landing_page", dbt.type_string()),
+    ("utm_source", dbt.type_string()),
+    ("utm_medium", dbt.type_string()),
+    ("utm_campaign", dbt.type_string()),
+]) }}
