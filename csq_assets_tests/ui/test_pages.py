@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from csq_assets.dataconnect.checks import REGISTRY
+from csq_assets_tests.avro_files import encode_avro
+from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.ui.conftest import Site
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -127,6 +129,28 @@ def test_what_a_dump_does_not_list_is_neither_missing_nor_unsynced(page: Page) -
         page.goto(f"/assets/csq/current/{table}?view=lineage")
         expect(page.locator("svg").get_by_text("Materialized").first).to_be_visible()
         expect(page.get_by_text("Unsynced")).to_have_count(0)
+
+
+def test_a_terminated_run_is_canceled_and_its_dump_is_taken_again(page: Page, site: Site) -> None:
+    one = encode_avro([{"user_id": 2, "session_id": 9}] * 1_000_000)
+    names = [f"part-{n}.avro" for n in range(1000)]  # enough for a person to be faster
+    files = [AvroFile(body=one, name=name) for name in names]
+    columns = {"sessions": ["user_id", "session_id"]}
+    delivery = site.platform.export.deliver(15, sessions=files, columns=columns)
+    page.goto("/runs?q[0]=tag%3Adagster%2Fpartition%3D15")
+    expect(page.get_by_text("Started", exact=True)).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    page.get_by_role("link", name="View", exact=True).click()
+    page.get_by_role("button", name=re.compile("Terminate$")).click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("Terminate")).click()
+    expect(page.get_by_text("Canceled", exact=True).first).to_be_visible()
+    few = encode_avro([{"user_id": 2, "session_id": 9}])
+    for path in delivery.paths["sessions"]:
+        site.platform.export.put(site.platform.export.key_of(path), few)
+    page.goto("/runs?q[0]=tag%3Adagster%2Fpartition%3D15")
+    expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=TAKEN_WITHIN_MS)
+    expect(page.get_by_text("Canceled", exact=True).first).to_be_visible()
+    page.goto("/assets/csq/raw/sessions?view=partitions&partition=15")
+    expect(page.get_by_text("sessions/dump_id=15/")).to_be_visible()
 
 
 def test_a_tick_is_red_when_the_export_is_gone(page: Page, site: Site) -> None:
