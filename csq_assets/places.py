@@ -7,7 +7,7 @@ from pathlib import Path
 from csq_assets.errors import SettingsError
 from csq_assets.masking import masked
 
-_SCHEMAS_IN_DUCKDB = ("csq", "csq_meta", "csq_rows", "csq_ledger")
+_SCHEMAS_IN_DUCKDB = ("csq", "csq_typed", "csq_meta", "csq_rows", "csq_ledger")
 
 
 def location(variable: str, value: str, folder: Path) -> str:

@@ -4,6 +4,7 @@ Source: export-format.md, "The tables", "Custom event tables"; contract.md, "Raw
 """
 
 from collections.abc import Mapping
+from enum import Enum
 
 from csq_assets.dataconnect.tables import (
     BUILT_IN_TABLES,
@@ -80,6 +81,30 @@ _BY_TABLE: Mapping[str, Mapping[str, str]] = {
     USERS: _USERS,
     USER_MIGRATIONS: _USER_MIGRATIONS,
 }
+
+
+class InstantMeaning(Enum):
+    """What the documentation says of a column that may hold instants."""
+
+    DOCUMENTED = "an instant"
+    DISPUTED = "an instant, or the seconds since one"
+
+
+_INSTANTS: Mapping[str, InstantMeaning] = {
+    "time": InstantMeaning.DOCUMENTED,
+    "session_time": InstantMeaning.DISPUTED,
+}
+_INSTANTS_BY_TABLE: Mapping[str, Mapping[str, InstantMeaning]] = {
+    USERS: dict.fromkeys(("joindate", "last_modified"), InstantMeaning.DOCUMENTED),
+}
+
+
+def instant_meaning(table: str, column: str) -> InstantMeaning | None:
+    """Whether the column holds instants; None where nobody documents that it does.
+
+    Source: export-format.md, "Time values", "Built-in tables".
+    """
+    return _INSTANTS_BY_TABLE.get(table, _INSTANTS).get(column)
 
 
 def meaning_of(table: str, column: str) -> str | None:

@@ -4,10 +4,11 @@ The sensor and `csq sync` both follow it; they differ only in who executes the r
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from csq_assets.dataconnect.column_types import Pins, TablePins
 from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.intake import Intake, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
@@ -55,12 +56,13 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """For one lake and one DuckDB file, with a copy of it at `snapshot`."""
+    """For one lake and one DuckDB file, with a copy of it at `snapshot`. `pins` are chosen types."""
 
     lake: Lake
     warehouse: Path
     snapshot: Path | None
     skips: Callable[[str], bool]
+    pins: TablePins = field(default_factory=dict[str, Pins])
 
     def check_lake(self, *, wait_seconds: float) -> None:
         """Raise SettingsError where the DuckDB file was filled from another lake, or from one that knew
@@ -111,9 +113,8 @@ class Planner:
         """
         effective = EffectiveDumps(self.lake, state)
         applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
-        stale = {
-            table for table in applied.stale_tables(effective.contents) if not self.skips(table)
-        }
+        behind = applied.stale_tables(effective.contents, self.pins)
+        stale = {table for table in behind if not self.skips(table)}
         stale |= {table for table, facts in effective.facts.items() if facts.unapplied}
         stale |= {
             table
@@ -127,7 +128,7 @@ class Planner:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
         tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
-        return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {reports}")
+        return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.pins} {reports}")
 
     def snapshot_is_behind(self) -> bool:
         """Whether the copy of the DuckDB file is wanted, and older than the file."""

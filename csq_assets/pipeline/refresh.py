@@ -1,7 +1,7 @@
 """Brings the warehouse up to the effective dumps, one relation at a time, and evaluates its checks."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.checks import CurrentFacts, Finding, RowFacts, evaluate
+from csq_assets.dataconnect.column_types import NO_PINS, Pins, TablePins
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.relation import Relation, without
 from csq_assets.dataconnect.tables import (
@@ -71,7 +72,7 @@ class Refresh:
     """The steps of a refresh, each on its own. `now` is written as the time of applying.
 
     `documents` are those of the lake, which remembers what is known of each relation. `uses` gives, for
-    an asset, the columns that others depend on, with those.
+    an asset, the columns that others depend on, with those; `pins` are chosen types.
     """
 
     connection: DuckDBPyConnection
@@ -79,6 +80,7 @@ class Refresh:
     documents: LakeDocuments
     now: datetime
     uses: Callable[[str], Mapping[str, tuple[str, ...]]] = lambda _asset: {}
+    pins: TablePins = field(default_factory=dict[str, Pins])
 
     @_interruptible
     def refresh_identity(self, *, rebuild: bool = False) -> RefreshedIdentity:
@@ -117,6 +119,7 @@ class Refresh:
             dump_rows=[row for row in self.effective.dump_rows if row.table_name == table],
             now=self.now,
             rebuild=rebuild,
+            pins=self.pins.get(table, NO_PINS),
         )
         return self._finish(table, audit)
 

@@ -5,8 +5,9 @@ from duckdb import DuckDBPyConnection
 from csq_assets.errors import StorageError
 from csq_assets.warehouse.all_events_sql import NO_EVENTS
 from csq_assets.warehouse.engine import first_row, transaction
+from csq_assets.warehouse.typed_sql import NO_SESSIONS, TYPED_EVENTS
 
-SCHEMAS = ("csq", "csq_meta", "csq_rows", "csq_ledger")
+SCHEMAS = ("csq", "csq_typed", "csq_meta", "csq_rows", "csq_ledger")
 FORMAT = 2
 
 # For analysts. `csq.all_events` is redefined as event tables are added and dropped.
@@ -21,11 +22,14 @@ CREATE TABLE IF NOT EXISTS csq_meta.sync_reports (
     next_sync_at TIMESTAMP, error VARCHAR
 );
 CREATE TABLE IF NOT EXISTS csq_meta.property_definitions (dump_id BIGINT, document VARCHAR);
+CREATE TABLE IF NOT EXISTS csq_meta.column_types (
+    table_name VARCHAR, column_name VARCHAR, type VARCHAR, since_dump BIGINT, reason VARCHAR
+);
 CREATE VIEW IF NOT EXISTS csq.all_events AS {NO_EVENTS};
 """
 
 # What has been applied: written in the transaction that applies it.
-_LEDGER = """
+_LEDGER = f"""
 CREATE TABLE IF NOT EXISTS csq_ledger.format (version INTEGER);
 CREATE TABLE IF NOT EXISTS csq_ledger.lake (identity VARCHAR);
 CREATE TABLE IF NOT EXISTS csq_ledger.tables (
@@ -38,11 +42,24 @@ CREATE TABLE IF NOT EXISTS csq_ledger.dumps (
 CREATE TABLE IF NOT EXISTS csq_ledger.columns (
     table_name VARCHAR, delivered VARCHAR, stored VARCHAR
 );
+CREATE TABLE IF NOT EXISTS csq_ledger.facts (
+    table_name VARCHAR, dump_id BIGINT, content VARCHAR, rules INTEGER,
+    columns VARCHAR[], fits UTINYINT[]
+);
+CREATE TABLE IF NOT EXISTS csq_ledger.typed (table_name VARCHAR, definition VARCHAR);
+CREATE TABLE IF NOT EXISTS csq_ledger.pins (
+    table_name VARCHAR, column_name VARCHAR, type VARCHAR
+);
+CREATE TABLE IF NOT EXISTS csq_ledger.widened (
+    table_name VARCHAR, column_name VARCHAR, before VARCHAR, after VARCHAR, since_dump BIGINT
+);
 CREATE TABLE IF NOT EXISTS csq_ledger.all_events (table_name VARCHAR);
 CREATE TABLE IF NOT EXISTS csq_ledger.identity (
     version BIGINT, dump_id BIGINT, content VARCHAR, audit VARCHAR
 );
 CREATE TABLE IF NOT EXISTS csq_ledger.identity_changes (version BIGINT, user_id BIGINT);
+CREATE VIEW IF NOT EXISTS csq_ledger.session_starts AS {NO_SESSIONS};
+CREATE VIEW IF NOT EXISTS csq_typed.all_events AS {TYPED_EVENTS};
 """
 
 

@@ -23,6 +23,19 @@ def instant(text: str) -> str:
     )
 
 
+def from_epoch(number: str) -> str:
+    """The same of a BIGINT: seconds, milliseconds or microseconds."""
+    return (
+        f"CASE WHEN {_is_from(number, MICROSECONDS_FROM)} THEN {number} "
+        f"WHEN {_is_from(number, MILLISECONDS_FROM)} THEN {number} * 1000 "
+        f"ELSE {number} * 1000000 END"
+    )
+
+
+def _is_from(number: str, size: int) -> str:
+    return f"{number} >= {size} OR {number} <= -{size}"
+
+
 def _matches(text: str, pattern: str, characters: str) -> str:
     return (
         f"regexp_matches({text}, '^({pattern})$') AND NOT regexp_matches({text}, '[^{characters}]')"
@@ -35,10 +48,9 @@ def _from_epoch(text: str) -> str:
     fraction = _fraction(text, digits=6)
     sign = f"CASE WHEN {text} LIKE '-%' THEN -1 ELSE 1 END"
     return (
-        f"CASE WHEN {whole} >= {MICROSECONDS_FROM} OR {whole} <= -{MICROSECONDS_FROM} THEN {whole} "
-        f"WHEN {whole} >= {MILLISECONDS_FROM} OR {whole} <= -{MILLISECONDS_FROM} "
-        f"THEN {whole} * 1000 + {sign} * CAST(floor({fraction} / 1000) AS BIGINT) "
-        f"ELSE {whole} * 1000000 + {sign} * {fraction} END"
+        f"{from_epoch(whole)} + CASE WHEN {_is_from(whole, MICROSECONDS_FROM)} THEN 0 "
+        f"WHEN {_is_from(whole, MILLISECONDS_FROM)} "
+        f"THEN {sign} * CAST(floor({fraction} / 1000) AS BIGINT) ELSE {sign} * {fraction} END"
     )
 
 

@@ -80,6 +80,11 @@ class PartitionFile:
             f"AS file({', '.join(place.values())})"
         )
 
+    @property
+    def places(self) -> dict[str, int]:
+        """The number of each column in the file, from 0."""
+        return {name: place for place, name in enumerate(self._names)}
+
     def _unreadable(self, problem: object) -> StorageError:
         return StorageError(
             f"cannot read the partition in the lake: {str(problem).splitlines()[0]}",

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.errors import StorageError
+from csq_assets.warehouse.column_facts import ColumnFacts
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 from csq_assets.warehouse.engine import count, insert_rows, quote
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
@@ -115,8 +116,10 @@ def append_arriving(
     table: str,
     arrived: Sequence[Arrived],
     stored: Mapping[str, str],
+    facts: ColumnFacts,
 ) -> None:
-    """The second pass: append the rows that stay. `stored` is the stored name of each column.
+    """The second pass: append the rows that stay, and note the `facts` of each dump. `stored` is the
+    stored name of each column.
 
     Raises StorageError where a partition is not the one of the first pass.
     """
@@ -142,3 +145,4 @@ def append_arriving(
                     where={"dump": dump_id},
                     remedy="Run csq sync again.",
                 )
+            facts.note(partition)

@@ -1,7 +1,7 @@
 """What the DuckDB file lacks, compared with what the lake has, without writing."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,13 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from csq_assets.dataconnect.column_types import NO_PINS, NO_TABLE_PINS, Pins, TablePins
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
-from csq_assets.warehouse.applied_state import identity_version, lake_identity
+from csq_assets.warehouse.applied_state import identity_version, lake_identity, read_tables
+from csq_assets.warehouse.column_facts import tables_without_facts
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.meta import DumpRow, ReportRow
+from csq_assets.warehouse.type_refresh import read_pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Applied:
     """What the file has: the content of each dump by table, the tables that have not followed the
     newest identity map, the rows of `csq_meta`, and the identity of the lake that it was filled from.
 
-    `dumps` says of each row whether it has an `applied_at`.
+    `dumps` says of each row whether it has an `applied_at`. `pins` are the types that somebody chose,
+    by table; the tables of `without_types` were last refreshed by a version that knew no types.
     """
 
     contents: Mapping[str, Mapping[int, str]]
@@ -28,20 +32,30 @@ class Applied:
     dumps: frozenset[tuple[DumpRow, bool]] = frozenset()
     reports: frozenset[ReportRow] = frozenset()
     lake: str | None = None
+    pins: TablePins = field(default_factory=dict[str, Pins])
+    without_types: frozenset[str] = frozenset()
 
     @property
     def dump_ids(self) -> frozenset[int]:
         """Every dump that is in some table."""
         return frozenset(dump_id for dumps in self.contents.values() for dump_id in dumps)
 
-    def stale_tables(self, wanted: Mapping[str, Mapping[int, str]]) -> frozenset[str]:
-        """The tables that a refresh would change; `wanted` gives the contents that count."""
+    def stale_tables(
+        self, wanted: Mapping[str, Mapping[int, str]], pins: TablePins = NO_TABLE_PINS
+    ) -> frozenset[str]:
+        """The tables that a refresh would change; `wanted` gives the contents that count, `pins` the
+        types that are chosen now."""
         changed = (
             table
             for table in {*wanted, *self.contents}
             if wanted.get(table, {}) != self.contents.get(table, {})
         )
-        return frozenset(changed) | self.behind_identity
+        otherwise_pinned = (
+            table
+            for table in self.contents
+            if pins.get(table, NO_PINS) != self.pins.get(table, NO_PINS)
+        )
+        return frozenset((*changed, *otherwise_pinned)) | self.behind_identity | self.without_types
 
     def stale_dump_rows(self, rows: Iterable[DumpRow]) -> frozenset[str]:
         """The tables of which `csq_meta.dumps` does not say just this."""
@@ -83,7 +97,15 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         frozenset((DumpRow(*row), applied_at is not None) for *row, applied_at in dumps),
         frozenset(ReportRow(*map(_in_utc, row)) for row in reports),
         lake,
+        *_read_types(connection),
     )
+
+
+def _read_types(connection: DuckDBPyConnection) -> tuple[TablePins, frozenset[str]]:
+    try:
+        return read_pins(connection), tables_without_facts(connection)
+    except duckdb.CatalogException:  # an earlier version wrote the file
+        return {}, frozenset(read_tables(connection))
 
 
 def _in_utc(value: Any) -> Any:

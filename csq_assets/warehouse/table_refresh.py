@@ -7,6 +7,7 @@ from datetime import datetime
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.audits import TableAudit
+from csq_assets.dataconnect.column_types import NO_PINS, Pins
 from csq_assets.dataconnect.tables import TableKind, kind_of
 from csq_assets.warehouse.applied_state import (
     AppliedDump,
@@ -16,6 +17,7 @@ from csq_assets.warehouse.applied_state import (
     read_state,
     write_state,
 )
+from csq_assets.warehouse.column_facts import ColumnFacts
 from csq_assets.warehouse.columns import new_columns, stored_columns
 from csq_assets.warehouse.deduplication import Deduplication
 from csq_assets.warehouse.engine import quote, transaction
@@ -30,6 +32,7 @@ from csq_assets.warehouse.row_store import (
 )
 from csq_assets.warehouse.scratch import TABLE_SCRATCH, empty_scratch, scratch
 from csq_assets.warehouse.table_audit import count_rows
+from csq_assets.warehouse.type_refresh import forget_types, refresh_types
 from csq_assets.warehouse.views import show_all_events, show_table
 
 # Where more rows move than half the table has, and so many, a replay is faster and takes less memory.
@@ -47,9 +50,10 @@ class _Target:
     dumps: Sequence[DumpContent]
     columns: Mapping[int, tuple[str, ...]]
     identity_version: int
+    facts: ColumnFacts
 
 
-def refresh_table(
+def refresh_table(  # noqa: PLR0913  # what it is to be, and how
     connection: DuckDBPyConnection,
     table: str,
     dumps: Sequence[DumpContent],
@@ -57,9 +61,11 @@ def refresh_table(
     dump_rows: Sequence[DumpRow],
     now: datetime,
     rebuild: bool = False,
+    pins: Pins = NO_PINS,
 ) -> TableAudit:
-    """Bring `csq.<table>` to what `dumps`, those that its plan applies, and the identity map say, and
-    the table's rows of `csq_meta.dumps` to `dump_rows`.
+    """Bring `csq.<table>` to what `dumps`, those that its plan applies, and the identity map say,
+    `csq_typed.<table>` to the types that follow or that `pins` name, and the table's rows of
+    `csq_meta.dumps` to `dump_rows`.
 
     If all that was applied before still counts, only new rows and those of users that changed are
     touched; else, and if asked to `rebuild`, the table is replayed. Without dumps it is dropped.
@@ -68,7 +74,10 @@ def refresh_table(
     with transaction(connection):
         known = read_state(connection, table)
         if dumps:
-            state, audit = _refresh(connection, table, known, dumps, rebuild=rebuild)
+            facts = ColumnFacts(connection, table, anew=rebuild)
+            state, audit = _refresh(connection, table, known, dumps, facts, rebuild=rebuild)
+            facts.keep(dumps)
+            refresh_types(connection, table, facts, known, state, pins)
         else:
             state, audit = None, _drop(connection, table, known)
         before, after = (each.contents if each else {} for each in (known, state))
@@ -88,6 +97,7 @@ def _refresh(
     table: str,
     known: TableState | None,
     dumps: Sequence[DumpContent],
+    facts: ColumnFacts,
     *,
     rebuild: bool,
 ) -> tuple[TableState, TableAudit]:
@@ -100,7 +110,7 @@ def _refresh(
     new = [dump for dump in dumps if (dump.dump_id, dump.content) not in same]
     columns = {dump.dump_id: dump.columns for dump in applied} | read_columns(new)
     kind = kind_of(table, columns[dumps[-1].dump_id])
-    target = _Target(table, kind, dumps, columns, identity_version(connection))
+    target = _Target(table, kind, dumps, columns, identity_version(connection), facts)
 
     still_count = len(dumps) - len(new) == len(applied)
     appends = known is not None and known.kind is kind and still_count and not rebuild
@@ -142,7 +152,7 @@ def _apply(
         stored |= added
         rules.decide()
         apply_verdict(connection, table)
-        append_arriving(connection, table, arrived, stored)
+        append_arriving(connection, table, arrived, stored, target.facts)
     outcome = rules.finish(stored)
     applied = [
         AppliedDump(dump.dump_id, dump.content, found.rows, target.columns[dump.dump_id])
@@ -173,6 +183,7 @@ def _drop(connection: DuckDBPyConnection, table: str, known: TableState | None) 
     if known is None:
         return TableAudit(table)
     connection.execute(f"DROP VIEW IF EXISTS csq.{quote(table)}")
+    forget_types(connection, table)
     connection.execute(f"DROP TABLE IF EXISTS csq_rows.{quote(table)}")
     forget_state(connection, table)
     if known.kind is TableKind.EVENTS:

@@ -146,6 +146,7 @@ def test_the_schemas_are_there_and_hold_nothing_else(tmp_path: Path) -> None:
         ).fetchall()
     assert found == [
         ("csq", "all_events"),
+        ("csq_meta", "column_types"),
         ("csq_meta", "dumps"),
         ("csq_meta", "property_definitions"),
         ("csq_meta", "sync_reports"),
