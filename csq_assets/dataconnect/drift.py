@@ -47,11 +47,13 @@ class ColumnDrift:
 def compare(older: RawSchema, newer: RawSchema) -> ColumnDrift:
     """Say what the newer dump adds, removes and retypes. Order and nullability do not count.
 
-    A type is compared where files of both dumps have the column with one.
+    A type is compared where files of both dumps have the column with one. Columns that settings dropped
+    from either do not count: Contentsquare changed nothing.
     Source: export-format.md, "Schema evolution and full resync", edge cases 69 and 70.
     """
     before, after = _avro_types(older), _avro_types(newer)
-    had, has = set(older.manifest_columns), set(newer.manifest_columns)
+    ours = {*older.dropped, *newer.dropped}
+    had, has = {*older.manifest_columns, *ours}, {*newer.manifest_columns, *ours}
     return ColumnDrift(
         added=tuple(column for column in newer.manifest_columns if column not in had),
         removed=tuple(column for column in older.manifest_columns if column not in has),

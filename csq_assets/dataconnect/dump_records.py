@@ -22,6 +22,7 @@ class Content:
     files: int
     rows: int
     digest: str
+    forgotten: int = 0  # rows of users who were forgotten, beside `rows`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Outcome:
     """What one attempt to decode a table of a dump ended with: `content`, or `failure`.
 
     With neither, only the findings on the existing partition are new: `findings` are those that did
-    not pass. `manifest` is the SHA-256 of the manifest that was followed.
+    not pass. `manifest` is the SHA-256 of the manifest that was followed. `erased` is the partition
+    once rows of forgotten users were taken out of it, which is no attempt.
     """
 
     dump_id: int
@@ -50,6 +52,7 @@ class Outcome:
     failure: Failure | None = None
     lost: bool = False  # it failed, and the earlier partition is gone from the lake
     findings: tuple[Finding, ...] = ()
+    erased: Content | None = None
 
     @property
     def is_attempt(self) -> bool:
@@ -81,6 +84,8 @@ class TableRecord:
         if outcome.failure is not None:
             kept = replace(self, content=None, findings=()) if outcome.lost else self
             return replace(kept, failure=outcome.failure)
+        if outcome.erased is not None:
+            return replace(self, content=outcome.erased)
         content = outcome.content or self.content
         failure = None if outcome.content else self.failure
         return replace(self, content=content, failure=failure, findings=outcome.findings)

@@ -17,6 +17,11 @@ class IdentityMap:
     def resolve(self, user_id: int) -> int:
         return self.final.get(user_id, user_id)
 
+    def group_of(self, ids: Iterable[int]) -> frozenset[int]:
+        """These ids, and every other that is one user with one of them."""
+        users = {self.resolve(user_id) for user_id in ids}
+        return frozenset(users).union(ids, (one for one, end in self.final.items() if end in users))
+
 
 def close_pairs(pairs: Iterable[tuple[int, int]]) -> IdentityMap:
     """Follow migrations, `from` to `to`, to their end.

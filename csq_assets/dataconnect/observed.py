@@ -7,18 +7,21 @@ import polars as pl
 from csq_assets.avro.batch import ReplacedText
 from csq_assets.avro.schema import RecordSchema
 from csq_assets.dataconnect import tables
+from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
 from csq_assets.dataconnect.raw_schema import DecodeTotals, FileColumn, RawSchema, ReplacedTexts
 
 
 class Observed:
-    """Files, columns, rows, nulls in keys and replaced texts of one table of one dump."""
+    """Files, columns, rows, nulls in keys and replaced texts of one table of one dump, without the
+    columns that `rules` drop."""
 
-    def __init__(self, dump: TableDump) -> None:
+    def __init__(self, dump: TableDump, rules: ColumnRules) -> None:
         self._dump = dump
+        self._rules = rules
         self._files = Counter[RecordSchema]()  # the files of a table mostly share one schema
-        self._rows = self._bytes_read = 0
+        self._rows = self._forgotten = self._bytes_read = 0
         self._key_nulls = dict.fromkeys(tables.key_columns(dump.table, dump.columns), 0)
         self._replaced: list[ReplacedText] = []
 
@@ -32,9 +35,12 @@ class Observed:
     def add_bytes(self, count: int) -> None:
         self._bytes_read += count
 
-    def add_rows(self, frame: pl.DataFrame, replaced: tuple[ReplacedText, ...]) -> None:
-        """`frame` in manifest order after those before."""
+    def add_rows(
+        self, frame: pl.DataFrame, replaced: tuple[ReplacedText, ...], *, forgotten: int
+    ) -> None:
+        """`frame` in manifest order after those before; so many rows were left out of it."""
         self._rows += frame.height
+        self._forgotten += forgotten
         for column in self._key_nulls:
             self._key_nulls[column] += frame.get_column(column).null_count()
         self._replaced += replaced
@@ -47,6 +53,7 @@ class Observed:
             bytes_read=self._bytes_read,
             key_nulls={**self._key_nulls},
             replaced=self._replaced_texts(),
+            forgotten=self._forgotten,
         )
 
     @property
@@ -60,13 +67,20 @@ class Observed:
                 files[name] += count
                 if name != in_file:
                     respelled[name][in_file] += count
-        columns = (
-            FileColumn(name, tuple(sorted(seen)), files[name], tuple(respelled[name].items()))
-            for name, seen in types.items()
+        table, listed = self._dump.table, self._dump.columns
+        seen = dict.fromkeys((*listed, *types))
+        dropped = self._rules.dropped_of(table, seen)
+        columns = tuple(
+            FileColumn(name, tuple(sorted(found)), files[name], tuple(respelled[name].items()))
+            for name, found in types.items()
+            if name not in dropped
         )
-        has_files = bool(self._dump.files)
         return RawSchema(
-            self._dump.columns, tuple(columns) if has_files else None, self._files.total()
+            tuple(name for name in listed if name not in dropped),
+            columns if self._dump.files else None,
+            self._files.total(),
+            dropped,
+            self._rules.hashed_of(table, seen),
         )
 
     def _replaced_texts(self) -> ReplacedTexts | None:

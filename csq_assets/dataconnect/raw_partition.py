@@ -20,6 +20,7 @@ from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
 from csq_assets.dataconnect.observed import Observed
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
+from csq_assets.dataconnect.redaction import Redaction
 from csq_assets.errors import CsqError, FileError
 from csq_assets.prefetch import map_in_order
 
@@ -39,19 +40,26 @@ class RawPartition:
     """The rows of one table of one dump: `schema` at once, then `frames()`, once.
 
     Columns are the manifest's in its order, then those that only files have, first seen first, then
-    `_dump_id`, `_source_file` and `_source_row`. Rows are in manifest order: file, then row.
+    `_dump_id`, `_source_file` and `_source_row`. Rows are in manifest order: file, then row. What
+    `redaction` leaves out is in none of them.
     `totals` and `raw_schema` are complete when `frames()` has ended.
     """
 
     def __init__(
-        self, dump: TableDump, columns: Iterable[str], files: Iterator[AvroFile], workers: int
+        self,
+        dump: TableDump,
+        columns: Iterable[str],
+        files: Iterator[AvroFile],
+        workers: int,
+        redaction: Redaction,
     ) -> None:
         self.dump = dump
-        self._columns = tuple(columns)
+        self._redaction = redaction
+        self._columns = self._kept(columns)
         self._files = files
         self._workers = workers
         self._decoded: Generator[Iterable[_Piece]] | None = None
-        self._observed = Observed(dump)
+        self._observed = Observed(dump, redaction.columns)
 
     @property
     def schema(self) -> pl.Schema:
@@ -76,8 +84,10 @@ class RawPartition:
         """
         self._decoded = map_in_order(self._decode, self._batches(), workers=self._workers)
         for frame, replaced in chain.from_iterable(self._decoded):
-            self._observed.add_rows(frame, replaced)
-            yield frame
+            kept = self._redaction.apply(self.dump.table, frame)
+            self._observed.add_rows(kept, replaced, forgotten=frame.height - kept.height)
+            if not kept.is_empty():
+                yield kept
 
     def close(self) -> None:
         """Stop the threads of a decoding that was not taken to its end."""
@@ -110,9 +120,13 @@ class RawPartition:
     def _admit(self, schema: RecordSchema) -> None:
         if not self._observed.knows(schema):  # the files of a table mostly share one
             columns = match_columns(self.dump.columns, schema.columns)
-            if not set(columns) <= set(self._columns):
+            if not set(self._kept(columns)) <= set(self._columns):
                 raise UnknownColumnsError
         self._observed.add_file(schema)
+
+    def _kept(self, columns: Iterable[str]) -> tuple[str, ...]:
+        drops = self._redaction.columns.drops
+        return tuple(name for name in columns if not drops(self.dump.table, name))
 
     def _decode(self, batch: Batch) -> Iterable[_Piece]:
         """A batch in the partition's columns; an iterator where it is large."""

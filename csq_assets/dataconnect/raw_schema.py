@@ -20,11 +20,14 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class RawSchema:
-    """The columns of one table in one dump: those of the manifest, and those of the files."""
+    """The columns of one table in one dump: those of the manifest, and those of the files. Settings
+    may drop some, which are in neither, and hash the values of others."""
 
     manifest_columns: tuple[str, ...]
     file_columns: tuple[FileColumn, ...] | None  # first seen first; None where there are no files
     files: int = 0
+    dropped: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
 
     @property
     def lacking(self) -> dict[str, int]:
@@ -65,3 +68,4 @@ class DecodeTotals:
     bytes_read: int  # packed, as delivered
     key_nulls: dict[str, int]  # rows with null, for each column of the table's key
     replaced: ReplacedTexts | None = None
+    forgotten: int = 0  # rows of users who were forgotten, beside `rows`

@@ -14,6 +14,7 @@ from csq_assets.dataconnect import tables
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.matching import match_columns
 from csq_assets.dataconnect.raw_partition import RawPartition, UnknownColumnsError, contained
+from csq_assets.dataconnect.redaction import Redaction
 from csq_assets.errors import (
     REDELIVER,
     CsqError,
@@ -26,12 +27,15 @@ from csq_assets.prefetch import open_in_order
 
 T = TypeVar("T")
 
+_NOTHING = Redaction()
+
 
 def write_partition(
     dump: TableDump,
     open_file: OpenFile,
     write: Callable[[RawPartition], T],
     *,
+    redaction: Redaction = _NOTHING,
     workers: int = 2,
     ahead: int = 8,
 ) -> T:
@@ -40,7 +44,8 @@ def write_partition(
     `write` takes `partition.frames()` to its end and writes them with `partition.schema`. Where a
     later file has a column that neither the manifest nor the first file has, frames() raises
     UnknownColumnsError; `write` lets it through, and is called again with all columns: what it wrote
-    before must not count. `open_file` opens a path of the manifest as a binary file, or raises a
+    before must not count. `redaction` leaves out what must not be written. `open_file` opens a path of
+    the manifest as a binary file, or raises a
     CsqError; `ahead` files are opened ahead, in threads. `workers` threads decode.
 
     Raises what frames() raises, NameClashError for a column with one of our own names,
@@ -51,7 +56,8 @@ def write_partition(
         with _open_files(dump, open_file, ahead) as files:
             # Mostly the first file has all the columns, so that nothing has to begin again.
             first = [] if columns else list(islice(files, 1))
-            rows = RawPartition(dump, columns or _united(dump, first), chain(first, files), workers)
+            columns = columns or _united(dump, first)
+            rows = RawPartition(dump, columns, chain(first, files), workers, redaction)
             with closing(rows) as partition:
                 return write(partition)
 

@@ -16,7 +16,9 @@ from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
 def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
     """A partition of a raw table."""
     types, dump = ingested.avro_types, ingest.table_dump
+    forgotten = ingested.facts.totals.forgotten if ingested.facts else 0
     return {
+        **({"rows_forgotten": forgotten} if forgotten else {}),
         "dagster/partition_row_count": ingested.rows,
         "dagster/uri": ingested.written.location,
         "files": ingested.files,

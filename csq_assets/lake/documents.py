@@ -1,6 +1,7 @@
 """JSON documents beside the partitions: manifests, what was seen of the export, what refreshes left."""
 
 import hashlib
+import secrets
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from csq_assets.dataconnect.catalog import Catalog, SeenManifest, see_manifest
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.dataconnect.relation import Relation
+from csq_assets.dataconnect.tombstones import Tombstones
 from csq_assets.errors import StorageError
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.prefetch import map_in_order
@@ -20,7 +22,9 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _CATALOG, _RELATIONS, _LAKE = "catalog.json", "relations/", "lake.json"
+_TOMBSTONES, _RESTORE = "forgotten.json", "Put that file back from a backup."
 _CATALOGS, _ALL_RELATIONS = TypeAdapter(Catalog), TypeAdapter(Relation)
+_ALL_TOMBSTONES = TypeAdapter(Tombstones)
 _AT_ONCE = 16
 
 
@@ -33,8 +37,8 @@ _IDENTITIES = TypeAdapter(_Identity)
 
 
 class LakeDocuments:
-    """`manifests/<dump_id>.json` as delivered, and what is internal: `catalog.json`, `relations/` and
-    `lake.json`.
+    """`manifests/<dump_id>.json` as delivered, and what is internal: `catalog.json`, `relations/`,
+    `forgotten.json` and `lake.json`.
 
     Methods raise StorageError where the lake cannot be used, or a document in it is damaged.
     """
@@ -45,7 +49,7 @@ class LakeDocuments:
     def identity(self) -> str | None:
         """What tells the lake from another one under the same setting; None where nothing was written
         into it yet."""
-        found = self.read(_LAKE, _IDENTITIES, "Put that file back from a backup.")
+        found = self.read(_LAKE, _IDENTITIES, _RESTORE)
         return str(found.identity) if found else None
 
     def ensure_identity(self) -> str:
@@ -111,6 +115,15 @@ class LakeDocuments:
     def forget_relation(self, asset: str) -> None:
         """The relation is dropped."""
         self._objects.delete(_relation_key(asset))
+
+    def tombstones(self) -> Tombstones:
+        """Who was forgotten; nobody, under a new salt, before the first."""
+        return self.read(_TOMBSTONES, _ALL_TOMBSTONES, _RESTORE) or Tombstones(
+            secrets.token_hex(32)
+        )
+
+    def save_tombstones(self, tombstones: Tombstones) -> None:
+        self._objects.put(_TOMBSTONES, _ALL_TOMBSTONES.dump_json(tombstones))
 
     def read(
         self,

@@ -11,6 +11,7 @@ from csq_assets.dataconnect.checks import Finding, RawFacts, evaluate
 from csq_assets.dataconnect.drift import compare
 from csq_assets.dataconnect.dump_records import Content
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import StorageError
 from csq_assets.lake.store import LakeStore
 
@@ -52,8 +53,18 @@ def read_content(store: LakeStore, table: str, dump_id: int) -> Content:
     """
     (origin,) = _read_footer(store, table, dump_id, Origin)
     rows = store.scan(table, dump_id).select(pl.len()).collect().item()
-    digest = store.digest(table, dump_id)
-    return Content(origin.manifest, origin.incremental, origin.files, rows, digest)
+    digest, forgotten = store.digest(table, dump_id), read_forgotten(store, table, dump_id)
+    return Content(origin.manifest, origin.incremental, origin.files, rows, digest, forgotten)
+
+
+def read_forgotten(store: LakeStore, table: str, dump_id: int) -> int:
+    """The rows of forgotten users that are left out of a partition; property definitions have none.
+
+    Raises StorageError where it is missing, damaged, or was not written by csq_assets.
+    """
+    if table == PROPERTY_DEFINITIONS:
+        return 0
+    return read_facts(store, table, dump_id).totals.forgotten
 
 
 def read_facts(store: LakeStore, table: str, dump_id: int) -> PartitionFacts:

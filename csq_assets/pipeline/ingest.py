@@ -8,10 +8,12 @@ from datetime import datetime
 import polars as pl
 
 from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.dump_records import Content, Failure, Outcome
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.dataconnect.property_definitions import read_property_definitions
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
+from csq_assets.dataconnect.redaction import Redaction
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.errors import CsqError, StorageError
 from csq_assets.interruption import raise_if_interrupted
@@ -50,7 +52,8 @@ class Ingested:
 class TableIngest:
     """The streamed partition of a raw asset: the step yields it, and the IO manager writes it.
 
-    `content` is the SHA-256 of the manifest. `ingested` is set by `write`.
+    `content` is the SHA-256 of the manifest, `rules` say which columns to drop or hash. `ingested` is
+    set by `write`.
     """
 
     manifest: Manifest
@@ -59,6 +62,7 @@ class TableIngest:
     export: Export
     lake: Lake
     now: Callable[[], datetime]
+    rules: ColumnRules = field(default_factory=ColumnRules)
     ingested: Ingested | None = field(default=None, init=False)
     _partition: RawPartition | None = field(default=None, init=False)
 
@@ -103,7 +107,10 @@ class TableIngest:
             raise
         self.ingested = self._evaluate(ingested)
         origin, digest = self._origin, ingested.written.digest
-        content = Content(origin.manifest, origin.incremental, origin.files, ingested.rows, digest)
+        forgotten = ingested.facts.totals.forgotten if ingested.facts else 0
+        content = Content(
+            origin.manifest, origin.incremental, origin.files, ingested.rows, digest, forgotten
+        )
         # The partition's own outcome is last: after a kill in between, all of it is done again.
         if self.ingested.next_dump_id is not None:
             self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
@@ -138,6 +145,8 @@ class TableIngest:
             dump,
             self.export.open_file,
             write,
+            # Read for each partition anew: what was forgotten a moment ago must not come in again.
+            redaction=Redaction(self.lake.documents.tombstones(), self.rules),
             workers=os.cpu_count() or 1,
             ahead=self.export.objects.at_once,
         )

@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 from csq_assets.dataconnect.manifest import TableDump
 from csq_assets.dataconnect.raw_schema import DecodeTotals, RawSchema
 from csq_assets.dataconnect.raw_table import RawPartition, write_partition
+from csq_assets.dataconnect.redaction import Redaction
 from csq_assets.errors import FileError
 from csq_assets_tests.avro.avro_bytes import record
 from csq_assets_tests.avro_files import encode_avro
@@ -47,6 +48,9 @@ class Bucket:
         return Tracked(self.files[path])
 
 
+_NOTHING = Redaction()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
     frame: pl.DataFrame
@@ -70,12 +74,15 @@ def dump_of(
 
 
 def written(
-    files: Mapping[str, bytes], columns: Sequence[str] = (), table: str = "clicks", **options: int
+    files: Mapping[str, bytes],
+    columns: Sequence[str] = (),
+    table: str = "clicks",
+    redaction: Redaction = _NOTHING,
+    **options: int,
 ) -> Written:
     bucket = Bucket(files)
-    result = write_partition(
-        dump_of(tuple(files), columns, table), bucket.open_file, write, **options
-    )
+    dump = dump_of(tuple(files), columns, table)
+    result = write_partition(dump, bucket.open_file, write, redaction=redaction, **options)
     assert bucket.open_now == set()
     return result
 
