@@ -64,6 +64,8 @@ def run_sync(
         lake = open_lake(settings.lake_url, s3_client)
         planner = _planner(settings, lake)
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
+        if lake.documents.tombstones().unfinished:
+            listener.says("csq forget did not come to its end: run it again, which finishes it.")
         try:
             export = open_export(
                 settings.export_url,

@@ -50,10 +50,16 @@ main()
 """
 
 
-def end_at(platform: Platform, number: signal.Signals, what: str, nth: int = 1) -> Ran:
-    """What a sync says that sends itself the signal before it does this for the n-th time."""
+def end_at(
+    platform: Platform,
+    number: signal.Signals,
+    what: str,
+    nth: int = 1,
+    command: tuple[str, ...] = ("sync",),
+) -> Ran:
+    """What a command says that sends itself the signal before it does this for the n-th time."""
     done = subprocess.run(
-        _command(number, what, nth, "sync"),
+        _command(number, what, nth, *command),
         cwd=platform.folder,
         env=platform.environment(),
         capture_output=True,

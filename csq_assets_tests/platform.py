@@ -132,6 +132,7 @@ class Platform:
             "CSQ_EXPORT_URL": self.settings.export_url,
             "CSQ_LAKE_URL": self.settings.lake_url,
             "CSQ_DUCKDB_PATH": str(self.settings.duckdb_path),
+            "CSQ_DUCKDB_SNAPSHOT_PATH": str(self.settings.snapshot_path or ""),
             "DAGSTER_HOME": str(self.folder),
             "COLUMNS": "200",
         }

@@ -22,10 +22,12 @@ from csq_assets_tests.ended import end_at
 from csq_assets_tests.platform import KEYS, Platform
 
 
-def kill_before(platform: Platform, what: str, nth: int = 1) -> None:
-    """Kill a sync before it does this for the n-th time. One that never does ends by itself, which
+def kill_before(
+    platform: Platform, what: str, nth: int = 1, command: tuple[str, ...] = ("sync",)
+) -> None:
+    """Kill a command before it does this for the n-th time. One that never does ends by itself, which
     fails the test."""
-    ended = end_at(platform, signal.SIGKILL, what, nth)
+    ended = end_at(platform, signal.SIGKILL, what, nth, command)
     assert ended.code == -signal.SIGKILL, f"never came to: {what}\n{ended.stderr}"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from csq_assets.attributes import named_by_attribute
+from csq_assets.cli.forgetting import forget
 from csq_assets.cli.inspection import doctor, report, status
 from csq_assets.cli.passes import rebuild, sync
 from csq_assets.cli.setup import init, sample
@@ -44,7 +45,7 @@ def cli(context: click.Context, *, component: str | None) -> None:
     load_env_files()
 
 
-for _command in (sync, rebuild, status, report, doctor, init, sample):
+for _command in (sync, rebuild, forget, status, report, doctor, init, sample):
     cli.add_command(_command)
 
 

@@ -13,7 +13,13 @@ from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.check_results import evaluations, newest_materialization
 from csq_assets.defs.keys import Keys, partition_key
-from csq_assets.defs.run_requests import ENDED_BADLY, PARTITION_TAG, UNFINISHED, headless_tags
+from csq_assets.defs.run_requests import (
+    AT_WORK,
+    ENDED_BADLY,
+    PARTITION_TAG,
+    UNFINISHED,
+    headless_tags,
+)
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
@@ -60,6 +66,29 @@ def record_missing_partitions(
     return recorded
 
 
+def record_erased_partitions(
+    instance: dg.DagsterInstance, keys: Keys, lake: Lake, dumps: Mapping[int, DumpRecord]
+) -> None:
+    """Record the partitions again that rows of forgotten users were taken out of, where Dagster knows
+    other ones. Their checks find what they found."""
+    for dump_id, dump in dumps.items():
+        for table in dump.tables:
+            if table.content is not None and table.content.forgotten:
+                _record_content(instance, keys.raw(table.table), lake, dump_id, table)
+
+
+def runs_at_work(instance: dg.DagsterInstance, keys: Keys) -> list[dg.DagsterRun]:
+    """The runs that decode or refresh now, the queued ones left out."""
+    ours = f"{keys.prefix}/"
+    found = instance.get_runs(dg.RunsFilter(statuses=AT_WORK))
+    return [
+        run
+        for run in found
+        if run.job_name in (keys.raw_job, keys.current_job)
+        or any(key.to_user_string().startswith(ours) for key in run.asset_selection or ())
+    ]
+
+
 def tables_of_broken_refresh(
     instance: dg.DagsterInstance, keys: Keys, tables: Iterable[str]
 ) -> set[str]:
@@ -82,9 +111,30 @@ def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKe
 def _record_missing(
     instance: dg.DagsterInstance, key: dg.AssetKey, lake: Lake, dump_id: int, table: TableRecord
 ) -> list[dg.AssetCheckEvaluation]:
+    partition = partition_key(dump_id)
+    if table.content is None:
+        return []
+    _record_content(instance, key, lake, dump_id, table)
+    if table.table == PROPERTY_DEFINITIONS or _is_evaluated(instance, key, partition):
+        return []
+    later = (one for one in lake.store.dumps_of(table.table) if one > dump_id)
+    found = [
+        evaluation
+        for one in (dump_id, *sorted(later)[:1])  # the drift of the next one depends on this one
+        for evaluation in _evaluate(instance, key, lake, table.table, one)
+    ]
+    for evaluation in found:
+        instance.report_runless_asset_event(evaluation)
+    return found
+
+
+def _record_content(
+    instance: dg.DagsterInstance, key: dg.AssetKey, lake: Lake, dump_id: int, table: TableRecord
+) -> None:
+    """Record the partition, where Dagster does not know it by its data version."""
     partition, content = partition_key(dump_id), table.content
     if content is None:
-        return []
+        return
     latest = instance.fetch_materializations(
         dg.AssetRecordsFilter(key, asset_partitions=[partition]), limit=1
     ).records
@@ -101,17 +151,6 @@ def _record_missing(
                 tags={_DATA_VERSION: content.digest},
             )
         )
-    if table.table == PROPERTY_DEFINITIONS or _is_evaluated(instance, key, partition):
-        return []
-    later = (one for one in lake.store.dumps_of(table.table) if one > dump_id)
-    found = [
-        evaluation
-        for one in (dump_id, *sorted(later)[:1])  # the drift of the next one depends on this one
-        for evaluation in _evaluate(instance, key, lake, table.table, one)
-    ]
-    for evaluation in found:
-        instance.report_runless_asset_event(evaluation)
-    return found
 
 
 def _is_evaluated(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> bool:

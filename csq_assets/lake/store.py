@@ -23,7 +23,7 @@ from csq_assets.masking import masked
 _ROW_GROUP_VALUES, _ROW_GROUP_ROWS, _ROW_GROUP_LEAST_ROWS = 4_000_000, 122_880, 256
 _COMPRESSION_LEVEL = 1
 _ABANDONED_AFTER = timedelta(days=1)
-_TABLE = "csq.table"  # in the footer
+_OURS, _TABLE = "csq.", "csq.table"  # in the footer
 _DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
 _PARTITION = re.compile(r"raw/([^/]+)/dump_id=(\d+)/data\.parquet")
 
@@ -74,6 +74,34 @@ class LakeStore:
                     compression_level=_COMPRESSION_LEVEL,
                     row_group_size=_row_group_rows(len(rows.schema)),
                     metadata=lambda _context: {_TABLE: table, **rows.footer()},
+                )
+            return self._publish(staged, _key(table, dump_id))
+
+    def rewrite(
+        self,
+        table: str,
+        dump_id: int,
+        change: Callable[[pl.LazyFrame], pl.LazyFrame],
+        footer: Mapping[str, str],
+        *,
+        digest: str = "",
+    ) -> Written:
+        """Publish the partition again, its rows changed; `footer` replaces entries of the same name.
+
+        Raises StorageError as `local_file` does, and then the partition stays as it was.
+        """
+        kept = self.footer(table, dump_id).items()
+        kept = {name: text for name, text in kept if name.startswith(_OURS)}
+        with self.objects.staging() as folder:
+            staged = folder / "data.parquet"
+            with self.local_file(table, dump_id, digest=digest) as path, _writing(staged):
+                rows = change(pl.scan_parquet(path, glob=False))
+                rows.sink_parquet(
+                    staged,
+                    compression="zstd",
+                    compression_level=_COMPRESSION_LEVEL,
+                    row_group_size=_row_group_rows(len(rows.collect_schema())),
+                    metadata={**kept, **footer},
                 )
             return self._publish(staged, _key(table, dump_id))
 

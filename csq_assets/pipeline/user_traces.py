@@ -1,0 +1,80 @@
+"""Looks for forgotten users in the lake and in DuckDB files, once they should be gone."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from csq_assets.dataconnect.certificate import Left, Searched
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.dataconnect.tombstones import Tombstones
+from csq_assets.errors import StorageError
+from csq_assets.lake.erasure import find_in_assets, find_users
+from csq_assets.lake.locations import Lake
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.user_search import Holding, count_tables, search_users
+
+AGAIN = "Then run csq forget again."
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What was looked at, and what was found there or could not be read."""
+
+    searched: Searched
+    left: tuple[Left, ...]
+
+
+def find_traces(
+    lake: Lake, files: Iterable[Path], tombstones: Tombstones, *, wait_seconds: float
+) -> Traces:
+    """Search every partition, people's own assets in the lake, and the DuckDB files.
+
+    Raises StorageError where the lake cannot be listed, or a DuckDB file not be opened.
+    """
+    seen = _Seen(tombstones)
+    seen.left += seen.in_partitions(lake)
+    seen.left += seen.in_assets(lake)
+    for file in files:
+        seen.left += seen.in_tables(file, wait_seconds)
+    return Traces(Searched(seen.partitions, seen.assets, seen.tables), tuple(seen.left))
+
+
+@dataclass(slots=True)
+class _Seen:
+    tombstones: Tombstones
+    partitions: int = 0
+    assets: int = 0
+    tables: int = 0
+    left: list[Left] = field(default_factory=list[Left])
+
+    def in_partitions(self, lake: Lake) -> Iterator[Left]:
+        for table, dump_id in sorted(lake.store.partitions()):
+            if table == PROPERTY_DEFINITIONS:
+                continue
+            self.partitions += 1
+            place = lake.store.location(table, dump_id)
+            try:
+                if find_users(lake.store, table, dump_id, self.tombstones):
+                    yield Left(place, "rows of a user", "Run csq forget again.")
+            except StorageError as error:
+                yield Left(place, error.message, error.remedy)
+
+    def in_assets(self, lake: Lake) -> Iterator[Left]:
+        for key, column in find_in_assets(lake, self.tombstones):
+            self.assets += 1
+            if column:
+                remedy = f"Materialize the asset again, or delete the file. {AGAIN}"
+                yield Left(f"{lake.store.objects.url}/{key}", f'an id, in "{column}"', remedy)
+
+    def in_tables(self, file: Path, wait_seconds: float) -> Iterator[Left]:
+        with open_warehouse(file, wait_seconds=wait_seconds, read_only=True) as connection:
+            self.tables += count_tables(connection)
+            for one in search_users(connection, self.tombstones):
+                what = f'an id, in "{one.column}" of {one.rows:,} rows of {one.name}'
+                yield Left(str(file), what, _remedy(one))
+
+
+def _remedy(holding: Holding) -> str:
+    if holding.is_own:
+        return f"Take the table out of CSQ_SKIP_TABLES, or mend what csq sync says of it. {AGAIN}"
+    return f"Build the table again, or delete these rows of it. {AGAIN}"

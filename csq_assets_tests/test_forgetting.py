@@ -1,0 +1,225 @@
+"""`csq forget`: users leave every place, and nothing brings them in again."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from csq_assets.dataconnect.certificate import Certificate
+from csq_assets.forgetting import close_ids, run_forget
+from csq_assets_tests.platform import Listener, Platform
+from csq_assets_tests.test_kills import kill_before
+from csq_assets_tests.traces import traces
+
+# 11 became 20, which became 30 before it is forgotten: one person. 60 is another.
+ANA, OTHER = (8_411_000_000_011, 8_411_000_000_020, 8_411_000_000_030), 8_411_000_000_060
+
+
+def deliver(platform: Platform) -> None:
+    first, second, third = ANA
+    platform.deliver(
+        12,
+        users=[{"user_id": first, "email": "ana@x"}, {"user_id": OTHER, "email": "bo@x"}],
+        pageviews=[
+            {"event_id": 1, "user_id": first, "path": "/a"},
+            {"event_id": 2, "user_id": OTHER, "path": "/b"},
+        ],
+        user_migrations=[{"from_user_id": first, "to_user_id": second}],
+    )
+    platform.deliver(
+        13,
+        users=[{"user_id": third, "email": "ana@y"}],
+        pageviews=[{"event_id": 3, "user_id": second, "path": "/c"}],
+        user_migrations=[
+            {"from_user_id": first, "to_user_id": second},
+            {"from_user_id": second, "to_user_id": third},
+        ],
+        tables={"signups": [{"event_id": 9, "user_id": OTHER}]},
+    )
+
+
+def forget(platform: Platform, *ids: int) -> Certificate:
+    closed = close_ids(platform.settings, ids)
+    return run_forget(platform.settings, platform.instance, Listener(), closed)
+
+
+def shown(platform: Platform) -> dict[str, list[dict[str, Any]]]:
+    return {table: platform.rows(table) for table in ("users", "pageviews", "signups")}
+
+
+LEFT = {
+    "users": [{"user_id": OTHER, "email": "bo@x", "_dump_id": 12}],
+    "pageviews": [
+        {"event_id": 2, "user_id": OTHER, "path": "/b", "_raw_user_id": OTHER, "_dump_id": 12}
+    ],
+    "signups": [{"event_id": 9, "user_id": OTHER, "_raw_user_id": OTHER, "_dump_id": 13}],
+}
+
+
+def removed(done: Certificate) -> dict[str, int]:
+    """Rows by partition, as `table/dump`, and by table of the DuckDB file."""
+    return {
+        one.where.partition("raw/")[2].replace("dump_id=", "").removesuffix("/data.parquet")
+        or one.where: one.rows
+        for one in done.removed
+    }
+
+
+def test_a_person_is_forgotten_by_any_id(either_platform: Platform) -> None:
+    deliver(either_platform)
+    either_platform.sync()
+    assert traces(either_platform, ANA)
+    done = forget(either_platform, ANA[1])
+    assert (done.left, done.resumed) == ((), False)
+    assert traces(either_platform, ANA) == set()
+    assert shown(either_platform) == LEFT
+    assert removed(done) == {
+        "pageviews/12": 1,
+        "pageviews/13": 1,
+        "user_migrations/12": 1,
+        "user_migrations/13": 2,
+        "users/12": 1,
+        "users/13": 1,
+        "csq_ledger.identity_changes": 2,
+        "csq_meta.user_identity": 2,
+        "csq_rows.pageviews": 2,
+        "csq_rows.user_migrations": 2,
+        "csq_rows.users": 3,  # with the merged one
+    }
+    assert [user.found for user in done.users] == [True] * 3
+    assert done.second_search.partitions == 7
+    again = either_platform.sync()
+    assert (again.errors, [one for one in again.standing if one.is_error]) == ((), [])
+
+
+def test_nothing_brings_a_forgotten_user_back(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    forget(platform, ANA[0])
+    deliver(platform)  # the same bytes: taken again because their partitions are gone
+    for table, dump_id in platform.lake.store.partitions():
+        platform.lake.store.delete(table, dump_id)
+    platform.sync()
+    platform.deliver(  # and later dumps
+        14,
+        users=[{"user_id": ANA[2]}, {"user_id": OTHER, "email": "bo@z"}],
+        pageviews=[{"event_id": 3, "user_id": ANA[1], "path": "/c"}],
+        user_migrations=[
+            {"from_user_id": str(ANA[1]), "to_user_id": "5"},
+            {"from_user_id": "6", "to_user_id": f"0{ANA[2]}"},
+            {"from_user_id": "6", "to_user_id": "7"},
+        ],
+    )
+    platform.sync()
+    platform.rebuild()
+    assert traces(platform, ANA) == set()
+    users = [{"user_id": OTHER, "email": "bo@z", "_dump_id": 14}]
+    assert shown(platform) == {**LEFT, "users": users}
+    assert platform.rows("user_identity", "csq_meta") == [{"from_user_id": 6, "user_id": 7}]
+    content = next(
+        table.content
+        for table in platform.lake.ledger.records()[14].tables
+        if table.table == "users"
+    )
+    assert content is not None
+    assert (content.rows, content.forgotten) == (1, 1)
+
+
+def test_an_unknown_user_is_forgotten_all_the_same(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    ran = platform.csq("forget", "-8411000000099", "--yes")
+    assert (ran.code, ran.json()["complete"]) == (0, True)
+    assert [user["found"] for user in ran.json()["users"]] == [False]
+    assert "Nothing was found of 1 id of 1." in ran.stderr
+    platform.deliver(14, users=[{"user_id": -8_411_000_000_099}])
+    platform.sync()
+    assert traces(platform, [-8_411_000_000_099]) == set()
+
+
+def test_what_people_made_of_a_user_is_theirs_to_delete(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    with duckdb.connect(str(platform.settings.duckdb_path)) as connection:
+        connection.execute("CREATE SCHEMA marts")
+        connection.execute("CREATE TABLE marts.fans AS SELECT user_id AS who FROM csq.users")
+    own = platform.lake.store
+    own.write_frame("assets/fans/data.parquet", pl.LazyFrame({"who": [str(ANA[0])]}))
+    done = forget(platform, ANA[0])
+    assert [(one.where.rpartition("/")[2], one.what) for one in done.left] == [
+        ("data.parquet", 'an id, in "who"'),
+        ("warehouse.duckdb", 'an id, in "who" of 1 rows of marts.fans'),
+    ]
+    assert platform.lake.documents.tombstones().unfinished
+    own.objects.delete("assets/fans/data.parquet")
+    with duckdb.connect(str(platform.settings.duckdb_path)) as connection:
+        connection.execute("CREATE OR REPLACE TABLE marts.fans AS SELECT user_id FROM csq.users")
+    done = forget(platform)
+    assert (done.left, done.resumed, len(done.users)) == ((), True, 3)
+    assert traces(platform, ANA) == set()
+    assert platform.lake.documents.tombstones().unfinished == ()
+
+
+@pytest.mark.slow
+def test_a_call_that_is_killed_is_finished_by_the_next(platform: Platform, tmp_path: Path) -> None:
+    snapshot = tmp_path / "snapshot.duckdb"
+    platform = replace(platform, settings=replace(platform.settings, snapshot_path=snapshot))
+    deliver(platform)
+    platform.sync()
+    ids = ("forget", str(ANA[0]), "--yes")
+    kill_before(platform, r"rename .*/forgotten\.json", command=ids)
+    assert not platform.lake.documents.tombstones()
+    kill_before(platform, r"rename .*/data\.parquet", command=ids)
+    assert len(platform.lake.documents.tombstones().unfinished) == 3
+    finish = ("forget", "--yes")
+    kill_before(platform, r"rename .*/ledger/\d+/", command=finish)  # with a partition it lacks
+    platform.sync()  # a pass in between works with what there is
+    kill_before(platform, r"rename .*/data\.parquet", 3, command=finish)
+    kill_before(platform, "record ASSET_MATERIALIZATION csq__current__users", command=finish)
+    kill_before(platform, r"rename .*/warehouse\.duckdb", command=finish)
+    kill_before(platform, r"rename .*/snapshot\.duckdb", command=finish)
+    ran = platform.csq("forget")
+    assert (ran.code, ran.json()["left"], ran.json()["resumed"]) == (0, [], True), ran.stderr
+    assert traces(platform, ANA) == set()
+    assert shown(platform) == LEFT
+    assert platform.sync().errors == ()
+
+
+def test_what_the_command_refuses(platform: Platform, tmp_path: Path) -> None:
+    file = tmp_path / "ids.txt"
+    file.write_text("# by mail\n5\n\nana@x\n")
+    for arguments, said in (
+        (["forget", "5"], "nobody can be asked here. Add --yes"),
+        (["forget", "5.0", "--yes"], '"5.0" is not the id of a user'),
+        (["forget", str(2**63), "--yes"], "is not the id of a user"),
+        (["forget", "--from", str(file)], f'file {file}, line 4: "ana@x" is not the id of a user'),
+        (["forget", "--from", "nowhere"], "nowhere cannot be read: No such file or directory"),
+        (["forget", "--certificate", "nowhere/c.json"], "nowhere cannot be written"),
+    ):
+        ran = platform.csq(*arguments)
+        assert (ran.code, ran.stdout) == (2, "")
+        assert said in ran.stderr
+    assert not platform.lake.documents.tombstones()
+
+
+def test_ids_from_a_file_and_the_certificate_in_one(platform: Platform, tmp_path: Path) -> None:
+    deliver(platform)
+    platform.sync()
+    ids, certificate = tmp_path / "ids.txt", tmp_path / "certificate.json"
+    ids.write_text(f"{ANA[0]}  # by mail\n{OTHER}\n")
+    ran = platform.csq("forget", "--from", str(ids), "--yes", "--certificate", str(certificate))
+    assert (ran.code, ran.stdout) == (0, ""), ran.stderr
+    document = json.loads(certificate.read_text())
+    hashes = {user["hash"] for user in document["users"]}
+    assert hashes == {
+        hashlib.sha256(f"{document['salt']}{user_id}".encode()).hexdigest()
+        for user_id in (*ANA, OTHER)
+    }
+    assert not any(str(user_id) in certificate.read_text() for user_id in (*ANA, OTHER))
+    assert shown(platform) == {"users": [], "pageviews": [], "signups": []}
+    assert traces(platform, (*ANA, OTHER)) == set()
