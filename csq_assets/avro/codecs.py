@@ -9,6 +9,7 @@ from mmap import mmap
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import cramjam
+from isal import isal_zlib
 
 from csq_assets.errors import FileError
 
@@ -90,7 +91,7 @@ def _snappy(packed: memoryview, limit: int) -> Plain:
         raise ValueError("it is too short to have a CRC")
     plain = _room(cramjam.snappy.decompress_raw_len(body), len(body) * _SNAPPY_EXPANDS, limit)
     cramjam.snappy.decompress_raw_into(body, plain)
-    if zlib.crc32(plain) != int.from_bytes(checksum, "big"):
+    if isal_zlib.crc32(plain) != int.from_bytes(checksum, "big"):
         raise ValueError("its CRC does not match")
     return Plain(plain, checked=True)
 
