@@ -57,11 +57,13 @@ def refuse_sharing(one: Settings, other: Settings) -> None:
             "Give each its own: asset keys, jobs and resources begin with it.",
         )
     lake, export = ("lake", other.lake_url), ("export", other.export_url)
+    published = ("published tables", other.publish_url)
     files = (("DuckDB file", other.duckdb_path), ("snapshot", other.snapshot_path))
     for variable, place, taken in (
-        ("CSQ_LAKE_URL", one.lake_url, (lake, export)),
+        ("CSQ_LAKE_URL", one.lake_url, (lake, export, published)),
         ("CSQ_DUCKDB_PATH", one.duckdb_path, (*files, export)),
         ("CSQ_DUCKDB_SNAPSHOT_PATH", one.snapshot_path, (*files, export)),
+        ("CSQ_PUBLISH_URL", one.publish_url, (published, lake, export)),
     ):
         for what, theirs in taken:
             if place and theirs and overlap(str(place), str(theirs)):

@@ -38,6 +38,8 @@ class DataConnectComponent(dg.Component, dg.Model, dg.Resolvable):
     lake_url: str = _attribute("lake_url")
     duckdb_path: str = _attribute("duckdb_path")
     snapshot_path: str | None = _attribute("snapshot_path")
+    publish_url: str | None = _attribute("publish_url")
+    publish_format: str = _attribute("publish_format")
     memory_limit: str = _attribute("memory_limit")
     owners: list[str] = _attribute("owners")
     request_payer: str | None = _attribute("request_payer")

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 _HIDDEN = "***"
 _SHORTEST = 6  # a shorter secret would hide parts of ordinary words
-_SECRET_NAME = re.compile(r"secret|token|password|passwd", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"secret|token|password|passwd|credential$", re.IGNORECASE)
 _IN_PROFILE = re.compile(r"^\s*(\w+)\s*[=:]\s*(\S.*?)\s*$", re.MULTILINE)
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@\"']+(?=@)")
 _PROFILE_FILES = {
@@ -31,6 +31,11 @@ def masked(text: str) -> str:
     for secret in sorted(spelled, key=len, reverse=True):
         text = text.replace(secret, _HIDDEN)
     return _USER_OF_URL.sub(_HIDDEN, text)
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable or a property of that name keeps a secret."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def strip_aws_variables() -> None:
@@ -58,7 +63,7 @@ def _known() -> Iterator[str]:
 
 def _secret(name: str, value: str) -> Iterator[str]:
     """What a variable or a line of a profile keeps secret: its value, or the file that it names."""
-    if _SECRET_NAME.search(name):
+    if is_secret(name):
         yield _read(value) if name.lower().endswith("_file") else value
 
 

@@ -31,6 +31,13 @@ def memory_limit(value: str) -> str:
     return value
 
 
+def publish_format(value: str) -> str:
+    """The format of published tables."""
+    if value not in ("iceberg", "parquet"):
+        raise wrong("CSQ_PUBLISH_FORMAT", f'"{value}" is no format', "Write iceberg or parquet.")
+    return value
+
+
 def owners(value: str | Sequence[str]) -> tuple[str, ...]:
     """E-mail addresses or teams."""
     found = listed(value)

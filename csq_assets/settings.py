@@ -48,6 +48,17 @@ class Settings:
         "where a copy of it is put after each sync, replaced by rename, for readers that stay "
         "connected",
     )
+    publish_url: str | None = _setting(
+        "CSQ_PUBLISH_URL",
+        None,
+        "where current tables are published for other engines after each sync: a directory, or "
+        "`s3://bucket/prefix`",
+    )
+    publish_format: str = _setting(
+        "CSQ_PUBLISH_FORMAT",
+        "iceberg",
+        "`iceberg`, in the catalog that pyiceberg's configuration names, or `parquet`",
+    )
     memory_limit: str = _setting(
         "CSQ_DUCKDB_MEMORY_LIMIT",
         "2GB",
@@ -123,6 +134,12 @@ class Settings:
             snapshot_path=(
                 duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot, folder) if snapshot else None
             ),
+            publish_url=(
+                location("CSQ_PUBLISH_URL", texts["publish_url"], folder)
+                if texts["publish_url"]
+                else None
+            ),
+            publish_format=values.publish_format(texts["publish_format"]),
             memory_limit=values.memory_limit(texts["memory_limit"]),
             owners=values.owners(given["owners"]),
             request_payer=values.request_payer(texts["request_payer"]),
@@ -140,6 +157,7 @@ class Settings:
             "CSQ_LAKE_URL": self.lake_url,
             "CSQ_DUCKDB_PATH": self.duckdb_path,
             "CSQ_DUCKDB_SNAPSHOT_PATH": self.snapshot_path,
+            "CSQ_PUBLISH_URL": self.publish_url,
         }
         for variable, place in places.items():
             if place and overlap(str(place), self.export_url):
@@ -154,6 +172,12 @@ class Settings:
                 "CSQ_DUCKDB_SNAPSHOT_PATH",
                 f"{snapshot} is the DuckDB file itself",
                 "Name another file for the copy.",
+            )
+        if self.publish_url and overlap(self.publish_url, self.lake_url):
+            raise wrong(
+                "CSQ_PUBLISH_URL",
+                f"{self.publish_url} and the lake at {self.lake_url} overlap",
+                "Choose another place: files there are replaced and deleted.",
             )
         return self
 

@@ -16,6 +16,7 @@ from csq_assets.defs.build import tables_in
 from csq_assets.defs.current_checks import record_current_checks
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
+from csq_assets.defs.published_assets import published_relations
 from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
@@ -23,6 +24,7 @@ from csq_assets.defs.recovery import (
 )
 from csq_assets.defs.run_requests import (
     decode_request,
+    publication_request,
     rebuild_request,
     refresh_request,
     snapshot_request,
@@ -34,6 +36,7 @@ from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
 from csq_assets.warehouse.connection import open_warehouse
@@ -97,6 +100,7 @@ def run_sync(
             runs.execute(decode_request(keys, work, contents[work.dump_id].content))
         state = planner.state()
         _refresh(keys, planner, state, broken, runs, listener)
+        _publish(keys, planner, tables, runs, listener)
         state = replace(state, relations=lake.documents.relations())
         runs.evaluations += record_current_checks(instance, keys, lake, state)
         return _summarize(keys, runs, state, plan)
@@ -137,13 +141,14 @@ def run_rebuild(
         request = rebuild_request(keys, tables or known)
         listener.starts("rebuilding", len(request.asset_selection or ()))
         runs.execute(request)
-        if planner.snapshot_is_behind():
-            runs.execute(snapshot_request(keys, datetime.now(UTC)))
+        _publish(keys, planner, tables_in(state.catalog, settings), runs, listener)
         return _summarize(keys, runs, replace(state, relations=lake.documents.relations()))
 
 
 def _planner(settings: Settings, lake: Lake) -> Planner:
-    return Planner(lake, settings.duckdb_path, settings.snapshot_path, settings.skips)
+    return Planner(
+        lake, settings.duckdb_path, settings.snapshot_path, settings.skips, place=place_of(settings)
+    )
 
 
 def _refresh(
@@ -163,6 +168,20 @@ def _refresh(
         request = refresh_request(keys, plan)
         listener.starts("refreshing", len(request.asset_selection or ()))
         runs.execute(request)
+
+
+def _publish(
+    keys: Keys, planner: Planner, tables: Sequence[str], runs: HeadlessRuns, listener: Listener
+) -> None:
+    """Bring other readers up to date: other engines, then the snapshot, whatever becomes of those."""
+    try:
+        unpublished = planner.plan_publication(wait_seconds=_WAIT_SECONDS)
+    except StorageError as error:
+        runs.errors.append(str(error))
+        return
+    if relations := unpublished & {*published_relations(tables)}:
+        listener.starts("publishing", len(relations))
+        runs.execute(publication_request(keys, relations, datetime.now(UTC)))
     if planner.snapshot_is_behind():
         runs.execute(snapshot_request(keys, datetime.now(UTC)))
 

@@ -28,6 +28,8 @@ def test_without_variables_everything_lies_under_data(
         lake_url=str(tmp_path / "data/lake"),
         duckdb_path=tmp_path / "data/warehouse.duckdb",
         snapshot_path=None,
+        publish_url=None,
+        publish_format="iceberg",
         memory_limit="2GB",
         owners=(),
         request_payer=None,
@@ -49,6 +51,8 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_LAKE_URL": "s3://lake/",
             "CSQ_DUCKDB_PATH": " /srv/w.duckdb ",
             "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
+            "CSQ_PUBLISH_URL": "s3://ours/tables/",
+            "CSQ_PUBLISH_FORMAT": "parquet",
             "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
             "CSQ_REQUEST_PAYER": "requester",
@@ -67,6 +71,8 @@ def test_each_variable_sets_its_field() -> None:
         lake_url="s3://lake",
         duckdb_path=Path("/srv/w.duckdb"),
         snapshot_path=Path("/srv/copy.duckdb"),
+        publish_url="s3://ours/tables",
+        publish_format="parquet",
         memory_limit="1.5 GiB",
         owners=("team:data-platform", "ana@example.com"),
         request_payer="requester",
@@ -89,6 +95,8 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_LAKE_URL", "s3://lake"),
         ("CSQ_DUCKDB_PATH", "/srv/w.duckdb"),
         ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
+        ("CSQ_PUBLISH_URL", "s3://ours/tables"),
+        ("CSQ_PUBLISH_FORMAT", "parquet"),
         ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
         ("CSQ_REQUEST_PAYER", "requester"),
@@ -116,6 +124,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
     assert [name for name, value in described.items() if value == "none"] == [
         "CSQ_SKIP_TABLES",
         "CSQ_DUCKDB_SNAPSHOT_PATH",
+        "CSQ_PUBLISH_URL",
         "CSQ_OWNERS",
         "CSQ_REQUEST_PAYER",
         "CSQ_GROUP_PREFIX",
@@ -140,6 +149,17 @@ def test_manifests_lie_under_the_export(value: str) -> None:
     assert refusal_of(CSQ_MANIFEST_PREFIX=value) == (
         f'setting CSQ_MANIFEST_PREFIX: "{value}" is not a folder under CSQ_EXPORT_URL. '
         "Give a folder such as manifests/."
+    )
+
+
+def test_a_format_and_a_place_of_publication_are_checked(tmp_path: Path) -> None:
+    assert refusal_of(CSQ_PUBLISH_FORMAT="delta") == (
+        'setting CSQ_PUBLISH_FORMAT: "delta" is no format. Write iceberg or parquet.'
+    )
+    lake = str(tmp_path / "lake")
+    assert refusal_of(CSQ_PUBLISH_URL=f"{lake}/tables", CSQ_LAKE_URL=lake) == (
+        f"setting CSQ_PUBLISH_URL: {lake}/tables and the lake at {lake} overlap. "
+        "Choose another place: files there are replaced and deleted."
     )
 
 

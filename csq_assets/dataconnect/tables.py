@@ -14,6 +14,7 @@ USERS, SESSIONS, USER_MIGRATIONS = "users", "sessions", "user_migrations"
 BUILT_IN_TABLES = (USERS, SESSIONS, "pageviews", USER_MIGRATIONS)
 PROPERTY_DEFINITIONS = "property_definitions"
 ALL_EVENTS = "all_events"
+USER_IDENTITY = "user_identity"  # the identity map
 
 ID_COLUMNS = ("user_id", "event_id", "session_id")  # Int64; every other delivered column is String
 DUMP_ID, SOURCE_FILE, SOURCE_ROW = "_dump_id", "_source_file", "_source_row"
@@ -100,6 +101,11 @@ def raw_asset(table: str) -> str:
 def current_asset(table: str) -> str:
     """The asset of a current table, as a person writes its key."""
     return f"csq/current/{asset_name(table)}"
+
+
+def published_asset(table: str) -> str:
+    """The asset of a relation that is published for other engines, as a person writes its key."""
+    return f"csq/published/{asset_name(table)}"
 
 
 def is_reserved_table(table: str) -> bool:

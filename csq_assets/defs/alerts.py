@@ -17,7 +17,7 @@ from csq_assets.aws import s3_client
 from csq_assets.defs.failures import innermost, step_errors
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.resources import Resources
-from csq_assets.defs.run_requests import REFRESH, SNAPSHOT_REFRESH
+from csq_assets.defs.run_requests import PUBLICATION, REFRESH, SNAPSHOT_REFRESH
 from csq_assets.errors import BusyError, CsqError, UsageError
 from csq_assets.lake.locations import open_lake
 from csq_assets.settings import Settings
@@ -25,6 +25,7 @@ from csq_assets.settings import Settings
 INTERVAL_SECONDS = 60
 _TICKS, _RUNS = 20, 10  # the newest that are looked at
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+_OTHER_READERS = {SNAPSHOT_REFRESH: "snapshot", PUBLICATION: "published tables"}
 _FAILED_TWICE = 2  # a tick fails once when the code server restarts
 
 
@@ -84,19 +85,17 @@ def telling(
 
 
 def failing_refreshes(instance: dg.DagsterInstance, keys: Keys) -> Iterator[Condition]:
-    """The newest refresh, and the newest publication of the snapshot, where it failed."""
+    """The newest refresh, and the newest run for other readers of each kind, where it failed."""
     ended = dg.RunsFilter(
         job_name=keys.current_job, statuses=_ENDED
     )  # not one that is being repeated
     newest = instance.get_run_records(ended, limit=_RUNS)
-    for subject, is_snapshot in (("refresh of the current tables", False), ("snapshot", True)):
-        records = (
-            record
-            for record in newest
-            if (record.dagster_run.tags.get(keys.tag(REFRESH)) == SNAPSHOT_REFRESH) is is_snapshot
-        )
-        record = next(records, None)
-        if record is not None and record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
+    last: dict[str, dg.RunRecord] = {}
+    for record in newest:
+        tag = record.dagster_run.tags.get(keys.tag(REFRESH), "")
+        last.setdefault(_OTHER_READERS.get(tag, "refresh of the current tables"), record)
+    for subject, record in sorted(last.items()):
+        if record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
             run_id = record.dagster_run.run_id
             errors = step_errors(instance, run_id) or ["the run ended before its steps did"]
             more = f" And {len(errors) - 1} more." if len(errors) > 1 else ""

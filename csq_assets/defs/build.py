@@ -16,6 +16,7 @@ from csq_assets.defs.duckdb_io_manager import DuckDBIOManager
 from csq_assets.defs.external_assets import build_external_assets, build_external_checks
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.lake_io_manager import LakeIOManager
+from csq_assets.defs.published_assets import PublishedAssets
 from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
@@ -56,6 +57,8 @@ def build_definitions(
     current = factory.build(tables)
     if settings.snapshot_path is not None:
         current.append(factory.snapshot(tables, str(settings.snapshot_path)))
+    if settings.publish_url is not None:
+        current += PublishedAssets(keys, settings).build(tables)
     jobs = [
         dg.define_asset_job(
             name,

@@ -48,3 +48,11 @@ def describe_current(table: str) -> str:
         else "as it stands: full resyncs obeyed, users resolved, duplicates gone"
     )
     return f'`{table}` {made}. In DuckDB: csq."{table}".'
+
+
+def describe_published(table: str, format_name: str) -> str:
+    """The table for engines that cannot read the DuckDB file."""
+    return (
+        f"`{table}` as it stands, as {format_name} for other engines. Only the buckets of users that "
+        "changed are replaced, by one commit."
+    )

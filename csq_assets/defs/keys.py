@@ -18,6 +18,7 @@ from csq_assets.dataconnect.tables import (
     SNAPSHOT_ASSET,
     SYNC_REPORTS_ASSET,
     current_asset,
+    published_asset,
     raw_asset,
     with_prefix,
 )
@@ -92,6 +93,10 @@ class Keys:
     def current(self, table: str) -> dg.AssetKey:
         """A table as analysts query it."""
         return self.asset(current_asset(table))
+
+    def published(self, table: str) -> dg.AssetKey:
+        """A table as other engines query it; also the identity map, as `user_identity`."""
+        return self.asset(published_asset(table))
 
     def group(self, name: str) -> str:
         return f"{self.group_prefix}{name}"

@@ -11,6 +11,7 @@ from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USER
 from csq_assets.defs.keys import Keys
 from csq_assets.pipeline.ingest import Ingested, TableIngest
 from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
+from csq_assets.publish.publication import Published
 
 
 def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
@@ -91,6 +92,22 @@ def identity_metadata(refreshed: RefreshedIdentity, types: Mapping[str, str]) ->
 def events_metadata(rows: int, types: Mapping[str, str]) -> dict[str, Any]:
     """`csq.all_events`, as it stands."""
     return {"dagster/row_count": rows, **_relation(f"csq.{ALL_EVENTS}", types)}
+
+
+def published_metadata(published: Published) -> dict[str, Any]:
+    """A published table, after a publication."""
+    version = published.version
+    dump_id = version.standing.dump_id
+    return {
+        "dagster/row_count": published.rows,
+        "dagster/uri": version.location,
+        "version": version.version,
+        **({} if dump_id is None else {"newest_dump": dump_id}),
+        "buckets_touched": published.buckets_touched,
+        "files_written": published.files_written,
+        "bytes_written": published.bytes_written,
+        **_relation(published.name, version.standing.columns),
+    }
 
 
 def _relation(

@@ -5,7 +5,7 @@ step evaluates those of its asset all the same, and Dagster need not plan each o
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -16,8 +16,8 @@ from csq_assets.defs.keys import Keys, partition_key, step_name
 from csq_assets.pipeline.planner import RefreshPlan
 
 PARTITION_TAG = "dagster/partition"
-REFRESH = "refresh"  # the tag of refreshes: what was to be refreshed, or the snapshot
-SNAPSHOT_REFRESH = "snapshot"
+REFRESH = "refresh"  # the tag of refreshes: what was to be refreshed, or one of these
+SNAPSHOT_REFRESH, PUBLICATION = "snapshot", "publication"
 
 
 def headless_tags(keys: Keys) -> dict[str, str]:
@@ -70,6 +70,22 @@ def snapshot_request(keys: Keys, now: datetime) -> dg.RunRequest:
         job_name=keys.current_job,
         asset_selection=[keys.snapshot],
         tags={keys.tag(REFRESH): SNAPSHOT_REFRESH},
+    )
+
+
+def publication_request(
+    keys: Keys, relations: Iterable[str], now: datetime, *, purges: bool = False
+) -> dg.RunRequest:
+    """The run that publishes these relations for other engines. On its own: whatever a catalog says,
+    the refresh stays good. With `purges`, nothing is left of earlier versions."""
+    selection = [keys.published(relation) for relation in sorted(relations)]
+    config = {step_name(key): {"config": {"purge": True}} for key in selection} if purges else {}
+    return dg.RunRequest(
+        run_key=f"publication:{now.isoformat()}",
+        job_name=keys.current_job,
+        asset_selection=selection,
+        run_config={"ops": config},
+        tags={keys.tag(REFRESH): PUBLICATION},
     )
 
 

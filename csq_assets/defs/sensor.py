@@ -17,6 +17,7 @@ from csq_assets.defs.code_reload import CodeReload
 from csq_assets.defs.current_checks import record_current_checks
 from csq_assets.defs.external_assets import record_discovery, record_export_checks
 from csq_assets.defs.keys import Keys
+from csq_assets.defs.published_assets import published_relations
 from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
@@ -27,6 +28,7 @@ from csq_assets.defs.run_requests import (
     PARTITION_TAG,
     UNFINISHED,
     decode_request,
+    publication_request,
     refresh_request,
     snapshot_request,
 )
@@ -36,6 +38,7 @@ from csq_assets.lake.export import Export
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 
 INTERVAL_SECONDS = 30
@@ -74,7 +77,13 @@ def build_sync_reports_sensor(
             ):
                 fail_orphaned_runs(context.instance, keys)
                 export, lake = resources.export.open(), resources.lake.open()
-                planner = Planner(lake, warehouse, settings.snapshot_path, settings.skips)
+                planner = Planner(
+                    lake,
+                    warehouse,
+                    settings.snapshot_path,
+                    settings.skips,
+                    place=place_of(settings),
+                )
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
@@ -169,7 +178,8 @@ class _Tick:
         return False
 
     def _refresh(self) -> list[dg.RunRequest]:
-        """A run that refreshes what is stale, or the snapshot, if none of the two is in progress."""
+        """A run that refreshes what is stale, or else one that brings other readers up to date, if no
+        such run is in progress."""
         if self._runs(job_name=self.keys.current_job, statuses=UNFINISHED):
             self.reasons.append("a refresh is in progress")
             return []
@@ -177,6 +187,7 @@ class _Tick:
         try:
             state = self.planner.state()
             plan = self.planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
+            unpublished = self.planner.plan_publication(wait_seconds=0)
         except BusyError as error:
             self.reasons.append(str(error))
             return []
@@ -188,6 +199,10 @@ class _Tick:
         record_current_checks(instance, self.keys, lake, state, told)
         if refreshes:
             return [refresh_request(self.keys, plan, attempt=1 + self._count(tags))]
+        relations = unpublished & {*published_relations(tuple(self.with_assets))}
+        publication = publication_request(self.keys, relations, self.now)
+        if relations and not self._was_tried(publication.tags):
+            return [publication]
         snapshot = snapshot_request(self.keys, self.now)
         if self.planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
             return [snapshot]

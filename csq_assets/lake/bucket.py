@@ -203,17 +203,37 @@ class BucketStore:
     @cached_property
     def _polars_options(self) -> dict[str, Any]:
         """Where Polars sends its own requests, and with which credentials: the client's."""
-        endpoint: str = self._client.meta.endpoint_url
-        # The client follows S3 to the region of the bucket, Polars does not.
-        region = self._client.head_bucket(Bucket=self._bucket).get("BucketRegion")
+        endpoint, region = self._address
         return {
             "storage_options": {
-                "aws_endpoint_url": re.sub("(?<=://).*@", "", endpoint),  # Polars would print it
-                "aws_region": region or self._client.meta.region_name or "us-east-1",
+                "aws_endpoint_url": endpoint,
+                "aws_region": region,
                 "aws_allow_http": str(endpoint.startswith("http://")).lower(),
             },
             "credential_provider": self._credentials,
         }
+
+    def iceberg_options(self) -> dict[str, str]:
+        """The same for pyiceberg, with the credentials of this moment."""
+        with self._reaching(""):
+            endpoint, region = self._address
+            key, secret, token = self._credentials()[0].values()
+        found = {
+            "s3.endpoint": endpoint,
+            "s3.region": region,
+            "s3.access-key-id": key,
+            "s3.secret-access-key": secret,
+            "s3.session-token": token,
+        }
+        return {name: value for name, value in found.items() if value}
+
+    @cached_property
+    def _address(self) -> tuple[str, str]:
+        """The endpoint, without a user that others would print, and the region of the bucket, to which
+        the client follows S3 and others do not."""
+        region = self._client.head_bucket(Bucket=self._bucket).get("BucketRegion")
+        endpoint = re.sub("(?<=://).*@", "", self._client.meta.endpoint_url)
+        return endpoint, region or self._client.meta.region_name or "us-east-1"
 
     def _credentials(self) -> tuple[dict[str, str | None], int]:
         # boto3 has no public name for the credentials of a client.

@@ -152,6 +152,9 @@ class DirectoryStore:
                 f"{path} changed while it was read", remedy="Run csq sync again; nothing is lost."
             )
 
+    def iceberg_options(self) -> dict[str, str]:
+        return {}
+
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         return pl.scan_parquet(self._existing(key), glob=False)
 

@@ -39,13 +39,13 @@ def open_export(
 ) -> Export:
     """The export at a directory or an `s3://` URL; `s3_client` is called for the latter."""
     bucket, prefix = _bucket_and_prefix(url)
-    objects = _open_objects(url, s3_client, "CSQ_EXPORT_URL", request_payer)
+    objects = open_objects(url, s3_client, "CSQ_EXPORT_URL", request_payer)
     return Export(objects, manifest_prefix=manifest_prefix, bucket=bucket, prefix=prefix)
 
 
 def open_lake(url: str, s3_client: Callable[[], Any]) -> Lake:
     """The lake at a directory or an `s3://` URL; it is made when it is first written."""
-    return lake_of(_open_objects(url, s3_client, "CSQ_LAKE_URL"))
+    return lake_of(open_objects(url, s3_client, "CSQ_LAKE_URL"))
 
 
 def lake_of(objects: ObjectStore) -> Lake:
@@ -54,9 +54,10 @@ def lake_of(objects: ObjectStore) -> Lake:
     return Lake(store, documents, Ledger(objects, documents, store))
 
 
-def _open_objects(
+def open_objects(
     url: str, s3_client: Callable[[], Any], setting: str, request_payer: str | None = None
 ) -> ObjectStore:
+    """The objects at a directory or an `s3://` URL, which `setting` names."""
     bucket, prefix = _bucket_and_prefix(url)
     if bucket is None:
         must_exist = setting == "CSQ_EXPORT_URL"

@@ -87,6 +87,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def iceberg_options(self) -> dict[str, str]:
+        """How pyiceberg reaches the objects, in its own names; with secrets."""
+        ...
+
     def scan_parquet(self, key: str) -> pl.LazyFrame:
         """The Parquet file as a lazy frame; a small one is already in memory.
 

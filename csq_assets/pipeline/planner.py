@@ -19,6 +19,8 @@ from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.publications import unpublished
 from csq_assets.warehouse.staleness import read_applied_file
 
 _SHOWN = 5  # dumps in a message
@@ -56,13 +58,15 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """For one lake and one DuckDB file, with a copy of it at `snapshot`. `pins` are chosen types."""
+    """For one lake and one DuckDB file, with a copy of it at `snapshot`, published at `place`. `pins`
+    are chosen types."""
 
     lake: Lake
     warehouse: Path
     snapshot: Path | None
     skips: Callable[[str], bool]
     pins: TablePins = field(default_factory=dict[str, Pins])
+    place: str | None = None
 
     def check_lake(self, *, wait_seconds: float) -> None:
         """Raise SettingsError where the DuckDB file was filled from another lake, or from one that knew
@@ -138,6 +142,16 @@ class Planner:
             not self.snapshot.exists()
             or self.snapshot.stat().st_mtime < self.warehouse.stat().st_mtime
         )
+
+    def plan_publication(self, *, wait_seconds: float) -> frozenset[str]:
+        """The relations that are not published as they stand, or that are gone; none where nothing is
+        to be published. Raises BusyError as `check_lake` does."""
+        if self.place is None or not self.warehouse.exists():
+            return frozenset()
+        with open_warehouse(
+            self.warehouse, read_only=True, wait_seconds=wait_seconds
+        ) as connection:
+            return unpublished(connection, self.place)
 
     def _whole_dump(self, discovery: Discovery, dump_id: int) -> Work:
         dumps = discovery.catalog.dumps()

@@ -6,9 +6,10 @@ from itertools import chain
 
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.tables import TableKind
+from csq_assets.dataconnect.tables import ALL_EVENTS, TableKind
 from csq_assets.warehouse.columns import shown_names
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
+from csq_assets.warehouse.publications import forget_publications
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def write_state(
     connection: DuckDBPyConnection, table: str, known: TableState | None, state: TableState
 ) -> None:
     """Replace `known`, the state as it was recorded."""
+    forget_publications(connection, table, ALL_EVENTS)
     connection.execute("DELETE FROM csq_ledger.tables WHERE table_name = ?", [table])
     connection.execute(
         "INSERT INTO csq_ledger.tables VALUES (?, ?, ?, ?, ?, ?)",
@@ -115,6 +117,7 @@ def write_state(
 
 
 def forget_state(connection: DuckDBPyConnection, table: str) -> None:
+    forget_publications(connection, table, ALL_EVENTS)
     for name in ("tables", "dumps", "columns"):
         connection.execute(f"DELETE FROM csq_ledger.{name} WHERE table_name = ?", [table])
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from csq_assets.dataconnect.audits import IdentityAudit
 from csq_assets.dataconnect.identity import IdentityMap, close_pairs
+from csq_assets.dataconnect.tables import USER_IDENTITY
 from csq_assets.warehouse.applied_state import identity_version
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
 from csq_assets.warehouse.identity_sql import (
@@ -16,6 +17,7 @@ from csq_assets.warehouse.identity_sql import (
     RESOLVED_IDS,
 )
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
+from csq_assets.warehouse.publications import forget_publications
 from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
 _AUDITS = TypeAdapter(IdentityAudit)
@@ -52,6 +54,7 @@ def refresh_identity(
             cycle_examples=identity.cycles[:_EXAMPLES],
         )
         version = identity_version(connection) + (changed > 0)
+        forget_publications(connection, USER_IDENTITY)
         connection.execute("DELETE FROM csq_ledger.identity")
         connection.execute(
             "INSERT INTO csq_ledger.identity VALUES (?, ?, ?, ?)",

@@ -1,0 +1,74 @@
+"""Publication as a pass has it: runs of its own, after the refresh."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from csq_assets.settings import Settings
+from csq_assets.sync import run_rebuild, run_sync
+from csq_assets_tests.platform import Listener as Silent
+from csq_assets_tests.platform import Platform
+
+USERS = [{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": "pro"}]
+
+
+@pytest.fixture(params=["iceberg", "parquet"])
+def settings(request: pytest.FixtureRequest, platform: Platform, tmp_path: Path) -> Settings:
+    return replace(
+        platform.settings, publish_url=str(tmp_path / "tables"), publish_format=request.param
+    )
+
+
+def materialized(platform: Platform, table: str) -> list[dict[str, object]]:
+    """What the UI says of each publication, oldest first."""
+    found = platform.instance.fetch_materializations(
+        dg.AssetKey(["csq", "published", table]), limit=20
+    ).records
+    return [
+        {name: value.value for name, value in one.asset_materialization.metadata.items()}
+        for one in reversed(found)
+        if one.asset_materialization
+    ]
+
+
+def test_a_pass_publishes_what_it_changed(platform: Platform, settings: Settings) -> None:
+    platform.deliver(1, users=USERS, full_resync=True)
+    listener = Silent()
+    assert run_sync(settings, platform.instance, listener).exit_code == 0
+    assert ("publishing", 1) in listener.announced
+    first = materialized(platform, "users")
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 0
+    assert materialized(platform, "users") == first
+    platform.deliver(2, users=[{"user_id": 2, "plan": "free"}])
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 0
+    said = materialized(platform, "users")[-1]
+    assert {name: said[name] for name in ("dagster/row_count", "newest_dump", "files_written")} == {
+        "dagster/row_count": 2,
+        "newest_dump": 2,
+        "files_written": 1,
+    }
+    assert str(said["dagster/uri"]).startswith(f"{settings.publish_url}/users/")
+    assert run_rebuild(settings, platform.instance, Silent()).exit_code == 0
+    assert materialized(platform, "users")[-1]["files_written"] == 0
+
+
+def test_a_catalog_that_is_away_leaves_the_refresh_good(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYICEBERG_CATALOG__DEFAULT__URI", "http://127.0.0.1:9/catalog")
+    monkeypatch.setenv("PYICEBERG_CATALOG__DEFAULT__CREDENTIAL", "who:a-very-secret-word")
+    platform.deliver(1, users=USERS, full_resync=True)
+    ran = platform.csq("sync", "--json", CSQ_PUBLISH_URL=str(tmp_path / "tables"))
+    assert ran.code == 1
+    (error,) = ran.json()["errors"]
+    assert error.startswith("setting CSQ_PUBLISH_URL: the catalog cannot be opened: ")
+    assert "PYICEBERG_CATALOG__DEFAULT__URI" in error
+    assert "a-very-secret-word" not in ran.stdout + ran.stderr
+    assert len(platform.rows("users")) == 2
+    monkeypatch.delenv("PYICEBERG_CATALOG__DEFAULT__URI")
+    monkeypatch.delenv("PYICEBERG_CATALOG__DEFAULT__CREDENTIAL")
+    ran = platform.csq("sync", CSQ_PUBLISH_URL=str(tmp_path / "tables"))
+    assert ran.code == 0, ran.stderr
+    assert materialized(platform, "users")[-1]["dagster/row_count"] == 2
