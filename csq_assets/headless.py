@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Protocol
 
 import dagster as dg
 from dagster._core.remote_origin import (
@@ -17,33 +16,13 @@ from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import headless_tags
-from csq_assets.pipeline.progress import Progress, watched_by
+from csq_assets.pipeline.progress import Listener, watched_by
 from csq_assets.settings import Settings
 from csq_assets.signals import SIGNALS
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _STEP_ENDS = ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED")
 _INTERRUPTED = "csq was interrupted; what was finished is kept, the rest is due"
-
-
-class Listener(Protocol):
-    """Follows the progress of a pass."""
-
-    def starts(self, what: str, steps: int) -> None:
-        """So many steps begin."""
-        ...
-
-    def advances(self, what: str) -> None:
-        """One of them has ended."""
-        ...
-
-    def says(self, sentence: str) -> None:
-        """Something to know beside what the pass did."""
-        ...
-
-    def decodes(self, progress: Progress) -> None:
-        """So far is the one that is being decoded."""
-        ...
 
 
 class HeadlessRuns:

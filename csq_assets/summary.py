@@ -84,7 +84,8 @@ def summarize_evaluation(evaluation: "dg.AssetCheckEvaluation") -> CheckSummary:
     )
 
 
-def _summarize_finding(asset: str, finding: Finding, dump_id: int | None = None) -> CheckSummary:
+def summarize_finding(asset: str, finding: Finding, dump_id: int | None = None) -> CheckSummary:
+    """Of the asset, or of its partition of that dump."""
     return CheckSummary(
         asset=asset,
         check=finding.check,
@@ -103,12 +104,12 @@ def standing_checks(
     """Every check that fails now: on the export, on the newest partitions, on current tables and on the
     identity map."""
     found = [
-        *(_summarize_finding(asset, finding) for asset, finding in on_export if not finding.passed),
+        *(summarize_finding(asset, finding) for asset, finding in on_export if not finding.passed),
         *(
-            _summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
+            summarize_finding(raw_asset(one.table), one.finding, one.dump_id)
             for one in state.standing_findings()
         ),
-        *(_summarize_finding(asset, finding) for asset, finding in state.current_findings()),
+        *(summarize_finding(asset, finding) for asset, finding in state.current_findings()),
     ]
     for one in found:
         yield replace(one, asset=with_prefix(one.asset, key_prefix))

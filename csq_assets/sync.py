@@ -9,7 +9,7 @@ import dagster as dg
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
-from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.pipeline_state import PipelineState, choose_tables
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.alerts import telling
 from csq_assets.defs.build import tables_in
@@ -30,12 +30,13 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.defs.unlisted import record_unlisted
-from csq_assets.errors import StorageError, UsageError
-from csq_assets.headless import HeadlessRuns, Listener
+from csq_assets.errors import StorageError
+from csq_assets.headless import HeadlessRuns
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.progress import Listener
 from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
@@ -130,15 +131,9 @@ def run_rebuild(
         else:
             planner.check_lake(wait_seconds=_WAIT_SECONDS)
         state = planner.state()
-        known = tuple(state.plans())
-        for table in tables:
-            if table not in known:
-                raise UsageError(
-                    f'there is no table "{table}" in the lake',
-                    remedy=f"Known tables: {', '.join(known) or 'none'}.",
-                )
+        chosen = choose_tables(state.plans(), tables)
         runs = HeadlessRuns(settings, instance, state.catalog, listener)
-        request = rebuild_request(keys, tables or known)
+        request = rebuild_request(keys, chosen)
         listener.starts("rebuilding", len(request.asset_selection or ()))
         runs.execute(request)
         _publish(keys, planner, tables_in(state.catalog, settings), runs, listener)

@@ -14,6 +14,7 @@ from csq_assets.cli.forgetting import forget
 from csq_assets.cli.inspection import doctor, report, status
 from csq_assets.cli.passes import rebuild, sync
 from csq_assets.cli.setup import init, sample
+from csq_assets.cli.time_travel import diff
 from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.settings import load_env_files
 from csq_assets.signals import SignalError, leave
@@ -45,7 +46,7 @@ def cli(context: click.Context, *, component: str | None) -> None:
     load_env_files()
 
 
-for _command in (sync, rebuild, forget, status, report, doctor, init, sample):
+for _command in (sync, rebuild, diff, forget, status, report, doctor, init, sample):
     cli.add_command(_command)
 
 

@@ -7,6 +7,7 @@ import click
 
 from csq_assets.settings import Settings
 
+DUMP = click.IntRange(min=0)
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 

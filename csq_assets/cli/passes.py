@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import click
 
-from csq_assets.cli.options import JSON, print_json, read_settings
-from csq_assets.errors import CsqError
+from csq_assets.cli.options import DUMP, JSON, print_json, read_settings
+from csq_assets.cli.time_travel import rebuild_into
+from csq_assets.errors import CsqError, UsageError
 from csq_assets.signals import SIGNALS
 
 
@@ -14,7 +15,7 @@ from csq_assets.signals import SIGNALS
 @click.option(
     "--dump",
     "dump_id",
-    type=click.IntRange(min=0),
+    type=DUMP,
     metavar="ID",
     help="Take this dump alone, also one that waits or was taken before.",
 )
@@ -59,8 +60,28 @@ def sync(*, dump_id: int | None, as_json: bool) -> None:
     is_flag=True,
     help="Even from a lake that is not the one that the DuckDB file was filled from.",
 )
-def rebuild(*, tables: tuple[str, ...], accept_lake: bool) -> None:
-    """Drop current tables and replay them from the lake; all, if none is named."""
+@click.option(
+    "--as-of",
+    "as_of",
+    type=DUMP,
+    metavar="DUMP",
+    help="As they were after that dump. The tables in use stay as they are.",
+)
+@click.option("--into", metavar="FILE", help="The new DuckDB file that --as-of fills.")
+def rebuild(
+    *, tables: tuple[str, ...], accept_lake: bool, as_of: int | None, into: str | None
+) -> None:
+    """Drop current tables and replay them from the lake; all, if none is named.
+
+    With --as-of and --into, replay them into another file instead, as they were.
+    """
+    if as_of is not None and into is not None and not accept_lake:
+        rebuild_into(as_of, into, tables)
+    if as_of is not None or into is not None:
+        raise UsageError(
+            "--as-of and --into belong together, and without --accept-lake",
+            remedy="Write csq rebuild --as-of DUMP --into FILE.",
+        )
     from csq_assets.instance import open_instance, recording
 
     settings = read_settings()

@@ -1,6 +1,6 @@
 """The state of the pipeline: tables, dumps and checks, as the lake remembers them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from csq_assets.dataconnect.catalog import Catalog
@@ -11,6 +11,7 @@ from csq_assets.dataconnect.intake import takeable_tables
 from csq_assets.dataconnect.plan import TablePlan, plans
 from csq_assets.dataconnect.relation import Relation
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, current_asset, is_full_resync
+from csq_assets.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,15 @@ class PipelineState:
             record = self.records[dump_id].table(table)
             if record is not None:
                 yield dump_id, record
+
+
+def choose_tables(known: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the `known` tables that are `wanted`, all if none is. Raises UsageError for another."""
+    known = tuple(known)
+    for table in wanted:
+        if table not in known:
+            raise UsageError(
+                f'there is no table "{table}" in the lake',
+                remedy=f"Known tables: {', '.join(known) or 'none'}.",
+            )
+    return tuple(table for table in known if table in wanted or not wanted)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from duckdb import DuckDBPyConnection
 
@@ -21,7 +21,6 @@ from csq_assets.dataconnect.tables import (
     key_columns,
 )
 from csq_assets.interruption import interruptible
-from csq_assets.lake.documents import LakeDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.warehouse.applied_state import TableState, read_state, read_tables
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
@@ -51,6 +50,16 @@ class RefreshedIdentity:
     findings: tuple[Finding, ...]
 
 
+class Relations(Protocol):
+    """What is remembered of each relation, by asset."""
+
+    def relation(self, asset: str) -> Relation | None: ...
+
+    def save_relation(self, relation: Relation) -> None: ...
+
+    def forget_relation(self, asset: str) -> None: ...
+
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -71,13 +80,13 @@ def _interruptible(
 class Refresh:
     """The steps of a refresh, each on its own. `now` is written as the time of applying.
 
-    `documents` are those of the lake, which remembers what is known of each relation. `uses` gives, for
-    an asset, the columns that others depend on, with those; `pins` are chosen types.
+    `documents` remember what is known of each relation: those of the lake do. `uses` gives, for an
+    asset, the columns that others depend on, with those; `pins` are chosen types.
     """
 
     connection: DuckDBPyConnection
     effective: EffectiveDumps
-    documents: LakeDocuments
+    documents: Relations
     now: datetime
     uses: Callable[[str], Mapping[str, tuple[str, ...]]] = lambda _asset: {}
     pins: TablePins = field(default_factory=dict[str, Pins])
