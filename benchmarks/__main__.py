@@ -43,6 +43,13 @@ _DEFAULTS = Sizes()
     default=_DEFAULTS.memory_rows,
     help="Page views of the case memory; can be given several times.",
 )
+@click.option(
+    "--sync-rows",
+    multiple=True,
+    type=int,
+    default=_DEFAULTS.sync_rows,
+    help="Page views of the case sync; can be given several times.",
+)
 @click.option("--dumps", default=_DEFAULTS.dumps, help="Dumps, where a case takes many.")
 @click.option(
     "--peers/--no-peers",

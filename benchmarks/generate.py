@@ -41,6 +41,12 @@ def write_files(folder: Path, table: str, rows: int, files: int, seed: int = 1) 
     return [part.path for part in parts]
 
 
+def write_block(file: Path, table: str, rows: int, seed: int = 1) -> None:
+    """Replace a file by one with the same rows in a single block."""
+    frame = made_rows(table, 0, rows, seed)
+    file.write_bytes(_header(table, frame.schema) + _blocks(frame, max(1, rows)))
+
+
 def deliver(
     export: Path,
     dump_id: int,

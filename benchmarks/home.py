@@ -11,6 +11,14 @@ from benchmarks.measure import Contestant, FailedError
 from benchmarks.readers import REPOSITORY
 
 CSQ = Path(sys.executable).with_name("csq")
+# As csq ends: Python does not go through everything that is left.
+END = "import gc; gc.freeze()"
+OPEN_DAGSTER = f"""
+import dagster
+with dagster.DagsterInstance.get() as instance:
+    instance.get_dynamic_partitions("csq_dumps")
+{END}
+"""
 # Not what `csq status` tells: it reads the lake, and a current table may be behind that.
 _APPLIED = """
 SELECT count(*) FROM csq_meta.dumps
@@ -32,6 +40,11 @@ class Home:
         self.folder.mkdir(parents=True)
         shutil.copy(REPOSITORY / "dagster.yaml", self.folder)
         return self
+
+    def remake(self) -> "Home":
+        """Empty, as on the first day."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return self.make()
 
     def csq(self, name: str, *arguments: str) -> Contestant:
         """`csq` with these arguments, as a process."""

@@ -4,20 +4,22 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.generate import write_block
 from benchmarks.made_up import WIDE_COLUMNS
 from benchmarks.measure import FailedError, Measured, run_once, summed_up
-from benchmarks.readers import Decoded, Reader, ours
+from benchmarks.readers import DUMP_ID, Decoded, Reader, ours
 from benchmarks.results import Goal, Result, Sizes
 
 _MEGABYTES = 600
 _LARGE_ROWS = 9_000_000  # a gigabyte, packed
 _FILES, _WIDE_ROWS = 12_000, 50_000
 _ROWS_OF_FILE = 500_000
+_BLOCK_ROWS = 750_000  # 234 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """More and more rows, one large file, many files, many columns; each once."""
+    """More and more rows, one large file, many files, many columns, a large block; each once."""
 
     name: str = "memory"
     title: str = "Memory, whatever is delivered"
@@ -25,8 +27,8 @@ class Memory:
     def measure(self, sizes: Sizes, folder: Path) -> Result:
         """Raises FailedError, also where rows are missing."""
         scale = min(1, max(sizes.memory_rows) / max(Sizes().memory_rows))  # small, to try it out
-        large, many, wide = (
-            int(number * scale) + 1 for number in (_LARGE_ROWS, _FILES, _WIDE_ROWS)
+        large, many, wide, block = (
+            int(number * scale) + 1 for number in (_LARGE_ROWS, _FILES, _WIDE_ROWS, _BLOCK_ROWS)
         )
         dumps = (
             *(
@@ -42,6 +44,9 @@ class Memory:
             dump = Decoded.deliver(folder / "dump", table, rows, files)
             runs.append(_measured(ours(dump, name), rows))
             shutil.rmtree(dump.folder)
+        dump = Decoded.deliver(folder / "dump", "pageviews", block, 1)
+        write_block(next(dump.avro.iterdir()), "pageviews", block, seed=DUMP_ID)
+        runs.append(_measured(ours(dump, f"one block of {block:,} page views"), block))
         return Result(
             case=self.name,
             title=self.title,

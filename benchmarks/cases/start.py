@@ -6,19 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.generate import deliver
-from benchmarks.home import Home
+from benchmarks.home import END, OPEN_DAGSTER, Home
 from benchmarks.measure import Measured, alternate, run_once, summed_up
 from benchmarks.results import Goal, Result, Sizes
 
 _TABLES, _ROWS = 10, 200
-# As csq ends: Python does not go through everything that is left.
-_END = "import gc; gc.freeze()"
-_OPEN_DAGSTER = f"""
-import dagster
-with dagster.DagsterInstance.get() as instance:
-    instance.get_dynamic_partitions("csq_dumps")
-{_END}
-"""
 _CLICK, _DAGSTER, _INSTANCE = "import click", "import dagster", "import dagster, open its instance"
 _HELP, _STATUS, _IDLE = "csq --help", "csq status", "csq sync, nothing to do"
 _TEN = f"csq sync, {_TABLES} small tables"
@@ -39,9 +31,9 @@ class Start:
         ten = home.csq(_TEN, "sync")
         run_once(ten)
         others = (
-            home.contestant(_CLICK, sys.executable, "-c", f"import click; {_END}"),
-            home.contestant(_DAGSTER, sys.executable, "-c", f"import dagster; {_END}"),
-            home.contestant(_INSTANCE, sys.executable, "-c", _OPEN_DAGSTER),
+            home.contestant(_CLICK, sys.executable, "-c", f"import click; {END}"),
+            home.contestant(_DAGSTER, sys.executable, "-c", f"import dagster; {END}"),
+            home.contestant(_INSTANCE, sys.executable, "-c", OPEN_DAGSTER),
             home.csq(_HELP, "--help"),
             home.csq(_STATUS, "status"),
             home.csq(_IDLE, "sync"),
