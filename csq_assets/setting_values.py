@@ -2,10 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from pydantic import SecretStr
 
+from csq_assets.errors import SettingsError
+from csq_assets.masking import hide
 from csq_assets.places import wrong
+
+_NEEDED_IDS = ("user_id", "event_id", "from_user_id", "to_user_id")
+_SHORTEST_KEY = 16
 
 
 def manifest_prefix(value: str) -> str:
@@ -36,6 +42,56 @@ def publish_format(value: str) -> str:
     if value not in ("iceberg", "parquet"):
         raise wrong("CSQ_PUBLISH_FORMAT", f'"{value}" is no format', "Write iceberg or parquet.")
     return value
+
+
+def dropped_columns(value: str | Sequence[str]) -> tuple[str, ...]:
+    """Globs over `table.column`; none is the name of an id that tables need."""
+    found = _columns("CSQ_DROP_COLUMNS", value)
+    for pattern in found:
+        table, _, column = pattern.rpartition(".")
+        if column in _NEEDED_IDS or (column == "session_id" and fnmatchcase("sessions", table)):
+            raise _is_needed("CSQ_DROP_COLUMNS", pattern)
+    return found
+
+
+def hashed_columns(value: str | Sequence[str]) -> tuple[str, ...]:
+    """The same; no id can be hashed, as ids are numbers."""
+    found = _columns("CSQ_HASH_COLUMNS", value)
+    for pattern in found:
+        if pattern.rpartition(".")[2] in (*_NEEDED_IDS, "session_id"):
+            raise _is_needed("CSQ_HASH_COLUMNS", pattern)
+    return found
+
+
+def hash_key(value: str) -> SecretStr | None:
+    """A secret, which is never shown, or nothing."""
+    if value and len(value) < _SHORTEST_KEY:
+        raise wrong(
+            "CSQ_HASH_KEY",
+            "it is short enough to be guessed",
+            "Make one with openssl rand -hex 32, and keep it: with another key, hashes differ.",
+        )
+    hide(value)
+    return SecretStr(value) if value else None
+
+
+def _columns(variable: str, value: str | Sequence[str]) -> tuple[str, ...]:
+    found = tuple(pattern.lower() for pattern in listed(value))
+    for pattern in found:
+        table, _, column = pattern.rpartition(".")
+        if not table or not column:
+            raise wrong(
+                variable, f'"{pattern}" is not table.column', "Write for example users.email."
+            )
+    return found
+
+
+def _is_needed(variable: str, pattern: str) -> SettingsError:
+    return wrong(
+        variable,
+        f'"{pattern}" names an id, by which rows are told apart and users are resolved',
+        "Leave it out. To take a person out, use csq forget.",
+    )
 
 
 def owners(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -94,6 +150,11 @@ def addresses(value: str | Sequence[str]) -> tuple[SecretStr, ...]:
                 "mailtos://user:password@host?to=ana@example.com.",
             )
     return tuple(map(SecretStr, found))
+
+
+def hidden(secret: SecretStr) -> str:
+    """What may be shown in its place: of an address, what it begins with."""
+    return f"{scheme_of(secret)}://***" if "://" in secret.get_secret_value() else "***"
 
 
 def scheme_of(address: SecretStr) -> str:

@@ -34,6 +34,22 @@ class Settings:
     skip_tables: tuple[str, ...] = _setting(
         "CSQ_SKIP_TABLES", None, "tables to skip: names or globs, separated by commas"
     )
+    drop_columns: tuple[str, ...] = _setting(
+        "CSQ_DROP_COLUMNS",
+        None,
+        "columns that never enter the lake: globs over `table.column`, separated by commas",
+    )
+    hash_columns: tuple[str, ...] = _setting(
+        "CSQ_HASH_COLUMNS",
+        None,
+        "columns of which only keyed hashes enter the lake: globs over `table.column`, separated by "
+        "commas",
+    )
+    hash_key: SecretStr | None = _setting(
+        "CSQ_HASH_KEY",
+        None,
+        "the key of these hashes (HMAC-SHA-256), 16 characters or more; a secret",
+    )
     lake_url: str = _setting(
         "CSQ_LAKE_URL",
         "data/lake",
@@ -129,6 +145,9 @@ class Settings:
             export_url=location("CSQ_EXPORT_URL", texts["export_url"], folder),
             manifest_prefix=values.manifest_prefix(texts["manifest_prefix"]),
             skip_tables=values.listed(given["skip_tables"]),
+            drop_columns=values.dropped_columns(given["drop_columns"]),
+            hash_columns=values.hashed_columns(given["hash_columns"]),
+            hash_key=values.hash_key(texts["hash_key"]),
             lake_url=location("CSQ_LAKE_URL", texts["lake_url"], folder),
             duckdb_path=duckdb_file("CSQ_DUCKDB_PATH", texts["duckdb_path"], folder),
             snapshot_path=(
@@ -178,6 +197,12 @@ class Settings:
                 "CSQ_PUBLISH_URL",
                 f"{self.publish_url} and the lake at {self.lake_url} overlap",
                 "Choose another place: files there are replaced and deleted.",
+            )
+        if self.hash_columns and self.hash_key is None:
+            raise wrong(
+                "CSQ_HASH_KEY",
+                "it is not set, and CSQ_HASH_COLUMNS needs it",
+                "Make a key with openssl rand -hex 32, and keep it.",
             )
         return self
 
@@ -253,7 +278,7 @@ def set_default_dagster_home() -> None:
 
 def _shown(value: object) -> str:
     if isinstance(value, SecretStr):
-        return f"{values.scheme_of(value)}://***"
+        return values.hidden(value)
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value)) or "none"
     return "none" if value in (None, "") else str(value)

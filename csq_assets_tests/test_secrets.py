@@ -105,6 +105,19 @@ def test_an_address_of_alerts_shows_no_secret(platform: Platform) -> None:
     assert "csq: setting CSQ_ALERTS: address 1, slack://…, is none that apprise " in text
 
 
+def test_the_key_of_hashes_is_not_shown(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1, "email": "ana@x"}])
+    variables = {"CSQ_HASH_COLUMNS": "users.email", "CSQ_HASH_KEY": SECRET}
+    codes, text = seen(platform, "doctor", "sync --json", "status", **variables)
+    assert SECRET not in text
+    assert codes == [0, 0, 0]
+    assert "ok   CSQ_HASH_KEY: ***\n" in text
+    columns = {"CSQ_HASH_COLUMNS": "users.email,users.user_id", "CSQ_HASH_KEY": SECRET}
+    codes, text = seen(platform, "sync", **columns)
+    assert SECRET not in text
+    assert codes == [2]
+
+
 RESOLVED = """
 [profile keys]
 aws_access_key_id = AKIAEXAMPLE

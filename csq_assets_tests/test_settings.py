@@ -25,6 +25,9 @@ def test_without_variables_everything_lies_under_data(
         export_url=str(tmp_path / "data/export"),
         manifest_prefix="manifests/",
         skip_tables=(),
+        drop_columns=(),
+        hash_columns=(),
+        hash_key=None,
         lake_url=str(tmp_path / "data/lake"),
         duckdb_path=tmp_path / "data/warehouse.duckdb",
         snapshot_path=None,
@@ -48,6 +51,9 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_EXPORT_URL": "s3://csq-rs3-acme/team/x/",
             "CSQ_MANIFEST_PREFIX": "/lists/of/dumps",
             "CSQ_SKIP_TABLES": "_event_metadata, click_*,,",
+            "CSQ_DROP_COLUMNS": "*.ip, Users.Email",
+            "CSQ_HASH_COLUMNS": "users.*",
+            "CSQ_HASH_KEY": "a secret of some length",
             "CSQ_LAKE_URL": "s3://lake/",
             "CSQ_DUCKDB_PATH": " /srv/w.duckdb ",
             "CSQ_DUCKDB_SNAPSHOT_PATH": "/srv/copy.duckdb",
@@ -68,6 +74,9 @@ def test_each_variable_sets_its_field() -> None:
         export_url="s3://csq-rs3-acme/team/x",
         manifest_prefix="lists/of/dumps/",
         skip_tables=("_event_metadata", "click_*"),
+        drop_columns=("*.ip", "users.email"),
+        hash_columns=("users.*",),
+        hash_key=SecretStr("a secret of some length"),
         lake_url="s3://lake",
         duckdb_path=Path("/srv/w.duckdb"),
         snapshot_path=Path("/srv/copy.duckdb"),
@@ -92,6 +101,9 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_EXPORT_URL", "s3://csq-rs3-acme/team/x"),
         ("CSQ_MANIFEST_PREFIX", "lists/of/dumps/"),
         ("CSQ_SKIP_TABLES", "_event_metadata, click_*"),
+        ("CSQ_DROP_COLUMNS", "*.ip, users.email"),
+        ("CSQ_HASH_COLUMNS", "users.*"),
+        ("CSQ_HASH_KEY", "***"),
         ("CSQ_LAKE_URL", "s3://lake"),
         ("CSQ_DUCKDB_PATH", "/srv/w.duckdb"),
         ("CSQ_DUCKDB_SNAPSHOT_PATH", "/srv/copy.duckdb"),
@@ -123,6 +135,9 @@ def test_what_is_not_set_is_described_as_none() -> None:
     described = dict(Settings.from_environment({}).described())
     assert [name for name, value in described.items() if value == "none"] == [
         "CSQ_SKIP_TABLES",
+        "CSQ_DROP_COLUMNS",
+        "CSQ_HASH_COLUMNS",
+        "CSQ_HASH_KEY",
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_PUBLISH_URL",
         "CSQ_OWNERS",
@@ -227,6 +242,47 @@ def test_an_address_begins_with_a_service(value: str, place: int) -> None:
     assert refusal_of(CSQ_ALERTS=value) == (
         f"setting CSQ_ALERTS: address {place} does not begin with a service. Write for example "
         "jsons://host/path, slack://A/B/C or mailtos://user:password@host?to=ana@example.com."
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "pattern"),
+    [
+        ("CSQ_DROP_COLUMNS", "*.user_id"),
+        ("CSQ_DROP_COLUMNS", "pageviews.event_id"),
+        ("CSQ_DROP_COLUMNS", "Sess*.Session_Id"),
+        ("CSQ_HASH_COLUMNS", "user_migrations.to_user_id"),
+        ("CSQ_HASH_COLUMNS", "pageviews.session_id"),
+    ],
+)
+def test_ids_that_tables_need_stay(variable: str, pattern: str) -> None:
+    variables = {variable: f"users.email,{pattern}", "CSQ_HASH_KEY": "a secret of some length"}
+    assert refusal_of(**variables) == (
+        f'setting {variable}: "{pattern.lower()}" names an id, by which rows are told apart and '
+        "users are resolved. Leave it out. To take a person out, use csq forget."
+    )
+
+
+def test_a_session_id_that_no_key_needs_may_go() -> None:
+    dropped = Settings.from_environment({"CSQ_DROP_COLUMNS": "pageviews.session_id"}).drop_columns
+    assert dropped == ("pageviews.session_id",)
+
+
+@pytest.mark.parametrize("pattern", ["email", ".email", "users."])
+def test_a_column_is_named_with_its_table(pattern: str) -> None:
+    assert refusal_of(CSQ_DROP_COLUMNS=pattern) == (
+        f'setting CSQ_DROP_COLUMNS: "{pattern}" is not table.column. Write for example users.email.'
+    )
+
+
+def test_hashes_need_a_key_that_cannot_be_guessed() -> None:
+    assert refusal_of(CSQ_HASH_COLUMNS="users.email") == (
+        "setting CSQ_HASH_KEY: it is not set, and CSQ_HASH_COLUMNS needs it. Make a key with openssl "
+        "rand -hex 32, and keep it."
+    )
+    assert refusal_of(CSQ_HASH_KEY="guess me") == (
+        "setting CSQ_HASH_KEY: it is short enough to be guessed. Make one with openssl rand -hex 32, "
+        "and keep it: with another key, hashes differ."
     )
 
 

@@ -9,6 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
 from csq_assets.defs.alerts import build_alerts_sensor
 from csq_assets.defs.current_assets import CurrentAssets
@@ -49,8 +50,10 @@ def build_definitions(
     Nothing here takes a name, an executor or an IO manager of other definitions, so they can be merged.
     """
     keys = Keys.of(settings)
+    key = settings.hash_key.get_secret_value().encode() if settings.hash_key else b""
+    rules = ColumnRules(settings.drop_columns, settings.hash_columns, key)
     raw = [
-        build_raw_asset(table, keys, owners=settings.owners)
+        build_raw_asset(table, keys, rules, owners=settings.owners)
         for table in (*tables, PROPERTY_DEFINITIONS)
     ]
     factory = CurrentAssets(keys, settings.skips, settings.owners)

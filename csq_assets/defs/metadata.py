@@ -17,9 +17,8 @@ from csq_assets.publish.publication import Published
 def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
     """A partition of a raw table."""
     types, dump = ingested.avro_types, ingest.table_dump
-    forgotten = ingested.facts.totals.forgotten if ingested.facts else 0
     return {
-        **({"rows_forgotten": forgotten} if forgotten else {}),
+        **_redacted(ingested),
         "dagster/partition_row_count": ingested.rows,
         "dagster/uri": ingested.written.location,
         "files": ingested.files,
@@ -37,6 +36,18 @@ def ingest_metadata(ingest: TableIngest, ingested: Ingested) -> dict[str, Any]:
             ]
         ),
     }
+
+
+def _redacted(ingested: Ingested) -> dict[str, Any]:
+    """What was left out or hashed; nothing where nothing was."""
+    if (facts := ingested.facts) is None:
+        return {}
+    found: dict[str, Any] = {
+        "rows_forgotten": facts.totals.forgotten,
+        "columns_dropped": list(facts.schema.dropped),
+        "columns_hashed": list(facts.schema.hashed),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def table_metadata(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs import check_results as results
 from csq_assets.defs.descriptions import describe_raw
@@ -29,8 +30,11 @@ class _Decoded(dg.Output[TableIngest]):
         return dg.DataVersion(ingested.written.digest) if ingested else None
 
 
-def build_raw_asset(table: str, keys: Keys, *, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
-    """The decoded dumps of `table`, or the property definitions.
+def build_raw_asset(
+    table: str, keys: Keys, rules: ColumnRules, *, owners: Sequence[str] = ()
+) -> dg.AssetsDefinition:
+    """The decoded dumps of `table`, or the property definitions. `rules` say which columns to drop or
+    hash.
 
     The step yields the partition, which the IO manager decodes and publishes; then what the checks
     found. A check can also be executed alone, without a partition on the newest one.
@@ -72,6 +76,7 @@ def build_raw_asset(table: str, keys: Keys, *, owners: Sequence[str] = ()) -> dg
                 resources.export.open(),
                 lake,
                 lambda: datetime.now(UTC),
+                rules,
             )
         if not ingest.is_listed:
             context.log.info(f"dump {dump_id} does not list {table}: nothing to decode")
