@@ -9,19 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import ComputeError, PolarsError
+from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from csq_assets.errors import StorageError
 from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.lake.parquet_files import sink
 from csq_assets.masking import masked
 
-# A row group is held in memory while it is written: so many values, however wide the table. But each
-# column of each takes 2 kB until the file is closed: so many rows, however wide the table.
-_ROW_GROUP_VALUES, _ROW_GROUP_ROWS, _ROW_GROUP_LEAST_ROWS = 4_000_000, 122_880, 256
-_COMPRESSION_LEVEL = 1
 _ABANDONED_AFTER = timedelta(days=1)
 _OURS, _TABLE = "csq.", "csq.table"  # in the footer
 _DUMP_FOLDER = re.compile(r"dump_id=(\d+)")
@@ -67,14 +64,7 @@ class LakeStore:
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
             source = register_io_source(lambda *_: _checked(rows.frames), schema=rows.schema)
-            with _writing(staged):
-                source.sink_parquet(
-                    staged,
-                    compression="zstd",
-                    compression_level=_COMPRESSION_LEVEL,
-                    row_group_size=_row_group_rows(len(rows.schema)),
-                    metadata=lambda _context: {_TABLE: table, **rows.footer()},
-                )
+            sink(source, staged, lambda: {_TABLE: table, **rows.footer()})
             return self._publish(staged, _key(table, dump_id))
 
     def rewrite(
@@ -94,23 +84,16 @@ class LakeStore:
         kept = {name: text for name, text in kept if name.startswith(_OURS)}
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
-            with self.local_file(table, dump_id, digest=digest) as path, _writing(staged):
+            with self.local_file(table, dump_id, digest=digest) as path:
                 rows = change(pl.scan_parquet(path, glob=False))
-                rows.sink_parquet(
-                    staged,
-                    compression="zstd",
-                    compression_level=_COMPRESSION_LEVEL,
-                    row_group_size=_row_group_rows(len(rows.collect_schema())),
-                    metadata={**kept, **footer},
-                )
+                sink(rows, staged, lambda: {**kept, **footer})
             return self._publish(staged, _key(table, dump_id))
 
     def write_frame(self, key: str, frame: pl.LazyFrame) -> tuple[Written, int]:
         """Publish the frame as the Parquet file at `key`; also gives its number of rows."""
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
-            with _writing(staged):
-                frame.sink_parquet(staged, compression="zstd", compression_level=_COMPRESSION_LEVEL)
+            sink(frame, staged)
             rows = pl.scan_parquet(staged, glob=False).select(pl.len()).collect().item()
             return self._publish(staged, key), rows
 
@@ -231,22 +214,6 @@ def _existing(table: str, dump_id: int) -> Iterator[None]:
             where={"dump": dump_id, "table": table},
             remedy="Materialize it, or run csq sync.",
         ) from None
-
-
-@contextmanager
-def _writing(staged: Path) -> Iterator[None]:
-    try:
-        yield
-    except ComputeError as error:
-        if "IO error" not in str(error):
-            raise
-        raise StorageError(
-            f"{staged} cannot be written: {error}", remedy="Make room, then run csq sync again."
-        ) from error
-
-
-def _row_group_rows(columns: int) -> int:
-    return max(_ROW_GROUP_LEAST_ROWS, min(_ROW_GROUP_ROWS, _ROW_GROUP_VALUES // columns))
 
 
 def _digest(staged: Path) -> str:
