@@ -15,8 +15,9 @@ from dagster_shared.utils.config import (
 )
 
 from csq_assets.attributes import ATTRIBUTES, named_by_attribute, refuse_sharing
+from csq_assets.env_files import load_env_file
 from csq_assets.errors import CsqError, UsageError
-from csq_assets.settings import Settings, load_env_file
+from csq_assets.settings import Settings
 
 _TYPES = ("csq_assets.DataConnectComponent", "csq_assets.component.DataConnectComponent")
 _FILES = ("defs.yaml", "defs.yml", "component.py")

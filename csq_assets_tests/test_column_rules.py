@@ -45,7 +45,7 @@ def test_columns_stay_out_from_the_next_dump_on(platform: Platform) -> None:
     ]
     assert platform.raw("users", 12)["ip"].to_list() == ["192.0.2.1"]  # untouched
     path = platform.lake.store.location("users", 13)
-    assert pl.read_parquet_schema(path).names()[:3] == ["user_id", "email", "plan"]
+    assert list(pl.read_parquet_schema(path))[:3] == ["user_id", "email", "plan"]
     recorded = platform.instance.get_latest_materialization_event(KEYS.raw("users"))
     assert recorded is not None
     assert recorded.asset_materialization is not None
