@@ -152,9 +152,13 @@ def addresses(value: str | Sequence[str]) -> tuple[SecretStr, ...]:
     return tuple(map(SecretStr, found))
 
 
-def hidden(secret: SecretStr) -> str:
-    """What may be shown in its place: of an address, what it begins with."""
-    return f"{scheme_of(secret)}://***" if "://" in secret.get_secret_value() else "***"
+def shown(value: object) -> str:
+    """The value for people: of a secret nothing, or what its address begins with."""
+    if isinstance(value, SecretStr):
+        return f"{scheme_of(value)}://***" if "://" in value.get_secret_value() else "***"
+    if isinstance(value, tuple):
+        return ", ".join(map(shown, value)) or "none"
+    return "none" if value in (None, "") else str(value)
 
 
 def scheme_of(address: SecretStr) -> str:

@@ -220,7 +220,7 @@ class Settings:
     def described(self) -> tuple[tuple[str, str], ...]:
         """Each variable with its effective value, for people."""
         return tuple(
-            (setting.metadata["variable"], _shown(getattr(self, setting.name)))
+            (setting.metadata["variable"], values.shown(getattr(self, setting.name)))
             for setting in fields(self)
         )
 
@@ -245,11 +245,3 @@ def set_default_dagster_home() -> None:
     """Let Dagster find its instance from the current directory, if that has a `dagster.yaml`."""
     if not os.environ.get("DAGSTER_HOME") and Path("dagster.yaml").is_file():
         os.environ["DAGSTER_HOME"] = str(Path.cwd())
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return values.hidden(value)
-    if isinstance(value, tuple):
-        return ", ".join(map(_shown, value)) or "none"
-    return "none" if value in (None, "") else str(value)
