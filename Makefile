@@ -5,8 +5,9 @@ BIN := .venv/bin
 
 # The demo looks at this folder's own data, whatever the shell or a file .env sets: empty is not set.
 OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_DUCKDB_PATH= \
-	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_PUBLISH_URL= CSQ_OWNERS= CSQ_KEY_PREFIX= CSQ_GROUP_PREFIX= CSQ_ALERTS= \
-	CSQ_CODE_LOCATION= CSQ_DROP_COLUMNS= CSQ_HASH_COLUMNS= CSQ_HASH_KEY= DAGSTER_HOME=
+	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_PUBLISH_URL= CSQ_TYPES= CSQ_OWNERS= CSQ_KEY_PREFIX= \
+	CSQ_GROUP_PREFIX= CSQ_ALERTS= CSQ_CODE_LOCATION= CSQ_DROP_COLUMNS= CSQ_HASH_COLUMNS= \
+	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean docs screenshots check-deploy

@@ -42,7 +42,8 @@ ATTRIBUTES = {
 def named_by_attribute(error: CsqError) -> CsqError:
     """The error in the words of somebody who wrote a component."""
     if attribute := _BY_VARIABLE.get(str(error.where.get("setting"))):
-        error.where = {"attribute": attribute}
+        place = {name: value for name, value in error.where.items() if name != "setting"}
+        error.where = {"attribute": attribute, **place}
     error.message, error.remedy = in_attributes(error.message), in_attributes(error.remedy)
     return error
 

@@ -44,6 +44,7 @@ class DataConnectComponent(dg.Component, dg.Model, dg.Resolvable):
     publish_url: str | None = _attribute("publish_url")
     publish_format: str = _attribute("publish_format")
     memory_limit: str = _attribute("memory_limit")
+    types_path: str | None = _attribute("types_path")
     owners: list[str] = _attribute("owners")
     request_payer: str | None = _attribute("request_payer")
     key_prefix: str = _attribute("key_prefix")

@@ -15,6 +15,7 @@ from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.lake.repair import repair_ledger
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.settings import Settings, dagster_home
 from csq_assets.warehouse.connection import open_warehouse
 
@@ -45,6 +46,9 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     if settings.snapshot_path is not None:
         snapshot = settings.snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
+    if settings.types_path is not None:
+        types = settings.types_path
+        yield _tried("types", lambda: _try_types(types))
     if settings.alerts:
         yield _tried("alerts", lambda: _try_alerts(settings))
 
@@ -138,6 +142,11 @@ def _try_warehouse(path: Path) -> str:
 def _try_alerts(settings: Settings) -> str:
     names = [one.service.service_name for one in open_receivers(settings.alerts)]
     return f"{', '.join(map(str, names))} would be told; nothing was sent"
+
+
+def _try_types(path: Path) -> str:
+    pins = read_chosen_types(path).pins
+    return f"{sum(map(len, pins.values())):,} columns of {len(pins):,} tables"
 
 
 def _try_folder(path: Path, variable: str) -> str:

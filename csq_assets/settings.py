@@ -79,6 +79,12 @@ class Settings:
         "2GB",
         "how much memory DuckDB may take; what does not fit spills to disk beside its file",
     )
+    types_path: Path | None = _setting(
+        "CSQ_TYPES",
+        None,
+        "a TOML file with the types that columns of `csq_typed` are to have: `[table]`, and below it "
+        '`column = "TYPE"`',
+    )
     owners: tuple[str, ...] = _setting(
         "CSQ_OWNERS",
         None,
@@ -158,6 +164,11 @@ class Settings:
                 else None
             ),
             publish_format=values.publish_format(texts["publish_format"]),
+            types_path=(
+                absolute_path("CSQ_TYPES", texts["types_path"], folder)
+                if texts["types_path"]
+                else None
+            ),
             memory_limit=values.memory_limit(texts["memory_limit"]),
             owners=values.owners(given["owners"]),
             request_payer=values.request_payer(texts["request_payer"]),

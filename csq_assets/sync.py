@@ -37,6 +37,7 @@ from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.pipeline.progress import Listener
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
@@ -142,7 +143,12 @@ def run_rebuild(
 
 def _planner(settings: Settings, lake: Lake) -> Planner:
     return Planner(
-        lake, settings.duckdb_path, settings.snapshot_path, settings.skips, place=place_of(settings)
+        lake,
+        settings.duckdb_path,
+        settings.snapshot_path,
+        settings.skips,
+        read_chosen_types(settings.types_path),
+        place=place_of(settings),
     )
 
 

@@ -14,6 +14,7 @@ from csq_assets.dataconnect.check_registry import (
 from csq_assets.dataconnect.current_checks import CurrentFacts, RowFacts
 from csq_assets.dataconnect.export_checks import evaluate_export
 from csq_assets.dataconnect.raw_checks import RawFacts
+from csq_assets.dataconnect.type_checks import type_widened
 
 __all__ = [
     "REGISTRY",
@@ -25,4 +26,5 @@ __all__ = [
     "checks_on",
     "evaluate",
     "evaluate_export",
+    "type_widened",
 ]

@@ -1,9 +1,10 @@
 """The checks on a current table and on the identity map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
 from csq_assets.dataconnect.check_registry import Measure, Severity, Table, Verdict, check
+from csq_assets.dataconnect.column_types import TypeAudit
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.relation import Relation
 from csq_assets.dataconnect.wording import count, dumps, quoted
@@ -17,10 +18,11 @@ _REBUILD = (
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """The rows of a current table as they stand."""
+    """The rows of a current table as they stand, and their types."""
 
     has_key: bool
     audit: TableAudit
+    types: TypeAudit = field(default_factory=TypeAudit)
 
 
 @dataclass(frozen=True, slots=True)

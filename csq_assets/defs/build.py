@@ -22,6 +22,7 @@ from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
 from csq_assets.lake.locations import open_lake
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.s3_resource import PooledS3Resource
 from csq_assets.settings import Settings
 
@@ -47,6 +48,7 @@ def build_definitions(
 
     `sync_interval` is the usual time between two syncs. `s3` makes the S3 clients, by default as the
     AWS SDK's variables say; `duckdb` the connections to the DuckDB file, by default of the settings.
+    Raises SettingsError where the file of chosen types is wrong.
     Nothing here takes a name, an executor or an IO manager of other definitions, so they can be merged.
     """
     keys = Keys.of(settings)
@@ -56,7 +58,8 @@ def build_definitions(
         build_raw_asset(table, keys, rules, owners=settings.owners)
         for table in (*tables, PROPERTY_DEFINITIONS)
     ]
-    factory = CurrentAssets(keys, settings.skips, settings.owners)
+    read_chosen_types(settings.types_path)  # refuses what is wrong before anything runs
+    factory = CurrentAssets(keys, settings.skips, settings.owners, settings.types_path)
     current = factory.build(tables)
     if settings.snapshot_path is not None:
         current.append(factory.snapshot(tables, str(settings.snapshot_path)))

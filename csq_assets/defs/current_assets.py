@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,6 +24,7 @@ from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.resources import Resources, connect
 from csq_assets.pipeline.lake_guard import check_lake
 from csq_assets.pipeline.refresh import Refresh
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.snapshot import publish_snapshot
 
@@ -39,11 +41,13 @@ class RefreshConfig(dg.Config):
 
 @dataclass(frozen=True, slots=True)
 class CurrentAssets:
-    """The factories. `skips` says which tables are left alone; `owners` are those of all assets."""
+    """The factories. `skips` says which tables are left alone; `owners` are those of all assets;
+    `types` is the file of chosen types."""
 
     keys: Keys
     skips: Callable[[str], bool]
     owners: Sequence[str] = ()
+    types: Path | None = None
 
     def build(self, tables: Sequence[str]) -> list[dg.AssetsDefinition]:
         """The identity map, the current tables, `csq.all_events`, and the rest of `csq_meta`."""
@@ -148,7 +152,8 @@ class CurrentAssets:
             effective, lake = resources.lake.effective_dumps(self.skips), resources.lake.open()
             check_lake(connection, lake, effective.state.records)
             uses = partial(columns_in_use, context.instance, self.keys)
-            yield Refresh(connection, effective, lake.documents, datetime.now(UTC), uses)
+            pins = read_chosen_types(self.types).pins
+            yield Refresh(connection, effective, lake.documents, datetime.now(UTC), uses, pins)
 
     def _spec(
         self,

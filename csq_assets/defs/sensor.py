@@ -38,6 +38,7 @@ from csq_assets.lake.export import Export
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 
@@ -82,6 +83,7 @@ def build_sync_reports_sensor(
                     warehouse,
                     settings.snapshot_path,
                     settings.skips,
+                    read_chosen_types(settings.types_path),
                     place=place_of(settings),
                 )
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself

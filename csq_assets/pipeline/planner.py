@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from csq_assets.dataconnect.column_types import Pins, TablePins
+from csq_assets.dataconnect.chosen_types import ChosenTypes
 from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.intake import Intake, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
@@ -58,14 +58,14 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """For one lake and one DuckDB file, with a copy of it at `snapshot`, published at `place`. `pins`
-    are chosen types."""
+    """For one lake and one DuckDB file, with a copy of it at `snapshot`, published at `place`. `types`
+    are those that somebody chose."""
 
     lake: Lake
     warehouse: Path
     snapshot: Path | None
     skips: Callable[[str], bool]
-    pins: TablePins = field(default_factory=dict[str, Pins])
+    types: ChosenTypes = field(default_factory=ChosenTypes)
     place: str | None = None
 
     def check_lake(self, *, wait_seconds: float) -> None:
@@ -86,12 +86,15 @@ class Planner:
         """Look at the export, fold the ledger, and decide what to decode; with `only_dump`, that dump
         alone, even one that waits. What is to be decoded is entered into the ledger.
 
-        Raises UsageError for a dump that is unknown, SettingsError or StorageError where the export
-        or the lake cannot be used.
+        Raises UsageError for a dump that is unknown, SettingsError where CSQ_TYPES names a table that
+        nobody knows, SettingsError or StorageError where the export or the lake cannot be used.
         """
         self.lake.documents.ensure_identity()
         self.lake.store.remove_unfinished_writes(now)
         discovery = discover(export, self.lake.documents)
+        tables = {table for seen in discovery.catalog.manifests for table in seen.tables}
+        if tables:  # else nothing was delivered yet
+            self.types.refuse_unknown(tables)
         records = self.lake.ledger.fold()
         partitions = self.lake.store.partitions()
         intake = decide(
@@ -117,7 +120,7 @@ class Planner:
         """
         effective = EffectiveDumps(self.lake, state)
         applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
-        behind = applied.stale_tables(effective.contents, self.pins)
+        behind = applied.stale_tables(effective.contents, self.types.pins)
         stale = {table for table in behind if not self.skips(table)}
         stale |= {table for table, facts in effective.facts.items() if facts.unapplied}
         stale |= {
@@ -132,7 +135,7 @@ class Planner:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
         tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
-        return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.pins} {reports}")
+        return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.types.pins} {reports}")
 
     def snapshot_is_behind(self) -> bool:
         """Whether the copy of the DuckDB file is wanted, and older than the file."""

@@ -29,6 +29,7 @@ from csq_assets.warehouse.identity_refresh import read_identity, refresh_identit
 from csq_assets.warehouse.meta import record_reports, record_unapplied_dumps
 from csq_assets.warehouse.table_audit import audit_table
 from csq_assets.warehouse.table_refresh import drop_table, refresh_table
+from csq_assets.warehouse.type_audit import audit_types
 from csq_assets.warehouse.views import complete_all_events
 
 
@@ -166,7 +167,8 @@ class Refresh:
         """Evaluate the checks on the table as it stands, and remember what is known of it."""
         state = read_state(self.connection, table)
         columns = state.columns if state else {}
-        findings = evaluate("rows", RowFacts(bool(key_columns(table, columns)), audit))
+        types = audit_types(self.connection, table)
+        findings = evaluate("rows", RowFacts(bool(key_columns(table, columns)), audit, types))
         relation = self._remember(table, state, audit.rows_kept, findings)
         facts = self.effective.facts.get(table) or CurrentFacts(TablePlan())
         facts = replace(facts, relation=relation)

@@ -96,10 +96,13 @@ def read_types(connection: DuckDBPyConnection, table: str) -> dict[str, tuple[De
 
 def read_pins(connection: DuckDBPyConnection) -> dict[str, dict[str, ColumnType]]:
     """The types that were chosen when each table was last refreshed."""
-    pins: dict[str, dict[str, ColumnType]] = {}
-    for table, name, kind in connection.execute("FROM csq_ledger.pins ORDER BY ALL").fetchall():
-        pins.setdefault(table, {})[name] = ColumnType(kind)
-    return pins
+    chosen: dict[str, dict[str, ColumnType]] = {}
+    found = connection.execute(
+        "SELECT table_name, column_name, type FROM csq_ledger.pins ORDER BY ALL"
+    ).fetchall()
+    for table, name, kind in found:
+        chosen.setdefault(table, {})[name] = ColumnType(kind)
+    return chosen
 
 
 def _forget(connection: DuckDBPyConnection, name: str, table: str) -> None:

@@ -19,6 +19,7 @@ from csq_assets.dataconnect.check_registry import (
     evaluate,
 )
 from csq_assets.dataconnect.checks import CurrentFacts, RawFacts, RowFacts, evaluate_export
+from csq_assets.dataconnect.column_types import ColumnType, TypeAudit, Widened
 from csq_assets.dataconnect.drift import ColumnDrift, Retyped
 from csq_assets.dataconnect.plan import TablePlan
 from csq_assets.dataconnect.raw_schema import ReplacedTexts
@@ -275,7 +276,41 @@ def test_rows_in_order_pass() -> None:
             ERROR,
             "12,345 rows delivered, 12,000 kept, 345 dropped as duplicates",
         ),
+        passed("type_widened", WARN, "every column has the type that it had"),
     )
+
+
+def test_a_type_that_widens_is_told_with_a_value_that_did_it() -> None:
+    count = Widened("count", ColumnType.BIGINT, ColumnType.VARCHAR, 1235, "x" * 99)
+    price = Widened("price", ColumnType.DOUBLE, ColumnType.VARCHAR, 1234)
+    types = TypeAudit(
+        (count, price),
+        {"day": (ColumnType.DATE, 1), "at": (ColumnType.TIMESTAMP, 1_200)},
+        ("gone",),
+    )
+    finding = found("rows", "type_widened", replace(IN_ORDER, types=types))
+    assert finding == not_passed(
+        "type_widened",
+        WARN,
+        f"dump 1235 makes \"count\" VARCHAR, it was BIGINT: '{'x' * 80}…'; "
+        'dump 1234 makes "price" VARCHAR, it was DOUBLE; 1 value of "day" is no DATE; '
+        '1,200 values of "at" are no TIMESTAMP; '
+        'CSQ_TYPES names "gone", which the table does not have',
+    )
+    assert finding.metadata == {
+        "widened": ("count", "price"),
+        "widened_count": 2,
+        "unfit": ("day", "at"),
+        "unfit_count": 1_201,
+        "absent": ("gone",),
+        "types": Table(
+            ("column", "before", "now", "dump", "example"),
+            (
+                ("count", "BIGINT", "VARCHAR", "1235", "x" * 99),
+                ("price", "DOUBLE", "VARCHAR", "1234", ""),
+            ),
+        ),
+    }
 
 
 @pytest.mark.parametrize(
