@@ -5,8 +5,8 @@ before its end, the next call finishes it: everything is searched by hash.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,17 +18,23 @@ from csq_assets.dataconnect.certificate import Certificate, ForgottenUser, Left,
 from csq_assets.dataconnect.identity import close_pairs
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
 from csq_assets.dataconnect.tombstones import PAIR, Tombstones, digest_of
+from csq_assets.defs.build import tables_in
 from csq_assets.defs.keys import Keys
+from csq_assets.defs.published_assets import published_relations
 from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_erased_partitions,
     runs_at_work,
 )
-from csq_assets.defs.run_requests import refresh_request, snapshot_request
+from csq_assets.defs.run_requests import (
+    publication_request,
+    refresh_request,
+    snapshot_request,
+)
 from csq_assets.errors import BusyError, StorageError
 from csq_assets.headless import HeadlessRuns, Listener
 from csq_assets.lake.erasure import erase_users
-from csq_assets.lake.locations import Lake, open_lake
+from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.user_traces import AGAIN, find_traces
@@ -81,9 +87,11 @@ def run_forget(
         if settings.duckdb_path.exists():
             forgetting.empty_warehouse()
         files = (settings.duckdb_path, settings.snapshot_path)
+        published = settings.publish_url
         traces = find_traces(
             lake,
             [file for file in files if file and file.exists()],
+            open_objects(published, s3_client, "CSQ_PUBLISH_URL") if published else None,
             tombstones,
             wait_seconds=_WAIT_SECONDS,
         )
@@ -142,8 +150,8 @@ class _Forgetting:
         record_erased_partitions(self.instance, self.keys, self.lake, self.lake.ledger.fold())
 
     def empty_warehouse(self) -> None:
-        """The current tables follow the lake; then the file loses the blocks that it has freed, and the
-        snapshot is a copy of that."""
+        """The current tables follow the lake; then the file loses the blocks that it has freed. What is
+        published and the snapshot follow."""
         before = self._rows_in_tables()
         state = self.planner.state()
         runs = HeadlessRuns(self.settings, self.instance, state.catalog, self.listener)
@@ -154,19 +162,31 @@ class _Forgetting:
             runs.execute(request)
         after = self._rows_in_tables(forget=True)
         self.removed += [Removed(name, rows) for name, rows in before.items() if name not in after]
-        with self._leaving(str(self.settings.duckdb_path)):
+        try:
             compact(
                 self.settings.duckdb_path,
                 memory_limit=self.settings.memory_limit,
                 wait_seconds=_WAIT_SECONDS,
             )
+            self.replaced.append(str(self.settings.duckdb_path))
+        except StorageError as error:
+            self.left.append(Left(str(self.settings.duckdb_path), error.message, error.remedy))
+        if (published := self.settings.publish_url) is not None:
+            relations = published_relations(tables_in(state.catalog, self.settings))
+            request = publication_request(self.keys, relations, datetime.now(UTC), purges=True)
+            self._publish(runs, request, published)
         if (snapshot := self.settings.snapshot_path) is not None:
             for stray in snapshot.parent.glob(f".{snapshot.name}.*"):  # of a killed process
                 with suppress(OSError):
                     stray.unlink()
-            with self._leaving(str(snapshot)):
-                runs.execute(snapshot_request(self.keys, datetime.now(UTC)))
+            self._publish(runs, snapshot_request(self.keys, datetime.now(UTC)), str(snapshot))
         self.left += [Left("a run of Dagster's", error, AGAIN) for error in runs.errors]
+
+    def _publish(self, runs: HeadlessRuns, request: dg.RunRequest, place: str) -> None:
+        failed = len(runs.errors)
+        runs.execute(request)
+        if len(runs.errors) == failed:
+            self.replaced.append(place)
 
     def _rows_in_tables(self, *, forget: bool = False) -> dict[str, int]:
         """The rows that tables of csq_assets have of the users; with `forget`, after the last note of
@@ -182,16 +202,6 @@ class _Forgetting:
         return {
             one.name: max(other.rows for other in held if other.name == one.name) for one in held
         }
-
-    @contextmanager
-    def _leaving(self, file: str) -> Iterator[None]:
-        """A file is written anew, or told as left."""
-        try:
-            yield
-        except StorageError as error:
-            self.left.append(Left(file, error.message, error.remedy))
-        else:
-            self.replaced.append(file)
 
 
 def _wait_for_runs(instance: dg.DagsterInstance, keys: Keys) -> None:

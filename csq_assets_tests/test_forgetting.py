@@ -12,9 +12,10 @@ import pytest
 
 from csq_assets.dataconnect.certificate import Certificate
 from csq_assets.forgetting import close_ids, run_forget
+from csq_assets.time_travel import rebuild_as_of
 from csq_assets_tests.platform import Listener, Platform
 from csq_assets_tests.test_kills import kill_before
-from csq_assets_tests.traces import traces
+from csq_assets_tests.traces import in_duckdb, traces
 
 # 11 became 20, which became 30 before it is forgotten: one person. 60 is another.
 ANA, OTHER = (8_411_000_000_011, 8_411_000_000_020, 8_411_000_000_030), 8_411_000_000_060
@@ -97,10 +98,25 @@ def test_a_person_is_forgotten_by_any_id(either_platform: Platform) -> None:
     assert (again.errors, [one for one in again.standing if one.is_error]) == ((), [])
 
 
-def test_nothing_brings_a_forgotten_user_back(platform: Platform) -> None:
+@pytest.mark.parametrize("published_as", ["iceberg", "parquet"])
+def test_nothing_brings_a_forgotten_user_back(
+    platform: Platform, tmp_path: Path, published_as: str
+) -> None:
+    settings = replace(
+        platform.settings,
+        snapshot_path=tmp_path / "snapshot" / "copy.duckdb",
+        publish_url=str(tmp_path / "published"),
+        publish_format=published_as,
+    )
+    platform = replace(platform, settings=settings)
     deliver(platform)
     platform.sync()
-    forget(platform, ANA[0])
+    places = "\n".join(traces(platform, ANA))
+    assert "copy.duckdb" in places
+    assert str(tmp_path / "published") in places
+    done = forget(platform, ANA[0])
+    assert (done.left, done.second_search.published > 0) == ((), True)
+    assert traces(platform, ANA) == set()
     deliver(platform)  # the same bytes: taken again because their partitions are gone
     for table, dump_id in platform.lake.store.partitions():
         platform.lake.store.delete(table, dump_id)
@@ -117,6 +133,8 @@ def test_nothing_brings_a_forgotten_user_back(platform: Platform) -> None:
     )
     platform.sync()
     platform.rebuild()
+    rebuild_as_of(settings, 13, str(tmp_path / "then.duckdb"), Listener())
+    assert set(in_duckdb(tmp_path / "then.duckdb", ANA)) == set()
     assert traces(platform, ANA) == set()
     users = [{"user_id": OTHER, "email": "bo@z", "_dump_id": 14}]
     assert shown(platform) == {**LEFT, "users": users}

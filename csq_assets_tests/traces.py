@@ -10,12 +10,17 @@ from csq_assets_tests.platform import Platform
 
 
 def traces(platform: Platform, ids: Collection[int]) -> set[str]:
-    """Where one of the ids is: objects of the lake, tables of DuckDB files, files beside those."""
+    """Where one of the ids is: objects of the lake, tables of DuckDB files, files beside those, and
+    published files."""
     found = set(_in_lake(platform, ids))
     settings = platform.settings
+    for path in Path(settings.publish_url or "/nowhere").rglob("*"):
+        in_parquet = path.suffix == ".parquet" and _in_frame(pl.read_parquet(path), ids)
+        if in_parquet or _has_bytes(path, ids):
+            found.add(str(path))
     for file in {settings.duckdb_path, settings.snapshot_path} - {None}:
         if file is not None and file.exists():
-            found |= set(_in_duckdb(file, ids))
+            found |= set(in_duckdb(file, ids))
             found |= {str(path) for path in file.parent.iterdir() if _has_bytes(path, ids)}
     return found
 
@@ -25,15 +30,19 @@ def _in_lake(platform: Platform, ids: Collection[int]) -> Iterator[str]:
     for found in objects.list(""):
         if found.key.endswith(".parquet"):
             with objects.local_copy(found.key) as path:
-                frame = pl.read_parquet(path)
-            values = {str(value) for column in frame for value in column.unique()}
-            if values & set(map(str, ids)):
-                yield found.key
+                if _in_frame(pl.read_parquet(path), ids):
+                    yield found.key
         elif _mentions(objects.read(found.key), ids):
             yield found.key
 
 
-def _in_duckdb(file: Path, ids: Collection[int]) -> Iterator[str]:
+def _in_frame(frame: pl.DataFrame, ids: Collection[int]) -> bool:
+    values = {str(value) for column in frame for value in column.unique()}
+    return bool(values & set(map(str, ids)))
+
+
+def in_duckdb(file: Path, ids: Collection[int]) -> Iterator[str]:
+    """The columns of a DuckDB file that hold one of the ids."""
     with duckdb.connect(str(file), read_only=True) as connection:
         columns = connection.execute(
             "SELECT schema_name, table_name, column_name FROM duckdb_columns() "

@@ -44,11 +44,12 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class Searched:
     """What a search looked at: numbers of partitions and of files of people's own assets in the lake,
-    and of tables in DuckDB files."""
+    of tables in DuckDB files, and of published files."""
 
     partitions: int = 0
     assets: int = 0
     tables: int = 0
+    published: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.dataconnect.tombstones import Tombstones, is_of, user_columns
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
+from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.partition_facts import footer_of, read_content, read_facts, read_forgotten
 from csq_assets.lake.store import LakeStore
 
@@ -56,22 +57,20 @@ def find_users(store: LakeStore, table: str, dump_id: int, tombstones: Tombstone
     )
 
 
-def find_in_assets(lake: Lake, tombstones: Tombstones) -> Iterator[tuple[str, str]]:
-    """The Parquet files of people's own assets, each with the first column that holds such an id, or
-    with none."""
-    for found in lake.store.objects.list("assets/"):
+def find_in_files(
+    objects: ObjectStore, prefix: str, tombstones: Tombstones
+) -> Iterator[tuple[str, str]]:
+    """The keys of Parquet files below `prefix`, each with the first column of whole numbers or texts
+    that holds such an id, or with none. Raises StorageError."""
+    for found in objects.list(prefix):
         if not found.key.endswith(".parquet"):
             continue
-        rows = lake.store.scan_object(found.key)
-        columns = (
-            name
-            for name, kind in rows.collect_schema().items()
-            if kind.is_integer() or kind == pl.String
-        )
+        rows = objects.scan_parquet(found.key)
         holds = (
             name
-            for name in columns
-            if tombstones.found_in([rows.select(pl.col(name).unique()).collect().to_series()])
+            for name, kind in rows.collect_schema().items()
+            if (kind.is_integer() or kind == pl.String)
+            and tombstones.found_in([rows.select(pl.col(name).unique()).collect().to_series()])
         )
         yield found.key, next(holds, "")
 

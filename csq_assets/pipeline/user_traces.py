@@ -8,8 +8,9 @@ from csq_assets.dataconnect.certificate import Left, Searched
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.dataconnect.tombstones import Tombstones
 from csq_assets.errors import StorageError
-from csq_assets.lake.erasure import find_in_assets, find_users
+from csq_assets.lake.erasure import find_in_files, find_users
 from csq_assets.lake.locations import Lake
+from csq_assets.lake.objects import ObjectStore
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.user_search import Holding, count_tables, search_users
 
@@ -25,18 +26,25 @@ class Traces:
 
 
 def find_traces(
-    lake: Lake, files: Iterable[Path], tombstones: Tombstones, *, wait_seconds: float
+    lake: Lake,
+    files: Iterable[Path],
+    published: ObjectStore | None,
+    tombstones: Tombstones,
+    *,
+    wait_seconds: float,
 ) -> Traces:
-    """Search every partition, people's own assets in the lake, and the DuckDB files.
+    """Search every partition, people's own assets in the lake, the DuckDB files, and what is published.
 
-    Raises StorageError where the lake cannot be listed, or a DuckDB file not be opened.
+    Raises StorageError where a place cannot be listed, or a DuckDB file not be opened.
     """
     seen = _Seen(tombstones)
     seen.left += seen.in_partitions(lake)
-    seen.left += seen.in_assets(lake)
+    seen.left += seen.in_assets(lake.store.objects)
+    seen.left += seen.in_publication(published) if published else ()
     for file in files:
         seen.left += seen.in_tables(file, wait_seconds)
-    return Traces(Searched(seen.partitions, seen.assets, seen.tables), tuple(seen.left))
+    searched = Searched(seen.partitions, seen.assets, seen.tables, seen.published)
+    return Traces(searched, tuple(seen.left))
 
 
 @dataclass(slots=True)
@@ -45,6 +53,7 @@ class _Seen:
     partitions: int = 0
     assets: int = 0
     tables: int = 0
+    published: int = 0
     left: list[Left] = field(default_factory=list[Left])
 
     def in_partitions(self, lake: Lake) -> Iterator[Left]:
@@ -59,12 +68,19 @@ class _Seen:
             except StorageError as error:
                 yield Left(place, error.message, error.remedy)
 
-    def in_assets(self, lake: Lake) -> Iterator[Left]:
-        for key, column in find_in_assets(lake, self.tombstones):
+    def in_assets(self, objects: ObjectStore) -> Iterator[Left]:
+        for key, column in find_in_files(objects, "assets/", self.tombstones):
             self.assets += 1
             if column:
                 remedy = f"Materialize the asset again, or delete the file. {AGAIN}"
-                yield Left(f"{lake.store.objects.url}/{key}", f'an id, in "{column}"', remedy)
+                yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
+
+    def in_publication(self, objects: ObjectStore) -> Iterator[Left]:
+        for key, column in find_in_files(objects, "", self.tombstones):
+            self.published += 1
+            if column:
+                remedy = "Run csq forget again; if it stays, delete the file."
+                yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
 
     def in_tables(self, file: Path, wait_seconds: float) -> Iterator[Left]:
         with open_warehouse(file, wait_seconds=wait_seconds, read_only=True) as connection:
