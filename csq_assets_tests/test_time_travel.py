@@ -37,7 +37,7 @@ def deliver_three(platform: Platform) -> Iterator[int]:
     platform.deliver(
         13,
         users=[{"user_id": 1, "plan": "team"}, {"user_id": 3, "plan": None}],
-        pageviews=[view(3, 1), view(1, 2)],
+        pageviews=[view(3, 1), view(3, 1, "/twice"), view(1, 2)],
         user_migrations=[{"from_user_id": 1, "to_user_id": 2}],
     )
     yield 13
@@ -170,11 +170,16 @@ def test_what_changed_is_told_for_people_and_for_programs(platform: Platform) ->
     }
     ran = platform.csq("diff", "12", "13", "users", "pageviews")
     assert (ran.code, ran.stdout) == (0, "")
-    both = "before 2  - void 0  + delivered 2  - duplicates 1"
     assert ran.stderr.splitlines() == [
         "From dump 12 to dump 13: 2 tables changed.",
-        f"table users  {both}  - merged 1  = after 2  new 1  updated 1  re-resolved 1",
-        f"table pageviews  {both}  - merged 0  = after 3  new 2  updated 0  re-resolved 1",
+        (
+            "table users  before 2  - void 0  + delivered 2  - duplicates 1  - merged 1  "
+            "= after 2  new 1  updated 1  re-resolved 1"
+        ),
+        (
+            "table pageviews  before 2  - void 0  + delivered 3  - duplicates 2  - merged 0  "
+            "= after 3  new 2  updated 0  re-resolved 1"
+        ),
         "Identity map: 1 change, from 0 merged ids to 1.",
     ]
 
