@@ -13,9 +13,11 @@ from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
-from csq_assets.lake.locations import open_export, open_lake
+from csq_assets.lake.locations import open_export, open_lake, open_objects
+from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.repair import repair_ledger
 from csq_assets.pipeline.type_file import read_chosen_types
+from csq_assets.publish.open import open_publication
 from csq_assets.settings import Settings, dagster_home
 from csq_assets.warehouse.connection import open_warehouse
 
@@ -49,6 +51,8 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     if settings.types_path is not None:
         types = settings.types_path
         yield _tried("types", lambda: _try_types(types))
+    if settings.publish_url is not None:
+        yield _tried("published tables", lambda: _try_publication(settings))
     if settings.alerts:
         yield _tried("alerts", lambda: _try_alerts(settings))
 
@@ -112,7 +116,18 @@ def _try_instance() -> str:
 
 
 def _try_lake(settings: Settings) -> str:
-    objects = open_lake(settings.lake_url, s3_client).store.objects
+    return _try_objects(open_lake(settings.lake_url, s3_client).store.objects)
+
+
+def _try_publication(settings: Settings) -> str:
+    with open_publication(settings, s3_client) as publication:
+        publication.target.read("probe")
+    url = str(settings.publish_url)
+    said = _try_objects(open_objects(url, s3_client, "CSQ_PUBLISH_URL"))
+    return said if settings.publish_format == "parquet" else f"{said}; the catalog answers"
+
+
+def _try_objects(objects: ObjectStore) -> str:
     folder = f"probe-{uuid.uuid4().hex}/"
     key = f"{folder}object"
     objects.put(key, b"csq doctor")
@@ -122,7 +137,7 @@ def _try_lake(settings: Settings) -> str:
             raise StorageError("what is read is not what was written")
     finally:
         objects.delete(key)
-    return f"written, listed, read and deleted an object in {settings.lake_url}"
+    return f"written, listed, read and deleted an object in {objects.url}"
 
 
 def _try_warehouse(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from csq_assets.settings import Settings
 from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform, Ran
 
@@ -227,21 +228,7 @@ def test_doctor_tries_everything_one_line_each(either_platform: Platform) -> Non
     assert all(line.startswith("ok ") for line in lines)
     names = [line[5:].split(":")[0] for line in lines]
     assert names == [
-        "CSQ_EXPORT_URL",
-        "CSQ_MANIFEST_PREFIX",
-        "CSQ_SKIP_TABLES",
-        "CSQ_LAKE_URL",
-        "CSQ_DUCKDB_PATH",
-        "CSQ_DUCKDB_SNAPSHOT_PATH",
-        "CSQ_DUCKDB_MEMORY_LIMIT",
-        "CSQ_OWNERS",
-        "CSQ_REQUEST_PAYER",
-        "CSQ_KEY_PREFIX",
-        "CSQ_GROUP_PREFIX",
-        "CSQ_ALERTS",
-        "CSQ_ALERT_SEVERITY",
-        "CSQ_UI_URL",
-        "CSQ_CODE_LOCATION",
+        *(variable for variable, _, _ in Settings.documented()),
         "DAGSTER_HOME",
         "list manifests",
         "list sync reports",

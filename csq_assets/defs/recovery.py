@@ -16,7 +16,9 @@ from csq_assets.defs.keys import Keys, partition_key
 from csq_assets.defs.run_requests import (
     AT_WORK,
     ENDED_BADLY,
+    FOR_OTHER_READERS,
     PARTITION_TAG,
+    REFRESH,
     UNFINISHED,
     headless_tags,
 )
@@ -27,6 +29,7 @@ from csq_assets.pipeline.ingest import reevaluate
 _DATA_VERSION = "dagster/data_version"
 _RECORDED = "recorded"  # the tag of runs whose partitions Dagster has by now
 _RUNS = 100  # the newest that failed
+_RUNS_SINCE = 10  # the newest of refreshes, and of what follows them
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
@@ -93,10 +96,12 @@ def tables_of_broken_refresh(
     instance: dg.DagsterInstance, keys: Keys, tables: Iterable[str]
 ) -> set[str]:
     """Those of `tables` that the newest refresh should have recorded, if it did not succeed."""
-    newest = instance.get_runs(dg.RunsFilter(job_name=keys.current_job), limit=1)
-    if not newest or not newest[0].is_finished or newest[0].is_success:
+    runs = instance.get_runs(dg.RunsFilter(job_name=keys.current_job), limit=_RUNS_SINCE)
+    refreshes = (run for run in runs if run.tags.get(keys.tag(REFRESH)) not in FOR_OTHER_READERS)
+    newest = next(refreshes, None)
+    if newest is None or not newest.is_finished or newest.is_success:
         return set()
-    planned = _planned(instance, newest[0])
+    planned = _planned(instance, newest)
     return {table for table in tables if keys.current(table) in planned}
 
 

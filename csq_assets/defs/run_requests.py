@@ -17,7 +17,7 @@ from csq_assets.pipeline.planner import RefreshPlan
 
 PARTITION_TAG = "dagster/partition"
 REFRESH = "refresh"  # the tag of refreshes: what was to be refreshed, or one of these
-SNAPSHOT_REFRESH, PUBLICATION = "snapshot", "publication"
+SNAPSHOT_REFRESH, PUBLICATION = FOR_OTHER_READERS = ("snapshot", "publication")
 
 
 def headless_tags(keys: Keys) -> dict[str, str]:

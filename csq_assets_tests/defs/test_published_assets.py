@@ -6,10 +6,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from csq_assets.defs.alerts import failing_refreshes
+from csq_assets.defs.recovery import tables_of_broken_refresh
 from csq_assets.settings import Settings
 from csq_assets.sync import run_rebuild, run_sync
+from csq_assets_tests.platform import KEYS, Platform
 from csq_assets_tests.platform import Listener as Silent
-from csq_assets_tests.platform import Platform
 
 USERS = [{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": "pro"}]
 
@@ -67,8 +69,40 @@ def test_a_catalog_that_is_away_leaves_the_refresh_good(
     assert "PYICEBERG_CATALOG__DEFAULT__URI" in error
     assert "a-very-secret-word" not in ran.stdout + ran.stderr
     assert len(platform.rows("users")) == 2
+    doctor = platform.csq("doctor", CSQ_PUBLISH_URL=str(tmp_path / "tables"))
+    assert (doctor.code, "FAIL published tables: " in doctor.stderr) == (1, True)
     monkeypatch.delenv("PYICEBERG_CATALOG__DEFAULT__URI")
     monkeypatch.delenv("PYICEBERG_CATALOG__DEFAULT__CREDENTIAL")
     ran = platform.csq("sync", CSQ_PUBLISH_URL=str(tmp_path / "tables"))
     assert ran.code == 0, ran.stderr
     assert materialized(platform, "users")[-1]["dagster/row_count"] == 2
+
+
+def test_one_table_that_fails_leaves_the_others_alone(platform: Platform, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    settings = replace(platform.settings, publish_url=str(tables), publish_format="parquet")
+    platform.deliver(1, users=USERS, notes=[{"text": "a"}])
+    tables.mkdir()
+    (tables / "notes").write_text("in the way")
+    summary = run_sync(settings, platform.instance, Silent())
+    assert (summary.exit_code, len(summary.errors)) == (1, 1)
+    assert materialized(platform, "users")[-1]["dagster/row_count"] == 2
+    (condition,) = failing_refreshes(platform.instance, KEYS)
+    assert condition.subject == "published tables"
+    (tables / "notes").unlink()
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 0
+    assert list(failing_refreshes(platform.instance, KEYS)) == []
+    assert len(materialized(platform, "users")) == 1
+    assert materialized(platform, "notes")[-1]["dagster/row_count"] == 1
+
+
+def test_a_refresh_that_was_killed_is_seen_behind_a_publication(
+    platform: Platform, tmp_path: Path
+) -> None:
+    settings = replace(platform.settings, publish_url=str(tmp_path), publish_format="parquet")
+    platform.deliver(1, users=USERS)
+    run_sync(settings, platform.instance, Silent())
+    runs = platform.instance.get_runs(dg.RunsFilter(job_name=KEYS.current_job))
+    assert [run.tags.get("csq/refresh") == "publication" for run in runs] == [True, False]
+    platform.instance.report_run_failed(runs[1])
+    assert tables_of_broken_refresh(platform.instance, KEYS, ["users"]) == {"users"}

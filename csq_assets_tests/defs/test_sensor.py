@@ -333,6 +333,26 @@ def test_a_snapshot_that_is_behind_is_published(
     assert daemon.tick().run_requests == []
 
 
+def test_what_changed_is_published_after_the_refresh(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.export.report("2026-03-01")
+    tables = tmp_path / "tables"
+    settings = replace(platform.settings, publish_url=str(tables), publish_format="parquet")
+    daemon = Daemon(replace(platform, settings=settings))
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    daemon.tick_and_run()
+    assert refreshed(daemon.tick_and_run()) == [REFRESH]
+    tables.write_text("in the way")
+    assert refreshed(daemon.tick_and_run()) == [{"csq/published/users"}]
+    assert daemon.tick().run_requests == []
+    tables.unlink()
+    monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
+    assert refreshed(daemon.tick_and_run()) == [{"csq/published/users"}]
+    assert (tables / "users" / "manifest.json").is_file()
+    assert daemon.tick().run_requests == []
+
+
 def test_a_refresh_waits_while_another_process_holds_the_file(daemon: Daemon) -> None:
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     daemon.tick_and_run()
