@@ -72,13 +72,16 @@ def end_at(
 
 
 def end_on_terminal(
-    platform: Platform, number: signal.Signals, is_time: Callable[[str], object]
+    platform: Platform,
+    number: signal.Signals,
+    is_time: Callable[[str], object],
+    command: tuple[str, ...] = ("sync",),
 ) -> Ran:
-    """What a sync says on a terminal, without colors and what moves the cursor. It gets the signal once
-    it is time, which depends on what it has said."""
+    """What a command says on a terminal, without colors and what moves the cursor. It gets the signal
+    once it is time, which depends on what it has said."""
     terminal, inside = pty.openpty()
     process = subprocess.Popen(
-        _command(signal.SIGKILL, "nothing", 1, "sync"),
+        _command(signal.SIGKILL, "nothing", 1, *command),
         cwd=platform.folder,
         env={**platform.environment(), "TERM": "xterm"},
         stdout=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Tables as they were after a dump, and what changed from one dump to another."""
 
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from csq_assets.errors import BusyError, CsqError, UsageError
 from csq_assets.sync import run_sync
 from csq_assets.time_travel import Diff, compare_dumps, rebuild_as_of
 from csq_assets.warehouse.new_file import new_warehouse
-from csq_assets_tests.platform import KEYS, Listener, Platform
+from csq_assets_tests.ended import end_at, end_on_terminal
+from csq_assets_tests.platform import KEYS, Listener, Platform, Ran
 from csq_assets_tests.warehouse.test_connection import held_elsewhere
 
 FIGURES = (
@@ -292,6 +294,31 @@ def test_without_a_partition_there_is_no_file(platform: Platform) -> None:
     assert ran.stderr.startswith("csq: table users, dump 12: ")
     assert list(platform.folder.glob("*then*")) == []
     assert platform.csq("rebuild", "--as-of", "12", "--into", "then.duckdb", "sessions").code == 0
+
+
+@pytest.mark.slow
+def test_what_is_ended_leaves_nothing_or_is_finished(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    list(deliver_three(platform))
+    platform.sync()
+    rebuild = ("rebuild", "--as-of", "13", "--into", "then.duckdb")
+    interrupted = end_at(platform, signal.SIGINT, "rename .*/then.duckdb", command=rebuild)
+    assert interrupted == Ran(130, "", "csq: interrupted; what was finished is kept\n")
+    assert list(platform.folder.glob("*then*")) == []
+    ran = end_on_terminal(
+        platform, signal.SIGTERM, lambda said: "comparing" in said, ("diff", "12", "14")
+    )
+    assert (ran.code, list(temporary.iterdir())) == (143, [])
+    end_at(platform, signal.SIGKILL, "rename .*/then.duckdb", command=rebuild)
+    left = [path.name for path in platform.folder.glob("*then*")]
+    assert left == [".then.duckdb.unfinished"]
+    assert platform.csq(*rebuild).code == 0
+    left = [path.name for path in platform.folder.glob("*then*")]
+    assert left == ["then.duckdb"]
 
 
 class _KilledError(Exception):
