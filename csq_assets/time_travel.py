@@ -18,6 +18,7 @@ from csq_assets.errors import SettingsError, UsageError
 from csq_assets.lake.locations import open_lake
 from csq_assets.pipeline.progress import Listener
 from csq_assets.pipeline.replay import Replay
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.places import duckdb_file, overlap
 from csq_assets.settings import Settings
 from csq_assets.summary import CheckSummary, summarize_finding
@@ -68,7 +69,7 @@ def rebuild_as_of(
     Raises UsageError for a dump or a table that is unknown, and for a file that exists or may not be
     named so; StorageError or SettingsError where the lake cannot be read. Then there is no file.
     """
-    file = _new_file(settings, into)
+    file, pins = _new_file(settings, into), read_chosen_types(settings.types_path).pins
     lake = open_lake(settings.lake_url, s3_client)
     state = as_of(lake.state(settings.skips), dump_id)
     names = choose_tables(_tables(state), tables)
@@ -76,7 +77,7 @@ def rebuild_as_of(
     with new_warehouse(file, memory_limit=settings.memory_limit) as connection:
         if identity := lake.documents.identity():
             adopt_lake(connection, identity)
-        replay = Replay(connection, lake, names, datetime.now(UTC))
+        replay = Replay(connection, lake, names, datetime.now(UTC), pins)
         refreshed_identity, refreshed = replay.fill(state, listener)
         replay.refresh(state).refresh_meta()
         listener.advances("meta")

@@ -7,14 +7,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from csq_assets.errors import BusyError, CsqError, UsageError
 from csq_assets.sync import run_sync
 from csq_assets.time_travel import Diff, compare_dumps, rebuild_as_of
 from csq_assets.warehouse.new_file import new_warehouse
+from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.ended import end_at, end_on_terminal
-from csq_assets_tests.platform import KEYS, Listener, Platform, Ran
+from csq_assets_tests.faulty_s3 import FaultyS3, error
+from csq_assets_tests.platform import KEYS, Listener, Platform, Ran, open_platform
 from csq_assets_tests.warehouse.test_connection import held_elsewhere
 
 FIGURES = (
@@ -319,6 +322,32 @@ def test_what_is_ended_leaves_nothing_or_is_finished(
     assert platform.csq(*rebuild).code == 0
     left = [path.name for path in platform.folder.glob("*then*")]
     assert left == ["then.duckdb"]
+
+
+def test_types_that_were_chosen_are_those_of_the_file(platform: Platform) -> None:
+    platform.deliver(12, notes=[{"number": "7"}])
+    platform.sync()
+    types = platform.folder / "types.toml"
+    types.write_text('[notes]\nnumber = "DOUBLE"\n')
+    chosen = replace(platform, settings=replace(platform.settings, types_path=types))
+    as_it_was(chosen, 12)
+    with duckdb.connect(platform.folder / "12.duckdb", read_only=True) as connection:
+        found = connection.execute("SELECT typeof(number) FROM csq_typed.notes").fetchall()
+    assert found == [("DOUBLE",)]
+
+
+@pytest.mark.s3
+def test_no_right_to_write_is_needed(
+    faulty_s3: FaultyS3, s3_export: ExportBuilder, s3_client: Any, home: Path
+) -> None:
+    s3_client.create_bucket(Bucket="ours")
+    with open_platform(home, s3_export, "s3://ours/lake") as platform:
+        platform.deliver(12, users=[{"user_id": 1}])
+        platform.sync()
+        denied = error(403, "AccessDenied")
+        faulty_s3.fault = lambda request: None if request.method in ("GET", "HEAD") else denied
+        assert as_it_was(platform, 12) == seen(platform)
+        assert differences(platform, 12, 12).tables[0].difference.rows_after == 1
 
 
 class _KilledError(Exception):

@@ -1,13 +1,14 @@
 """Current tables as dumps made them, in a DuckDB file of its own. The lake is only read."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.as_of import as_of
+from csq_assets.dataconnect.column_types import Pins, TablePins
 from csq_assets.dataconnect.difference import (
     Difference,
     DumpDifference,
@@ -42,12 +43,13 @@ class _Forgetting:
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
     """Brings `tables` of a file from one state of the pipeline to another. `now` is written as the time
-    of applying. Methods raise StorageError."""
+    of applying; `pins` are chosen types. Methods raise StorageError."""
 
     connection: DuckDBPyConnection
     lake: Lake
     tables: Sequence[str]
     now: datetime
+    pins: TablePins = field(default_factory=dict[str, Pins])
 
     def fill(
         self, state: PipelineState, listener: Listener
@@ -64,7 +66,8 @@ class Replay:
 
     def refresh(self, state: PipelineState) -> Refresh:
         """The steps that bring the file to the state."""
-        return Refresh(self.connection, EffectiveDumps(self.lake, state), _Forgetting(), self.now)
+        effective = EffectiveDumps(self.lake, state)
+        return Refresh(self.connection, effective, _Forgetting(), self.now, pins=self.pins)
 
     def explain(
         self, state: PipelineState, first: int, last: int, listener: Listener
@@ -107,7 +110,7 @@ class Replay:
 
     def _refresh_stale(self, refresh: Refresh) -> Iterator[tuple[str, RefreshedTable]]:
         """Refresh the tables that are behind, as a pass would."""
-        stale = read_applied(self.connection).stale_tables(refresh.effective.contents)
+        stale = read_applied(self.connection).stale_tables(refresh.effective.contents, self.pins)
         for table in self.tables:
             if table in stale:
                 yield table, _refresh(refresh, table)
