@@ -45,6 +45,7 @@ class DataConnectComponent(dg.Component, dg.Model, dg.Resolvable):
     publish_format: str = _attribute("publish_format")
     memory_limit: str = _attribute("memory_limit")
     types_path: str | None = _attribute("types_path")
+    dbt_project: str | None = _attribute("dbt_project")
     owners: list[str] = _attribute("owners")
     request_payer: str | None = _attribute("request_payer")
     key_prefix: str = _attribute("key_prefix")

@@ -45,7 +45,7 @@ class HeadlessRuns:
         self._instance = instance
         self._catalog = catalog
         self._listener = listener
-        self._selection: frozenset[dg.AssetKey] = frozenset()  # of the run in progress
+        self._selection: frozenset[dg.AssetKey] | None = None  # of the run in progress
         self._is_canceling = False
 
     @cached_property
@@ -58,10 +58,11 @@ class HeadlessRuns:
 
         Raises KeyboardInterrupt where a signal asks the process to end; the run is canceled.
         """
-        self._selection = frozenset(request.asset_selection or ())
-        job = self._definitions.resolve_job_def(str(request.job_name)).get_subset(
-            asset_selection=self._selection, asset_check_selection=frozenset()
-        )
+        job = self._definitions.resolve_job_def(str(request.job_name))
+        self._selection = None
+        if request.asset_selection is not None:
+            self._selection = frozenset(request.asset_selection)
+            job = job.get_subset(asset_selection=self._selection, asset_check_selection=frozenset())
         run_id = str(uuid.uuid4())
         self._instance.add_event_listener(run_id, self._follow)
         try:

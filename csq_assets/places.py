@@ -49,6 +49,17 @@ def duckdb_file(variable: str, value: str, folder: Path) -> Path:
     return path
 
 
+def project_folder(variable: str, value: str, folder: Path) -> Path | None:
+    """The absolute path of a dbt project, or nothing."""
+    if not value:
+        return None
+    path = absolute_path(variable, value, folder)
+    if not (path / "dbt_project.yml").is_file():
+        remedy = "Name the folder of a dbt project: dbt of the clone, or a copy of it."
+        raise wrong(variable, f"there is no dbt_project.yml in {path}", remedy)
+    return path
+
+
 def absolute_path(variable: str, value: str, folder: Path = Path()) -> Path:
     """The absolute path; `~` is the home directory, as in a shell. A relative one is in `folder`."""
     try:

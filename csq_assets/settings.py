@@ -10,7 +10,14 @@ from typing import Any
 from pydantic import SecretStr
 
 from csq_assets import setting_values as values
-from csq_assets.places import absolute_path, duckdb_file, location, overlap, wrong
+from csq_assets.places import (
+    absolute_path,
+    duckdb_file,
+    location,
+    overlap,
+    project_folder,
+    wrong,
+)
 
 
 def _setting(variable: str, default: str | None, meaning: str) -> Any:
@@ -84,6 +91,12 @@ class Settings:
         None,
         "a TOML file with the types that columns of `csq_typed` are to have: `[table]`, and below it "
         '`column = "TYPE"`',
+    )
+    dbt_project: Path | None = _setting(
+        "CSQ_DBT_PROJECT",
+        None,
+        "the folder of a dbt project whose models are built after each refresh: `dbt` of the clone, or "
+        "a copy of it",
     )
     owners: tuple[str, ...] = _setting(
         "CSQ_OWNERS",
@@ -170,6 +183,7 @@ class Settings:
                 else None
             ),
             memory_limit=values.memory_limit(texts["memory_limit"]),
+            dbt_project=project_folder("CSQ_DBT_PROJECT", texts["dbt_project"], folder),
             owners=values.owners(given["owners"]),
             request_payer=values.request_payer(texts["request_payer"]),
             key_prefix=values.key_prefix(texts["key_prefix"]),

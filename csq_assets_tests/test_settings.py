@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from csq_assets.errors import SettingsError
 from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
+from csq_assets_tests.marts.project import PROJECT
 
 
 def refusal_of(**environment: str) -> str:
@@ -35,6 +36,7 @@ def test_without_variables_everything_lies_under_data(
         publish_format="iceberg",
         types_path=None,
         memory_limit="2GB",
+        dbt_project=None,
         owners=(),
         request_payer=None,
         key_prefix="csq",
@@ -62,6 +64,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_PUBLISH_FORMAT": "parquet",
             "CSQ_DUCKDB_MEMORY_LIMIT": "1.5 GiB",
             "CSQ_TYPES": "/etc/types.toml",
+            "CSQ_DBT_PROJECT": str(PROJECT),
             "CSQ_OWNERS": "team:data-platform, ana@example.com",
             "CSQ_REQUEST_PAYER": "requester",
             "CSQ_KEY_PREFIX": "marketing/eu",
@@ -86,6 +89,7 @@ def test_each_variable_sets_its_field() -> None:
         publish_format="parquet",
         types_path=Path("/etc/types.toml"),
         memory_limit="1.5 GiB",
+        dbt_project=PROJECT,
         owners=("team:data-platform", "ana@example.com"),
         request_payer="requester",
         key_prefix="marketing/eu",
@@ -114,6 +118,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_PUBLISH_FORMAT", "parquet"),
         ("CSQ_DUCKDB_MEMORY_LIMIT", "1.5 GiB"),
         ("CSQ_TYPES", "/etc/types.toml"),
+        ("CSQ_DBT_PROJECT", str(PROJECT)),
         ("CSQ_OWNERS", "team:data-platform, ana@example.com"),
         ("CSQ_REQUEST_PAYER", "requester"),
         ("CSQ_KEY_PREFIX", "marketing/eu"),
@@ -145,6 +150,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_DUCKDB_SNAPSHOT_PATH",
         "CSQ_PUBLISH_URL",
         "CSQ_TYPES",
+        "CSQ_DBT_PROJECT",
         "CSQ_OWNERS",
         "CSQ_REQUEST_PAYER",
         "CSQ_GROUP_PREFIX",

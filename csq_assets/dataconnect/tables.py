@@ -86,6 +86,7 @@ KEY_PREFIX = "csq"  # of assets, unless a setting names another one
 SYNC_REPORTS_ASSET, MANIFESTS_ASSET = "csq/sync_reports", "csq/manifests"
 IDENTITY_ASSET, ALL_EVENTS_ASSET = "csq/user_identity", f"csq/current/{ALL_EVENTS}"
 META_ASSET, SNAPSHOT_ASSET = "csq/meta", "csq/snapshot"
+MART_ASSETS = "csq/marts"
 
 
 def with_prefix(asset: str, prefix: str) -> str:
@@ -106,6 +107,11 @@ def current_asset(table: str) -> str:
 def published_asset(table: str) -> str:
     """The asset of a relation that is published for other engines, as a person writes its key."""
     return f"csq/published/{asset_name(table)}"
+
+
+def mart_asset(model: str) -> str:
+    """The asset of a model in a dbt project, as a person writes its key."""
+    return f"{MART_ASSETS}/{asset_name(model)}"
 
 
 def is_reserved_table(table: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster_aws.s3 import S3Resource
 from dagster_duckdb import DuckDBResource
 
@@ -11,6 +12,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.tables import BUILT_IN_TABLES, PROPERTY_DEFINITIONS
+from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.alerts import build_alerts_sensor
 from csq_assets.defs.current_assets import CurrentAssets
 from csq_assets.defs.duckdb_io_manager import DuckDBIOManager
@@ -74,6 +76,9 @@ def build_definitions(
         )
         for name, assets in ((keys.raw_job, raw), (keys.current_job, current))
     ]
+    marts = _marts(settings, keys)
+    if marts is not None:
+        jobs.append(_marts_job(keys, marts))
     s3 = s3 or PooledS3Resource()
     lake = LakeResource(url=settings.lake_url, s3=s3)
     duckdb = duckdb or WarehouseResource(
@@ -89,6 +94,7 @@ def build_definitions(
             ),
             *raw,
             *current,
+            *([marts] if marts else []),
         ],
         asset_checks=[build_external_checks(keys)],
         jobs=jobs,
@@ -109,6 +115,26 @@ def build_definitions(
             keys.lake_io: LakeIOManager(lake=lake),
             keys.duckdb_io: DuckDBIOManager(duckdb=duckdb),
         },
+    )
+
+
+def _marts(settings: Settings, keys: Keys) -> dg.AssetsDefinition | None:
+    """The models of the dbt project. Raises SettingsError where dbt is missing, or refuses it."""
+    project = DbtProject.of(settings)
+    if project is None:
+        return None
+    from csq_assets.defs.marts import build_marts  # noqa: PLC0415  # of an extra, and slow to import
+
+    return build_marts(project, keys, settings.owners)
+
+
+def _marts_job(keys: Keys, marts: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
+    """Builds every model and evaluates every test, those of sources too."""
+    return dg.define_asset_job(
+        keys.marts_job,
+        selection=dg.AssetSelection.assets(*marts.keys)
+        | dg.AssetSelection.checks(*marts.check_keys),
+        executor_def=dg.in_process_executor,
     )
 
 

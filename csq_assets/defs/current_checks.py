@@ -18,11 +18,13 @@ _LINEAGE = "dagster/column_lineage"
 def columns_in_use(
     instance: dg.DagsterInstance, keys: Keys, asset: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """The columns of a current table that assets of people's own depend on, in whichever code location,
-    each with those assets: by the column lineage of their newest materialization."""
+    """The columns of a current table that marts and assets of people's own depend on, in whichever code
+    location, each with those assets: by the column lineage of their newest materialization."""
     used: dict[str, list[str]] = {}
     table, own = keys.asset(asset), keys.asset("csq").path
-    others = [key for key in instance.all_asset_keys() if key.path[: len(own)] != own]
+    others = [
+        key for key in instance.all_asset_keys() if not key.has_prefix(own) or keys.is_mart(key)
+    ]
     for record in instance.get_asset_records(others) if others else ():
         newest = record.asset_entry.last_materialization
         known = newest.asset_materialization if newest else None

@@ -1,6 +1,7 @@
 """`csq/sync_reports` and `csq/manifests`: delivered by Contentsquare, recorded and checked here."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from csq_assets.defs import descriptions
 from csq_assets.defs.check_results import check_specs, evaluations, record_news
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, partition_key
-from csq_assets.defs.resources import Resources
+from csq_assets.defs.resources import LakeResource, Resources
+from csq_assets.errors import CsqError
 from csq_assets.lake.discovery import Discovery, discover
 
 
@@ -139,3 +141,16 @@ def _report_metadata(seen: SeenReport) -> dict[str, Any]:
         **{name: dg.MetadataValue.timestamp(time) for name, time in times.items() if time},
         **({"error": report.error} if report.error else {}),
     }
+
+
+@contextmanager
+def still_checked(
+    instance: dg.DagsterInstance, keys: Keys, lake: LakeResource, now: datetime
+) -> Iterator[None]:
+    """Where the export cannot be read the tick fails, but reports that are overdue are told."""
+    try:
+        yield
+    except CsqError:
+        with suppress(CsqError):
+            record_export_checks(instance, keys, lake.open().documents.catalog(), now)
+        raise

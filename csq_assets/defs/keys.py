@@ -13,11 +13,13 @@ from csq_assets.dataconnect.tables import (
     BUILT_IN_TABLES,
     IDENTITY_ASSET,
     MANIFESTS_ASSET,
+    MART_ASSETS,
     META_ASSET,
     PROPERTY_DEFINITIONS,
     SNAPSHOT_ASSET,
     SYNC_REPORTS_ASSET,
     current_asset,
+    mart_asset,
     published_asset,
     raw_asset,
     with_prefix,
@@ -65,7 +67,7 @@ class Keys:
 
     raw_job, current_job = _Named("raw"), _Named("current")
     sensor, export_checks = _Named("sync_reports"), _Named("export_checks")
-    alerts = _Named("alerts")
+    alerts, marts_job = _Named("alerts"), _Named("marts")
     s3, export, lake, duckdb = _Named("s3"), _Named("export"), _Named("lake"), _Named("duckdb")
     lake_io, duckdb_io = _Named("lake_io"), _Named("duckdb_io")
 
@@ -97,6 +99,13 @@ class Keys:
     def published(self, table: str) -> dg.AssetKey:
         """A table as other engines query it; also the identity map, as `user_identity`."""
         return self.asset(published_asset(table))
+
+    def mart(self, model: str) -> dg.AssetKey:
+        """A model of the dbt project."""
+        return self.asset(mart_asset(model))
+
+    def is_mart(self, key: dg.AssetKey) -> bool:
+        return key.has_prefix(self.asset(MART_ASSETS).path)
 
     def group(self, name: str) -> str:
         return f"{self.group_prefix}{name}"

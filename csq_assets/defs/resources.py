@@ -89,6 +89,13 @@ class WarehouseResource(DuckDBResource):
             yield self
         self._run = self._connection = None
 
+    def release(self) -> None:
+        """Close the connection that the steps of the run share, so that another process may have the
+        file. The next step opens it again."""
+        if self._run is not None:
+            self._run.close()
+        self._connection = None
+
     @contextmanager
     def get_connection(self) -> Iterator[DuckDBPyConnection]:
         with ExitStack() as step:

@@ -89,6 +89,15 @@ def publication_request(
     )
 
 
+def marts_request(keys: Keys, version: str, *, attempt: int = 1) -> dg.RunRequest:
+    """The run that builds the marts from that version of the current tables, with their checks."""
+    return dg.RunRequest(
+        run_key=f"marts:{version[:16]}:{attempt}",
+        job_name=keys.marts_job,
+        tags={keys.tag(REFRESH): f"marts:{version[:16]}"},
+    )
+
+
 def rebuild_request(keys: Keys, tables: Sequence[str]) -> dg.RunRequest:
     """The run that replays these tables from the lake, and the identity map before them."""
     config = {

@@ -1,7 +1,7 @@
 """`csq_sync_reports`: watches the export, and requests the runs that a pass needs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -10,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.target import ExecutableDefinition
 
-from csq_assets.dataconnect.dump_records import Failure
 from csq_assets.dataconnect.intake import Work
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.code_reload import CodeReload
 from csq_assets.defs.current_checks import record_current_checks
-from csq_assets.defs.external_assets import record_discovery, record_export_checks
+from csq_assets.defs.external_assets import record_discovery, still_checked
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.published_assets import published_relations
 from csq_assets.defs.recovery import (
@@ -23,29 +23,29 @@ from csq_assets.defs.recovery import (
     record_missing_partitions,
     tables_of_broken_refresh,
 )
-from csq_assets.defs.resources import LakeResource, Resources
+from csq_assets.defs.resources import Resources
+from csq_assets.defs.run_history import RUNS_AN_HOUR, RunHistory
 from csq_assets.defs.run_requests import (
     PARTITION_TAG,
     UNFINISHED,
     decode_request,
+    marts_request,
     publication_request,
     refresh_request,
     snapshot_request,
 )
 from csq_assets.defs.unlisted import record_unlisted
-from csq_assets.errors import BusyError, CsqError, StorageError
-from csq_assets.lake.export import Export
+from csq_assets.errors import BusyError, StorageError
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.retries import RETRY_AFTER, retry_now
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 
 INTERVAL_SECONDS = 30
-RETRY_AFTER = timedelta(hours=1)  # a failed table, unless its file has changed
 REFRESH_AGAIN_AFTER = timedelta(minutes=10)  # the same refresh
-RUNS_AN_HOUR = 5  # for one dump
 RUNS_AHEAD = 20  # decoding runs that are queued or running
 
 
@@ -74,7 +74,7 @@ def build_sync_reports_sensor(
         try:
             with (
                 pass_lock(warehouse, wait_seconds=0),
-                _still_checked(context, keys, resources.lake, now),
+                still_checked(context.instance, keys, resources.lake, now),
             ):
                 fail_orphaned_runs(context.instance, keys)
                 export, lake = resources.export.open(), resources.lake.open()
@@ -88,7 +88,7 @@ def build_sync_reports_sensor(
                 )
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
-                plan = planner.plan_decoding(export, now, retry=_retry_now(export, now))
+                plan = planner.plan_decoding(export, now, retry=retry_now(export, now))
                 record_discovery(context.instance, keys, plan.discovery, now)
                 record_unlisted(
                     context.instance,
@@ -102,6 +102,7 @@ def build_sync_reports_sensor(
                     context.log.warning(str(error))
                 return _Tick(
                     context=context,
+                    settings=settings,
                     keys=keys,
                     planner=planner,
                     plan=plan,
@@ -120,6 +121,7 @@ class _Tick:
     """What is requested, and the words for what is not."""
 
     context: dg.SensorEvaluationContext
+    settings: Settings
     keys: Keys
     planner: Planner
     plan: DecodePlan
@@ -128,9 +130,13 @@ class _Tick:
     now: datetime
     reasons: list[str] = field(default_factory=list)
 
+    @property
+    def history(self) -> RunHistory:
+        return RunHistory(self.context.instance)
+
     def result(self) -> dg.SensorResult:
         self.reasons += open_points(self.plan, self.planner.skips, RETRY_AFTER)
-        decoding = self._runs(job_name=self.keys.raw_job, statuses=UNFINISHED)
+        decoding = self.history.runs(job_name=self.keys.raw_job, statuses=UNFINISHED)
         requests = self._decode([run.tags.get(PARTITION_TAG) for run in decoding])
         if decoding:
             self.reasons.append(f"decoding runs in progress: {len(decoding)}")
@@ -163,7 +169,9 @@ class _Tick:
                 work,
                 contents[work.dump_id].content,
                 attempt=1
-                + self._count({PARTITION_TAG: str(work.dump_id)}, job_name=self.keys.raw_job),
+                + self.history.count(
+                    {PARTITION_TAG: str(work.dump_id)}, job_name=self.keys.raw_job
+                ),
             )
             for work in chosen
         ]
@@ -171,7 +179,7 @@ class _Tick:
     def _may_run(self, work: Work) -> bool:
         """A run that was canceled or killed is repeated at once, but not without end."""
         tags = {PARTITION_TAG: str(work.dump_id)}
-        recent = self._runs(
+        recent = self.history.runs(
             job_name=self.keys.raw_job, tags=tags, created_after=self.now - RETRY_AFTER
         )
         if len(recent) < RUNS_AN_HOUR:
@@ -180,11 +188,15 @@ class _Tick:
         return False
 
     def _refresh(self) -> list[dg.RunRequest]:
-        """A run that refreshes what is stale, or else one that brings other readers up to date, if no
-        such run is in progress."""
-        if self._runs(job_name=self.keys.current_job, statuses=UNFINISHED):
-            self.reasons.append("a refresh is in progress")
-            return []
+        """A run that refreshes what is stale, else one for the marts, else one for other readers; none
+        while such a run is in progress."""
+        for job, what in (
+            (self.keys.current_job, "a refresh is in progress"),
+            (self.keys.marts_job, "the marts are being built"),
+        ):
+            if self.history.runs(job_name=job, statuses=UNFINISHED):
+                self.reasons.append(what)
+                return []
         broken = tables_of_broken_refresh(self.context.instance, self.keys, self.with_assets)
         try:
             state = self.planner.state()
@@ -200,8 +212,12 @@ class _Tick:
         instance, lake = self.context.instance, self.planner.lake
         record_current_checks(instance, self.keys, lake, state, told)
         if refreshes:
-            return [refresh_request(self.keys, plan, attempt=1 + self._count(tags))]
-        relations = unpublished & {*published_relations(tuple(self.with_assets))}
+            return [refresh_request(self.keys, plan, attempt=1 + self.history.count(tags))]
+        return self._marts() or self._bring_up_to_date(unpublished)
+
+    def _bring_up_to_date(self, unpublished: Collection[str]) -> list[dg.RunRequest]:
+        """A run for other readers, if they are behind."""
+        relations = {*unpublished} & {*published_relations(tuple(self.with_assets))}
         publication = publication_request(self.keys, relations, self.now)
         if relations and not self._was_tried(publication.tags):
             return [publication]
@@ -210,53 +226,22 @@ class _Tick:
             return [snapshot]
         return []
 
+    def _marts(self) -> list[dg.RunRequest]:
+        version = self.planner.stale_marts(DbtProject.of(self.settings), wait_seconds=0)
+        if version is None:
+            return []
+        tags = marts_request(self.keys, version).tags
+        if self._was_tried(tags) or self.history.has_succeeded(tags):  # a test would fail again
+            return []
+        return [marts_request(self.keys, version, attempt=1 + self.history.count(tags))]
+
     def _was_tried(self, tags: Mapping[str, str]) -> bool:
-        """Whether a step of the same run failed within the last minutes. A run that was canceled or
-        killed is repeated at once, but not without end."""
-        since, failed = self.now - REFRESH_AGAIN_AFTER, [dg.DagsterRunStatus.FAILURE]
-        recent = self._runs(tags=tags, statuses=failed, created_after=since)
-        instance = self.context.instance
-        has_failed = any(instance.get_run_stats(run.run_id).steps_failed for run in recent)
-        if not has_failed and len(recent) < RUNS_AN_HOUR:
+        """Whether the same run failed within the last minutes."""
+        if not self.history.was_tried(tags, self.now - REFRESH_AGAIN_AFTER):
             return False
         self.reasons.append("the last refresh failed; it is repeated after 10 minutes")
         return True
 
-    def _runs(self, **conditions: object) -> Sequence[dg.DagsterRun]:
-        return self.context.instance.get_runs(dg.RunsFilter(**conditions))  # pyright: ignore[reportArgumentType]
-
-    def _count(self, tags: Mapping[str, str], job_name: str | None = None) -> int:
-        return self.context.instance.get_runs_count(dg.RunsFilter(job_name=job_name, tags={**tags}))
-
-
-@contextmanager
-def _still_checked(
-    context: dg.SensorEvaluationContext, keys: Keys, lake: LakeResource, now: datetime
-) -> Iterator[None]:
-    """Where the export cannot be read the tick fails, but reports that are overdue are told."""
-    try:
-        yield
-    except CsqError:
-        with suppress(CsqError):
-            record_export_checks(context.instance, keys, lake.open().documents.catalog(), now)
-        raise
-
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _retry_now(export: Export, now: datetime) -> Callable[[Failure], bool]:
-    """A failed table is retried when the file at fault has changed, or else hourly."""
-
-    def retry(failure: Failure) -> bool:
-        if now - failure.at >= RETRY_AFTER:
-            return True
-        if failure.file is None:
-            return False
-        try:
-            return export.file_state(failure.file) != failure.file_state
-        except CsqError:
-            return False
-
-    return retry

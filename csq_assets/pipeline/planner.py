@@ -13,6 +13,7 @@ from csq_assets.dataconnect.dump_records import DumpRecord, Failure
 from csq_assets.dataconnect.intake import Intake, Work, decide, takeable_tables
 from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
+from csq_assets.dbt_project import DbtProject
 from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
@@ -20,6 +21,7 @@ from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.marts_state import stale_version
 from csq_assets.warehouse.publications import unpublished
 from csq_assets.warehouse.staleness import read_applied_file
 
@@ -136,6 +138,15 @@ class Planner:
         tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
         return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.types.pins} {reports}")
+
+    def stale_marts(self, project: DbtProject | None, *, wait_seconds: float) -> str | None:
+        """The version that the marts are to be built from, None where they are, or are not wanted.
+
+        Raises BusyError where another process keeps the file for longer than `wait_seconds`.
+        """
+        if project is None:
+            return None
+        return stale_version(self.warehouse, project.digest, wait_seconds=wait_seconds)
 
     def snapshot_is_behind(self) -> bool:
         """Whether the copy of the DuckDB file is wanted, and older than the file."""

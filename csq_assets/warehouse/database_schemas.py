@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS csq_ledger.identity (
 );
 CREATE TABLE IF NOT EXISTS csq_ledger.identity_changes (version BIGINT, user_id BIGINT);
 CREATE TABLE IF NOT EXISTS csq_ledger.published (name VARCHAR, target VARCHAR);
+CREATE TABLE IF NOT EXISTS csq_ledger.marts (built_from VARCHAR);
 CREATE VIEW IF NOT EXISTS csq_ledger.session_starts AS {NO_SESSIONS};
 CREATE VIEW IF NOT EXISTS csq_typed.all_events AS {TYPED_EVENTS};
 """

@@ -1,0 +1,178 @@
+"""The models of a dbt project as assets, and its tests as their checks: one step, which runs dbt."""
+
+import os
+import sys
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
+    DbtCliResource,
+    dbt_assets,
+)
+from dagster_dbt import DbtProject as DagsterDbtProject
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from packaging.version import Version
+
+from csq_assets.dbt_project import DbtProject
+from csq_assets.defs.failures import errors_as_failures
+from csq_assets.defs.keys import Keys
+from csq_assets.defs.resources import Resources, WarehouseResource
+from csq_assets.errors import StorageError
+from csq_assets.masking import masked
+from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.marts_state import read_version, record_built
+
+_SCHEMAS = ("csq", "csq_typed")  # whose relations are the current tables
+# Unit tests have made-up rows, so they say nothing of what was delivered.
+_BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+def build_marts(project: DbtProject, keys: Keys, owners: Sequence[str] = ()) -> dg.AssetsDefinition:
+    """The step that builds every model. Raises what `DbtProject.manifest` raises."""
+
+    @dbt_assets(
+        manifest=project.manifest(),
+        name=keys.marts_job,
+        io_manager_key=keys.duckdb_io,
+        dagster_dbt_translator=_Translator(keys, owners),
+        required_resource_keys={keys.duckdb},
+    )
+    def marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        duckdb = Resources(context.resources, keys).duckdb
+        if isinstance(duckdb, WarehouseResource):
+            duckdb.release()
+        with errors_as_failures():
+            with open_warehouse(duckdb.database) as connection:  # waits where another has the file
+                made_from = read_version(connection, project.digest)
+            is_green = yield from _build(context, project)
+            if is_green and context.selected_asset_keys == marts.keys:
+                with open_warehouse(duckdb.database) as connection:
+                    record_built(connection, made_from)
+
+    return marts
+
+
+class _Dbt(DbtCliResource):
+    """The dbt of this environment."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        """Without asking the executable, which takes seconds to start."""
+        return Version(version("dbt-core"))
+
+
+class _Translator(DagsterDbtTranslator):
+    """What Dagster calls the sources and models of the project of one export."""
+
+    def __init__(self, keys: Keys, owners: Sequence[str]) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+        self._keys = keys
+        self._owners = owners
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] != "source":
+            return self._keys.mart(dbt_resource_props["name"])
+        if dbt_resource_props["schema"] in _SCHEMAS:
+            return self._keys.current(dbt_resource_props["identifier"])
+        return super().get_asset_key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        is_staging = "staging" in dbt_resource_props["fqn"]
+        group = self._keys.group("marts_staging" if is_staging else "marts")
+        return super().get_group_name(dbt_resource_props) or group
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        relation = {
+            "schema": dbt_resource_props["schema"],
+            "table": dbt_resource_props.get("alias") or dbt_resource_props["name"],
+        }
+        return {**super().get_metadata(dbt_resource_props), **relation}
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DagsterDbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """A check that fails ends no step: like every other one it is exit code 3. The models behind it
+        are left out by dbt."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(blocking=False)
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        return super().get_owners(dbt_resource_props) or self._owners
+
+
+def _build(context: dg.AssetExecutionContext, project: DbtProject) -> Generator[Any, None, bool]:
+    """Run dbt, and give what it did, with the columns of each model and what they are made from; in the
+    end, whether every test passed.
+
+    Raises StorageError, saying which models failed and why.
+    """
+    profiles = project.profiles_folder
+    dbt = _Dbt(
+        project_dir=str(project.folder),
+        profiles_dir=str(profiles) if profiles else None,
+        dbt_executable=project.executable,
+    )
+    with _environment(project.environment), TemporaryDirectory() as target:
+        invocation = dbt.cli(
+            _BUILD, context=context, raise_on_error=False, target_path=Path(target)
+        )
+        try:
+            with redirect_stdout(sys.stderr):  # csq keeps stdout for its JSON
+                events = [*invocation.stream().fetch_column_metadata()]
+        finally:
+            _close_adapter(invocation)
+        yield from events
+        is_green = invocation.is_successful()
+        if not is_green:
+            _raise_failures(project, invocation)
+        return is_green
+
+
+def _close_adapter(invocation: DbtCliInvocation) -> None:
+    """Let go of the file, which dagster-dbt has opened in this process to look at the columns."""
+    if invocation.adapter is not None:
+        invocation.adapter.cleanup_connections()
+        if isinstance(invocation.adapter.connections, DuckDBConnectionManager):
+            invocation.adapter.connections.close_all_connections()
+
+
+def _raise_failures(project: DbtProject, invocation: DbtCliInvocation) -> None:
+    failed = [
+        f"{result['unique_id'].split('.')[-1]}: {' '.join(result['message'].split())}"
+        for result in invocation.get_artifact("run_results.json")["results"]
+        if result["status"] == "error" and not result["unique_id"].startswith("test.")
+    ]
+    if failed:
+        raise StorageError(
+            f"dbt could not build {'; '.join(map(masked, failed))}",
+            where={"project": str(project.folder)},
+            remedy="Correct the models, then run csq sync. What was there before is still there.",
+        )
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for dbt, which reads a profile nowhere else; dagster-dbt hands them on."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,110 @@
+"""A project of a user's: what is told of models and tests that fail, and of columns they need."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from csq_assets.dbt_project import DbtProject
+from csq_assets.errors import SettingsError
+from csq_assets.settings import Settings
+from csq_assets_tests.defs.test_sensor import Daemon
+from csq_assets_tests.marts.project import PROJECT
+from csq_assets_tests.platform import Platform
+
+MODEL = "select user_id, {column} as tier from {{{{ source('typed', 'users') }}}}"
+PROPERTIES = """
+sources:
+  - {name: typed, schema: csq_typed, tables: [{name: users}]}
+models:
+  - name: tiers
+    columns: [{name: tier, data_tests: [{not_null: {name: tier_known}}]}]
+"""
+
+
+def write_project(folder: Path, column: str) -> None:
+    (folder / "models").mkdir(parents=True, exist_ok=True)
+    (folder / "dbt_project.yml").write_text("{name: own, profile: csq}")
+    (folder / "profiles.yml").write_text((PROJECT / "profiles.yml").read_text())
+    (folder / "models" / "tiers.sql").write_text(MODEL.format(column=column))
+    (folder / "models" / "tiers.yml").write_text(PROPERTIES)
+
+
+@pytest.fixture
+def own(platform: Platform, tmp_path: Path) -> Platform:
+    write_project(tmp_path / "own", "plan")
+    settings = replace(platform.settings, dbt_project=tmp_path / "own")
+    return replace(platform, settings=settings)
+
+
+def failing(platform: Platform) -> tuple[int, list[tuple[str, str, str]], tuple[str, ...]]:
+    """The exit code of a pass, its checks that fail, and its errors."""
+    summary = platform.sync()
+    checks = [
+        (one.check, one.severity, one.description)
+        for one in (*summary.checks, *summary.standing)
+        if not one.passed and one.check != "column_drift"
+    ]
+    return summary.exit_code, checks, summary.errors
+
+
+@pytest.mark.slow
+def test_what_fails_counts_until_it_is_repaired(own: Platform) -> None:
+    own.deliver(12, users=[{"user_id": 1, "plan": "free"}, {"user_id": 2, "plan": None}])
+    code, [(check, severity, _)], errors = failing(own)
+    assert (code, check, severity, errors) == (3, "tier_known", "ERROR", ())
+    assert own.rows("tiers", "main") == [
+        {"user_id": 1, "tier": "free"},
+        {"user_id": 2, "tier": None},
+    ]
+    assert Daemon(own).tick().run_requests == []  # it would fail again
+
+    own.deliver(13, users=[{"user_id": 1}])
+    code, checks, (error,) = failing(own)
+    removed = 'dump 13 removes "plan"'
+    used = f'{removed}; "plan" is gone, and used by csq/marts/tiers'
+    assert (code, checks) == (1, [("columns_kept", "ERROR", used)])
+    assert error.startswith("project ")
+    assert "dbt could not build tiers: " in error
+    assert 'Referenced column "plan" not found' in error
+
+    assert own.settings.dbt_project is not None
+    write_project(own.settings.dbt_project, "'none'")
+    # The column that the dump lacks is told of the partition too, whatever needs it.
+    assert failing(own) == (3, [("columns_kept", "WARN", removed)], ())
+    assert own.rows("tiers", "main") == [
+        {"user_id": 1, "tier": "none"},
+        {"user_id": 2, "tier": "none"},
+    ]
+
+
+@pytest.mark.slow
+def test_a_project_that_dbt_refuses_is_one_sentence(own: Platform) -> None:
+    own.deliver(12, users=[{"user_id": 1}])
+    assert own.settings.dbt_project is not None
+    (own.settings.dbt_project / "models" / "tiers.yml").write_text("models: [{name: ]")
+    with pytest.raises(SettingsError) as refused:
+        own.sync()
+    said = str(refused.value)
+    assert said.startswith("setting CSQ_DBT_PROJECT")
+    assert "dbt cannot read the project: Parsing Error" in said
+    assert "\n" not in said
+
+
+def test_what_is_no_project_and_a_missing_extra_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"CSQ_DBT_PROJECT": str(tmp_path)})
+    assert str(refused.value) == (
+        f"setting CSQ_DBT_PROJECT: there is no dbt_project.yml in {tmp_path}. "
+        "Name the folder of a dbt project: dbt of the clone, or a copy of it."
+    )
+    monkeypatch.setitem(sys.modules, "dagster_dbt", None)
+    with pytest.raises(SettingsError) as refused:
+        DbtProject.of(Settings.from_environment({"CSQ_DBT_PROJECT": str(PROJECT)}))
+    assert str(refused.value) == (
+        "setting CSQ_DBT_PROJECT: dbt is not installed. "
+        'Install the extra: pip install "csq-assets[dbt]".'
+    )
