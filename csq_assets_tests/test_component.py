@@ -351,5 +351,5 @@ def test_outside_of_a_project_there_is_no_component(tmp_path: Path) -> None:
 def test_init_in_a_project_writes_nothing_that_it_has_itself(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.dg.project]\nroot_module = "x"\n')
     assert csq(tmp_path, "init", ".", environment=environment(tmp_path)) == Ran(
-        0, "", "Wrote dagster.yaml into .. Next: run csq --component NAME doctor.\n"
+        0, "", f"Wrote dagster.yaml into {tmp_path}. Next: run csq --component NAME doctor.\n"
     )

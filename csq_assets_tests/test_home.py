@@ -23,7 +23,7 @@ def test_init_makes_a_folder_and_says_what_follows(tmp_path: Path) -> None:
     assert csq(tmp_path, "init", "a home", environment=WITHOUT_SETTINGS) == Ran(
         0,
         "",
-        "Wrote dagster.yaml, workspace.yaml, .env into a home. "
+        f"Wrote dagster.yaml, workspace.yaml, .env into {tmp_path / 'a home'}. "
         "Next: edit .env there, then run csq doctor.\n",
     )
     assert {path.name for path in (tmp_path / "a home").iterdir()} == {
@@ -37,7 +37,7 @@ def test_init_makes_a_folder_and_says_what_follows(tmp_path: Path) -> None:
 def test_init_replaces_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     assert csq(tmp_path, "init", ".", environment=WITHOUT_SETTINGS) == Ran(
-        2, "", f"csq: . already has {name}. Choose another folder, or move them away.\n"
+        2, "", f"csq: {tmp_path} already has {name}. Choose another folder, or move it away.\n"
     )
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
@@ -49,7 +49,8 @@ def test_init_into_a_file_is_a_sentence(tmp_path: Path) -> None:
     assert ran == Ran(
         2,
         "",
-        "csq: file/home cannot be written: Not a directory. Choose a folder that can be written.\n",
+        f"csq: {file / 'home'} cannot be written: Not a directory. "
+        "Choose a folder that can be written.\n",
     )
 
 

@@ -15,7 +15,7 @@ def show_init(names: Sequence[str], directory: Path) -> None:
     following = "edit .env there, then run csq doctor"
     if ".env" not in names:  # in a Dagster project
         following = "run csq --component NAME doctor"
-    say(f"Wrote {', '.join(names)} into {directory}. Next: {following}.")
+    say(f"Wrote {', '.join(names)} into {directory.absolute()}. Next: {following}.")
 
 
 def show_sample(summary: "SampleSummary", directory: Path) -> None:

@@ -31,8 +31,8 @@ def write_home(directory: Path, *, is_project: bool = False) -> tuple[str, ...]:
         texts = {"dagster.yaml": texts["dagster.yaml"]}
     if present := [name for name in texts if (directory / name).exists()]:
         raise UsageError(
-            f"{directory} already has {', '.join(present)}",
-            remedy="Choose another folder, or move them away.",
+            f"{directory.absolute()} already has {', '.join(present)}",
+            remedy=f"Choose another folder, or move {'it' if len(present) == 1 else 'them'} away.",
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def write_home(directory: Path, *, is_project: bool = False) -> tuple[str, ...]:
             (directory / name).write_text(text)
     except OSError as error:
         raise UsageError(
-            f"{directory} cannot be written: {error.strerror}",
+            f"{directory.absolute()} cannot be written: {error.strerror}",
             remedy="Choose a folder that can be written.",
         ) from error
     return tuple(texts)
