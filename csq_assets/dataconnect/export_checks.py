@@ -93,5 +93,7 @@ def manifest_readable(problems: tuple[str, ...]) -> Verdict:
     """Every manifest in the export is valid."""
     metadata: dict[str, Measure] = {"unreadable": problems, "unreadable_count": len(problems)}
     if problems:
-        return Verdict(False, ERROR, "; ".join(problems), metadata)
+        return Verdict(
+            False, ERROR, "; ".join(problem.rstrip(".") for problem in problems), metadata
+        )
     return Verdict(True, ERROR, "all manifests are valid", metadata)

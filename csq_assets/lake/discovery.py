@@ -46,6 +46,7 @@ def discover(export: Export, documents: LakeDocuments) -> Discovery:
             seen = see_manifest(delivered, content_hash(body), parse_manifest(body))
             manifests[seen] = body
         except (ManifestError, StorageError) as error:
+            error.remedy = error.remedy or "Ask Contentsquare to redeliver it."
             unreadable.append(str(error.at(manifest=delivered.key)))
     unknown_reports = _read_unknown(export, export.list_sync_reports(), known.reports)
     reports = [_see_report(delivered, body) for delivered, body in unknown_reports]

@@ -126,6 +126,7 @@ def test_a_manifest_with_other_content_takes_the_place_of_the_first(
     assert documents.manifest(12)[1] == content_hash(again.body)
 
 
+REDELIVER = "Ask Contentsquare to redeliver it."
 BROKEN = [
     (
         b'{"dump_id": 12, "tab',
@@ -148,7 +149,9 @@ def test_a_broken_manifest_is_told_each_time_until_it_is_mended(
     for new in ([13], []):
         found = look(directory_export, documents)
         assert new_dumps(found) == new
-        assert found.catalog.unreadable == (f"manifest manifests/sync_12.json: {said}",)
+        assert found.catalog.unreadable == (
+            f"manifest manifests/sync_12.json: {said}. {REDELIVER}",
+        )
         assert documents.catalog() == found.catalog
     directory_export.deliver(12, users=[])
     found = look(directory_export, documents)
@@ -196,9 +199,12 @@ def test_what_is_no_manifest_names_its_field(
     found = look(export, documents)
     assert found.catalog.manifests == ()
     assert found.catalog.unreadable == (
-        'manifest manifests/a.json, field dump_id: must be a valid integer, not "1234"',
-        'manifest manifests/b.json, field tables: table "users" is listed twice',
-        "manifest manifests/c.json, field tables: field required",
+        (
+            'manifest manifests/a.json, field dump_id: must be a valid integer, not "1234". '
+            f"{REDELIVER}"
+        ),
+        f'manifest manifests/b.json, field tables: table "users" is listed twice. {REDELIVER}',
+        f"manifest manifests/c.json, field tables: field required. {REDELIVER}",
     )
 
 
