@@ -10,7 +10,7 @@ NOT_COVERED = (
     "Dagster's event log and logs, which hold numbers of rows and at most examples of ids",
     "backups, and earlier versions of objects where a bucket keeps them",
     "files that were made by csq rebuild --into, copies and exports that people made",
-    "temporary folders csq-* of processes that were killed, on machines that read a lake in a bucket",
+    "temporary folders csq-* of processes that were killed",
 )
 
 
