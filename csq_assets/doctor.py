@@ -10,6 +10,7 @@ from csq_assets.alerts.delivery import open_receivers
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
+from csq_assets.dbt_project import DbtProject
 from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
@@ -51,6 +52,8 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     if settings.types_path is not None:
         types = settings.types_path
         yield _tried("types", lambda: _try_types(types))
+    if settings.dbt_project is not None:
+        yield _tried("dbt project", lambda: _try_project(settings))
     if settings.publish_url is not None:
         yield _tried("published tables", lambda: _try_publication(settings))
     if settings.alerts:
@@ -152,6 +155,13 @@ def _try_warehouse(path: Path) -> str:
         )
     with open_warehouse(path, read_only=True, wait_seconds=0):
         return f"{said}, and {path.name} can be opened"
+
+
+def _try_project(settings: Settings) -> str:
+    project = DbtProject.of(settings)
+    nodes = project.manifest()["nodes"].values() if project else ()
+    models = sum(node["resource_type"] == "model" for node in nodes)
+    return f"dbt reads {models:,} models in {settings.dbt_project}"
 
 
 def _try_alerts(settings: Settings) -> str:

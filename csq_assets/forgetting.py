@@ -150,8 +150,8 @@ class _Forgetting:
         record_erased_partitions(self.instance, self.keys, self.lake, self.lake.ledger.fold())
 
     def empty_warehouse(self) -> None:
-        """The current tables follow the lake; then the file loses the blocks that it has freed. What is
-        published and the snapshot follow."""
+        """The current tables follow the lake, and the marts those; then the file loses the blocks it
+        freed. What is published and the snapshot follow."""
         before = self._rows_in_tables()
         state = self.planner.state()
         runs = HeadlessRuns(self.settings, self.instance, state.catalog, self.listener)
@@ -160,6 +160,7 @@ class _Forgetting:
             request = refresh_request(self.keys, plan)
             self.listener.starts("refreshing", len(request.asset_selection or ()))
             runs.execute(request)
+        runs.build_marts(self.planner, wait_seconds=_WAIT_SECONDS)
         after = self._rows_in_tables(forget=True)
         self.removed += [Removed(name, rows) for name, rows in before.items() if name not in after]
         try:

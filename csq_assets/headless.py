@@ -13,9 +13,12 @@ from dagster._core.remote_origin import (
 from dagster_shared.record import copy
 
 from csq_assets.dataconnect.catalog import Catalog
+from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.keys import Keys
-from csq_assets.defs.run_requests import headless_tags
+from csq_assets.defs.run_requests import headless_tags, marts_request
+from csq_assets.errors import StorageError
+from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.progress import Listener, watched_by
 from csq_assets.settings import Settings
 from csq_assets.signals import SIGNALS
@@ -26,7 +29,10 @@ _INTERRUPTED = "csq was interrupted; what was finished is kept, the rest is due"
 
 
 class HeadlessRuns:
-    """The runs of one pass, and what they found: `evaluations` of checks, and `errors` in words."""
+    """The runs of one pass, and what they found: `evaluations` of checks, and `errors` in words.
+
+    Raises SettingsError where the settings name a dbt project, and dbt is not installed.
+    """
 
     def __init__(
         self, settings: Settings, instance: dg.DagsterInstance, catalog: Catalog, listener: Listener
@@ -34,6 +40,7 @@ class HeadlessRuns:
         self.evaluations: list[dg.AssetCheckEvaluation] = []
         self.errors: list[str] = []
         self._settings = settings
+        self._project = DbtProject.of(settings)
         # The pages of the code location in the UI, and its timeline, list these runs as well.
         self._origin = RemoteRepositoryOrigin(
             RegisteredCodeLocationOrigin(settings.code_location), "__repository__"
@@ -83,6 +90,17 @@ class HeadlessRuns:
             raise KeyboardInterrupt
         if not result.success:
             self.errors += _errors(result)
+
+    def build_marts(self, planner: Planner, *, wait_seconds: float) -> None:
+        """Build the marts, if there are some and they are behind."""
+        try:
+            version = planner.stale_marts(self._project, wait_seconds=wait_seconds)
+        except StorageError as error:
+            self.errors.append(str(error))
+            return
+        if version is not None:
+            self._listener.starts("building marts", 1)
+            self.execute(marts_request(Keys.of(self._settings), version))
 
     def _follow(self, entry: dg.EventLogEntry) -> None:
         if entry.dagster_event_type is dg.DagsterEventType.RUN_START:

@@ -11,7 +11,6 @@ from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import Intake
 from csq_assets.dataconnect.pipeline_state import PipelineState, choose_tables
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.alerts import telling
 from csq_assets.defs.build import tables_in
 from csq_assets.defs.current_checks import record_current_checks
@@ -25,7 +24,6 @@ from csq_assets.defs.recovery import (
 )
 from csq_assets.defs.run_requests import (
     decode_request,
-    marts_request,
     publication_request,
     rebuild_request,
     refresh_request,
@@ -61,7 +59,6 @@ def run_sync(
     Raises UsageError for a dump that is unknown; SettingsError where the export or the lake cannot be
     used at all; StorageError where another pass does not end.
     """
-    project = DbtProject.of(settings)
     with (
         telling(settings, instance, listener.says),
         pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS),
@@ -105,7 +102,7 @@ def run_sync(
             runs.execute(decode_request(keys, work, contents[work.dump_id].content))
         state = planner.state()
         _refresh(keys, planner, state, broken, runs, listener)
-        _build_marts(keys, planner, project, runs, listener)
+        runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
         _publish(keys, planner, tables, runs, listener)
         state = replace(state, relations=lake.documents.relations())
         runs.evaluations += record_current_checks(instance, keys, lake, state)
@@ -125,7 +122,6 @@ def run_rebuild(
 
     Raises UsageError for a table that is unknown; otherwise what `run_sync` raises.
     """
-    project = DbtProject.of(settings)
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
         keys = Keys.of(settings)
         fail_orphaned_runs(instance, keys)
@@ -142,7 +138,7 @@ def run_rebuild(
         request = rebuild_request(keys, chosen)
         listener.starts("rebuilding", len(request.asset_selection or ()))
         runs.execute(request)
-        _build_marts(keys, planner, project, runs, listener)
+        runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
         _publish(keys, planner, tables_in(state.catalog, settings), runs, listener)
         return _summarize(keys, runs, replace(state, relations=lake.documents.relations()))
 
@@ -175,23 +171,6 @@ def _refresh(
         request = refresh_request(keys, plan)
         listener.starts("refreshing", len(request.asset_selection or ()))
         runs.execute(request)
-
-
-def _build_marts(
-    keys: Keys,
-    planner: Planner,
-    project: DbtProject | None,
-    runs: HeadlessRuns,
-    listener: Listener,
-) -> None:
-    try:
-        version = planner.stale_marts(project, wait_seconds=_WAIT_SECONDS)
-    except StorageError as error:
-        runs.errors.append(str(error))
-        return
-    if version is not None:
-        listener.starts("building marts", 1)
-        runs.execute(marts_request(keys, version))
 
 
 def _publish(

@@ -85,15 +85,17 @@ def telling(
 
 
 def failing_refreshes(instance: dg.DagsterInstance, keys: Keys) -> Iterator[Condition]:
-    """The newest refresh, and the newest run for other readers of each kind, where it failed."""
-    ended = dg.RunsFilter(
-        job_name=keys.current_job, statuses=_ENDED
-    )  # not one that is being repeated
-    newest = instance.get_run_records(ended, limit=_RUNS)
+    """The newest refresh, the newest run for the marts, and that for other readers of each kind, where
+    it failed."""
     last: dict[str, dg.RunRecord] = {}
-    for record in newest:
-        tag = record.dagster_run.tags.get(keys.tag(REFRESH), "")
-        last.setdefault(_OTHER_READERS.get(tag, "refresh of the current tables"), record)
+    for job, subject in (
+        (keys.current_job, "refresh of the current tables"),
+        (keys.marts_job, "marts"),
+    ):
+        ended = dg.RunsFilter(job_name=job, statuses=_ENDED)  # not one that is being repeated
+        for record in instance.get_run_records(ended, limit=_RUNS):
+            tag = record.dagster_run.tags.get(keys.tag(REFRESH), "")
+            last.setdefault(_OTHER_READERS.get(tag, subject), record)
     for subject, record in sorted(last.items()):
         if record.dagster_run.status is dg.DagsterRunStatus.FAILURE:
             run_id = record.dagster_run.run_id

@@ -165,12 +165,15 @@ def _raise_failures(project: DbtProject, invocation: DbtCliInvocation) -> None:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for dbt, which reads a profile nowhere else; dagster-dbt hands them on."""
+    """Set variables for dbt, which reads a profile nowhere else; dagster-dbt hands them on. It also
+    changes the current directory in several threads at once, which is mended here."""
     before = {name: os.environ.get(name) for name in variables}
+    folder = Path.cwd()
     os.environ.update(variables)
     try:
         yield
     finally:
+        os.chdir(folder)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

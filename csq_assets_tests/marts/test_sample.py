@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -38,7 +39,9 @@ def active_by_day(platform: Platform) -> dict[str, set[int]]:
 @pytest.mark.slow
 def test_the_marts_follow_each_refresh_and_are_the_same_by_hand(sampled: Platform) -> None:
     platform = replace(sampled, settings=replace(sampled.settings, dbt_project=PROJECT))
+    folder = Path.cwd()
     summary = platform.sync()
+    assert Path.cwd() == folder
     assert (summary.errors, summary.exit_code) == ((), 0)
     checks = {(one.asset, one.check) for one in summary.checks}
     assert {
