@@ -42,6 +42,7 @@ def test_a_dump_becomes_partitions_and_checks(either_platform: Platform) -> None
         ("csq/current/users", "complete", None),
         ("csq/current/users", "no_gap", None),
         ("csq/current/users", "columns_kept", None),
+        ("csq/current/users", "type_widened", None),
     }
     assert (summary.standing, summary.exit_code) == ((), 0)
     expected = pl.DataFrame(
