@@ -228,6 +228,9 @@ def test_the_environment_describes_one_too(monkeypatch: pytest.MonkeyPatch) -> N
         ({"duckdb_path": "us/w.duckdb"}, "us/w.duckdb and the DuckDB file of the component"),
         ({"snapshot_path": "us/w.duckdb"}, "CSQ_DUCKDB_SNAPSHOT_PATH: /p/us/w.duckdb and the Duck"),
         ({"duckdb_path": "us/copy.duckdb"}, "us/copy.duckdb and the snapshot of the component"),
+        ({"publish_url": "us/tables/eu"}, "us/tables/eu and the published tables of the component"),
+        ({"publish_url": "us"}, "CSQ_PUBLISH_URL: /p/us and the published tables of the comp"),
+        ({"lake_url": "us/tables"}, "us/tables and the published tables of the component"),
     ],
 )
 def test_two_may_not_have_one_name_nor_write_to_one_place(
@@ -239,6 +242,7 @@ def test_two_may_not_have_one_name_nor_write_to_one_place(
             "lake_url": f"{name}/lake",
             "duckdb_path": f"{name}/w.duckdb",
             "snapshot_path": f"{name}/copy.duckdb",
+            "publish_url": f"{name}/tables",
             "key_prefix": name,
         }
         return Settings.of({**given, **changed}, Path("/p"))

@@ -142,6 +142,26 @@ def _age(file: Path, age: timedelta) -> None:
     os.utime(file, (then, then))
 
 
+def test_a_purge_leaves_no_bounds_of_values_behind(iceberg: Publisher) -> None:
+    """Manifests have the bounds of columns, also of files that the snapshot deleted."""
+    iceberg.platform.deliver(1, notes=delivered("text", ("secret",)))
+    iceberg.sync("notes")
+    iceberg.platform.deliver(2, notes=delivered("text", ("public",), full_resync=True)).sync()
+    iceberg.purge("notes")
+    with iceberg.table("notes") as table:
+        (snapshot,) = table.snapshots()
+        entries = [
+            entry
+            for manifest in snapshot.manifests(table.io)
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        ]
+        assert [(entry.data_file.lower_bounds or {})[1] for entry in entries] == [b"public"]
+        names = {Path(manifest.manifest_path).name for manifest in snapshot.manifests(table.io)}
+        names.add(Path(snapshot.manifest_list).name)
+        assert {Path(key).name for key in iceberg.files("notes/") if key.endswith(".avro")} == names
+        assert tags(table) == {"dump_2": snapshot.snapshot_id}
+
+
 def test_what_others_wrote_is_replaced(iceberg: Publisher) -> None:
     iceberg.platform.deliver(1, pageviews=delivered(EVENTS, (1, 1, "/"), (3, 1, "/")))
     iceberg.sync("pageviews")
