@@ -10,6 +10,9 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.table import Table
+from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.snapshots import Operation, Summary
+from pyiceberg.table.update import AddSnapshotUpdate
 from pyiceberg.types import LongType, StringType
 
 from csq_assets.errors import SettingsError
@@ -169,6 +172,40 @@ def test_what_others_wrote_is_replaced(iceberg: Publisher) -> None:
         table.delete("user_id = 3")
     assert iceberg.published("pageviews") != iceberg.expected("pageviews")
     assert iceberg.sync("pageviews") == [(2, 2)]
+    assert iceberg.published("pageviews") == iceberg.expected("pageviews")
+
+
+def test_after_others_wrote_no_bucket_of_theirs_stays(iceberg: Publisher) -> None:
+    iceberg.platform.deliver(1, pageviews=delivered(EVENTS, (1, 1, "/"), (3, 1, "/")))
+    iceberg.sync("pageviews")
+    with iceberg.table("pageviews") as table:
+        table.delete("user_id = 1")
+    iceberg.platform.deliver(2, pageviews=delivered(EVENTS, (1, 1, "/"), full_resync=True))
+    assert iceberg.sync("pageviews") == [(1, 1)]
+    assert iceberg.published("pageviews") == iceberg.expected("pageviews")
+
+
+def test_compaction_by_others_changes_nothing(iceberg: Publisher) -> None:
+    iceberg.platform.deliver(1, pageviews=delivered(EVENTS, (1, 1, "/"), (3, 1, "/")))
+    iceberg.sync("pageviews")
+    with iceberg.table("pageviews") as table:
+        before = table.current_snapshot()
+        assert before is not None
+        after = before.model_copy(
+            update={
+                "snapshot_id": before.snapshot_id + 1,
+                "parent_snapshot_id": before.snapshot_id,
+                "sequence_number": (before.sequence_number or 0) + 1,
+                "summary": Summary(Operation.REPLACE),
+            }
+        )
+        moved, _ = table.transaction()._set_ref_snapshot(
+            after.snapshot_id, "main", SnapshotRefType.BRANCH
+        )
+        table._do_commit((AddSnapshotUpdate(snapshot=after), *moved), ())
+    assert iceberg.sync("pageviews") == [(0, 0)]
+    iceberg.platform.deliver(2, pageviews=delivered(EVENTS, (1, 2, "/")))
+    assert iceberg.sync("pageviews") == [(1, 1)]
     assert iceberg.published("pageviews") == iceberg.expected("pageviews")
 
 
