@@ -149,7 +149,7 @@ def user_identity(counting: dict[str, list[_Held]]) -> dict[int, int]:
     migrations = counting.get("user_migrations")
     target: dict[int, int] = {}
     for row in (migrations[-1].rows or ()) if migrations else ():
-        start, end = _strict(row.get("from_user_id")), _strict(row.get("to_user_id"))
+        start, end = strict(row.get("from_user_id")), strict(row.get("to_user_id"))
         if start is not None and end is not None and start != end:
             target[start] = end
     identity: dict[int, int] = {}
@@ -165,7 +165,8 @@ def user_identity(counting: dict[str, list[_Held]]) -> dict[int, int]:
     return identity
 
 
-def _strict(text: str | None) -> int | None:
+def strict(text: str | None) -> int | None:
+    """The id that a text is, if it is one."""
     if text is None or re.fullmatch("-?[0-9]+", text) is None:
         return None
     number = int(text)

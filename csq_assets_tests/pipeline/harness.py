@@ -12,6 +12,7 @@ import duckdb
 from csq_assets.dataconnect.checks import Finding, checks_on
 from csq_assets.dataconnect.tables import IDENTITY_ASSET, current_asset
 from csq_assets.errors import CsqError
+from csq_assets.lake.erasure import erase_users
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
@@ -19,7 +20,9 @@ from csq_assets.pipeline.ingest import TableIngest
 from csq_assets.pipeline.lake_guard import check_lake
 from csq_assets.pipeline.planner import DecodePlan, Planner, RefreshPlan
 from csq_assets.pipeline.refresh import Refresh
+from csq_assets.warehouse.compaction import compact
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.user_search import forget_changes, search_users
 from csq_assets_tests import builders, model
 from csq_assets_tests.builders import AvroFile, ExportBuilder
 from csq_assets_tests.model import IDS, Delivered
@@ -61,6 +64,7 @@ class Harness:
     now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
     oracle: list[model.Delivery] = field(default_factory=list)
     manifests: dict[int, _Manifest] = field(default_factory=dict)
+    forgotten: set[int] = field(default_factory=set)
     _tried: dict[Key, tuple[bytes, Delivered]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,7 +89,7 @@ class Harness:
         )
         if before is not None and before.delivery.body == delivery.body:
             broken = set(broken) & set(before.broken)
-        manifest = _Manifest(delivery, tables, {})
+        manifest = _Manifest(delivery, self._without(tables), {})
         for name in broken:
             path = self._builder.key_of(delivery.paths[name][-1])
             manifest.broken[name] = (path, self._builder.get(path))
@@ -155,6 +159,31 @@ class Harness:
         self.check()
         self.check_nothing_to_do()
 
+    def forget(self, ids: Collection[int]) -> None:
+        """Take users out of lake and warehouse; to the oracle, nothing of them was ever delivered."""
+        lake = self._lake
+        lake.documents.save_tombstones(lake.documents.tombstones().with_ids(ids, self.now))
+        assert [
+            one.problem for one in erase_users(lake, lake.documents.tombstones()) if one.problem
+        ] == []
+        lake.ledger.fold()
+        self.forgotten |= set(ids)
+        for manifest in self.manifests.values():
+            manifest.tables = self._without(manifest.tables)
+        self.oracle = [
+            model.Delivery(one.dump_id, self._without(one.tables)) for one in self.oracle
+        ]
+        self._tried = {
+            (dump_id, name): (body, self._without_forgotten(name, table))
+            for (dump_id, name), (body, table) in self._tried.items()
+        }
+        self.sync()
+        with open_warehouse(self._warehouse) as connection:
+            forget_changes(connection, lake.documents.tombstones())
+        compact(self._warehouse, wait_seconds=0)
+        with open_warehouse(self._warehouse, read_only=True) as connection:
+            assert search_users(connection, lake.documents.tombstones()) == []
+
     # What must be true afterwards.
 
     def check(self) -> None:
@@ -198,6 +227,22 @@ class Harness:
         failed = [key for key, status in self._statuses() if status == "failed"]
         assert sorted(_keys(self.plan_decoding())) == sorted(failed)
         assert self.plan_refresh().is_behind is False
+
+    def _without(self, tables: Mapping[str, Delivered]) -> dict[str, Delivered]:
+        return {name: self._without_forgotten(name, table) for name, table in tables.items()}
+
+    def _without_forgotten(self, name: str, table: Delivered) -> Delivered:
+        columns = ["user_id"]
+        if name == "user_migrations":
+            columns = ["from_user_id", "to_user_id"]
+        if table.rows is None:
+            return table
+        rows = [
+            row
+            for row in table.rows
+            if not {model.strict(str(row.get(column))) for column in columns} & self.forgotten
+        ]
+        return Delivered(table.columns, tuple(rows), table.incremental)
 
     def rebuild(self) -> None:
         """Replay every table from the lake."""

@@ -221,6 +221,17 @@ class HistoryOfMigrations(History):
         self.harness.refresh([step for step in steps if step == IDENTITY or step in behind])
 
 
+class HistoryOfForgotten(History):
+    """Users who are forgotten amid all that, and are delivered again."""
+
+    steps = ("deliver", "deliver", "deliver_part_again", "cut_short", "forget", "forget")
+    names = ("users", "pageviews", "notes", "user_migrations")
+    failures = st.just(value=False)
+
+    def forget(self) -> None:
+        self.harness.forget(self.draw(st.sets(USERS, min_size=1, max_size=2), "forgotten"))
+
+
 def as_(table: Delivered, *, incremental: bool) -> Delivered:
     """The same rows, as an increment or as a full resync."""
     return Delivered(table.columns, table.rows, incremental)
@@ -258,6 +269,11 @@ def test_tables_that_follow_an_identity_map_late_end_alike() -> None:
 @pytest.mark.edge(4, 5, 7, 14, 15, 16, 40, 49, 53, 55, 58, 60, 61)
 def test_every_pass_ends_where_a_replay_from_nothing_ends() -> None:
     check(History, percent=15)
+
+
+@pytest.mark.slow
+def test_who_is_forgotten_was_never_delivered() -> None:
+    check(HistoryOfForgotten, percent=8)
 
 
 @pytest.mark.slow
