@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
+from csq_assets import forgetting
 from csq_assets.dataconnect.certificate import Certificate
+from csq_assets.errors import BusyError
 from csq_assets.forgetting import close_ids, run_forget
 from csq_assets.time_travel import rebuild_as_of
 from csq_assets_tests.platform import Listener, Platform
@@ -181,6 +184,34 @@ def test_what_people_made_of_a_user_is_theirs_to_delete(platform: Platform) -> N
     assert (done.left, done.resumed, len(done.users)) == ((), True, 3)
     assert traces(platform, ANA) == set()
     assert platform.lake.documents.tombstones().unfinished == ()
+
+
+def test_a_run_that_began_before_is_waited_for(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(platform)
+    platform.sync()
+    run = dg.DagsterRun("csq_raw", status=dg.DagsterRunStatus.STARTED)
+    platform.instance.add_run(run)
+    monkeypatch.setattr(forgetting, "_WAIT_SECONDS", 0)
+    with pytest.raises(BusyError, match=run.run_id):
+        forget(platform, ANA[0])
+    platform.instance.report_run_failed(run)
+    done = forget(platform)
+    assert (done.left, done.resumed, traces(platform, ANA)) == ((), True, set())
+
+
+def test_a_table_that_is_skipped_is_named(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    skipping = replace(platform, settings=replace(platform.settings, skip_tables=("users",)))
+    done = forget(skipping, ANA[0])
+    assert {one.what.rpartition(" of ")[2] for one in done.left} == {"csq_rows.users"}
+    assert {one.remedy.partition(",")[0] for one in done.left} == {
+        "Take the table out of CSQ_SKIP_TABLES"
+    }
+    assert forget(platform).left == ()
+    assert traces(platform, ANA) == set()
 
 
 @pytest.mark.slow
