@@ -224,7 +224,7 @@ class HistoryOfMigrations(History):
 class HistoryOfForgotten(History):
     """Users who are forgotten amid all that, and are delivered again."""
 
-    steps = ("deliver", "deliver", "deliver_part_again", "cut_short", "forget", "forget")
+    steps = ("deliver", "deliver", "deliver_part_again", "sync", "forget", "forget")
     names = ("users", "pageviews", "notes", "user_migrations")
     failures = st.just(value=False)
 
