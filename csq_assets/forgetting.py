@@ -37,6 +37,7 @@ from csq_assets.lake.erasure import erase_users
 from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
+from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.pipeline.user_traces import AGAIN, find_traces
 from csq_assets.settings import Settings
 from csq_assets.warehouse.compaction import compact
@@ -75,7 +76,13 @@ def run_forget(
         keys, began_at = Keys.of(settings), datetime.now(UTC)
         fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = Planner(lake, settings.duckdb_path, settings.snapshot_path, settings.skips)
+        planner = Planner(
+            lake,
+            settings.duckdb_path,
+            settings.snapshot_path,
+            settings.skips,
+            read_chosen_types(settings.types_path),
+        )
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         before = lake.documents.tombstones()
         tombstones = before.with_ids(ids, began_at)
