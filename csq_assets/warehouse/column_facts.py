@@ -1,6 +1,6 @@
 """What the values of each dump's columns have in common: read once from its partition, and kept."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -15,8 +15,8 @@ from csq_assets.warehouse.partition_files import DumpContent, PartitionFile, ope
 _RULES = 1
 # The sample rules out most types; so many values cost little, and so few rows of a wide table do.
 _SAMPLED_ROWS, _SAMPLED_VALUES = 1_000, 100_000
-# DuckDB's planner takes long over more aggregates at once.
-_AGGREGATES = 400
+# DuckDB's planner takes long over more columns at once.
+_COLUMNS, _SAMPLED_COLUMNS = 100, 500
 
 
 class ColumnFacts:
@@ -95,18 +95,30 @@ def read_facts(
     if not names:
         return {}
     sampled = _sample(connection, partition, names)
-    empty = _without_values(
-        connection, partition, [name for name, found in sampled.items() if Fit.NOTHING in found]
-    )
+    unseen = [name for name, found in sampled.items() if Fit.NOTHING in found]
+    empty = _without_values(connection, partition, unseen)
+    sparse = [name for name in unseen if name not in set(empty)]
+    sampled |= _sample_sparse(connection, partition, sparse)
     found = dict.fromkeys(names, Fit(0)) | dict.fromkeys(empty, EVERY_FIT)
     open_points = {
-        name: possible | (Fit.INSTANT if instant_meaning(table, name) else Fit(0))
+        name: _asked(possible, instant_meaning(table, name))
         for name, possible in sampled.items()
         if name not in empty
     }
-    for part in _parts(open_points):
+    asked = [name for name, possible in open_points.items() if possible]
+    for start in range(0, len(asked), _COLUMNS):
+        part = {name: open_points[name] for name in asked[start : start + _COLUMNS]}
         found |= _check(connection, table, partition, part)
     return found
+
+
+def _asked(possible: Fit, meaning: InstantMeaning | None) -> Fit:
+    """What is to be asked of every row: no more than the decision takes."""
+    if meaning is None:
+        return possible
+    if meaning is InstantMeaning.DOCUMENTED:
+        possible &= Fit.NOTHING
+    return possible | Fit.INSTANT
 
 
 def _sample(
@@ -115,18 +127,41 @@ def _sample(
     """What may be true of each column, but for INSTANT."""
     rows = max(1, min(_SAMPLED_ROWS, _SAMPLED_VALUES // len(names)))
     delivered = {name: f"c{place}" for place, name in enumerate(names)}
-    asked = [fit for fit in Fit if fit not in (Fit.NOTHING, Fit.INSTANT)]
-    counts = connection.execute(
+    facts = connection.execute(
         f"WITH delivered AS ({partition.select(delivered)} LIMIT {rows:d}), "
         f"each AS (SELECT unnest([{', '.join(delivered.values())}]) AS text, "
         f"unnest(range({len(names):d})) AS place FROM delivered) "
-        f"SELECT place, count(text), {', '.join(_count(fit, 'text', None) for fit in asked)} "
+        f"SELECT place, {_true_of_all('text', EVERY_FIT & ~Fit.INSTANT, None)} "
         "FROM each GROUP BY place"
     ).fetchall()
-    found = dict.fromkeys(names, EVERY_FIT & ~Fit.INSTANT)
-    for place, values, *fitting in counts:
-        found[names[int(place)]] = _true_of_all([Fit.NOTHING, *asked], values, [0, *fitting])
-    return found
+    sampled = {names[int(place)]: Fit(found) for place, found in facts}
+    return {name: sampled.get(name, EVERY_FIT) & ~Fit.INSTANT for name in names}
+
+
+def _sample_sparse(
+    connection: DuckDBPyConnection, partition: PartitionFile, names: Sequence[str]
+) -> dict[str, Fit]:
+    """The same of columns that have values further down: by one value of each."""
+    values: list[str | None] = []
+    for start in range(0, len(names), _SAMPLED_COLUMNS):
+        delivered = {
+            name: f"c{place}" for place, name in enumerate(names[start : start + _SAMPLED_COLUMNS])
+        }
+        one_each = ", ".join(f"any_value({text})" for text in delivered.values())
+        values += (
+            first_row(
+                connection,
+                f"WITH delivered AS ({partition.select(delivered)}) "
+                f"SELECT {one_each} FROM delivered",
+            )
+            or ()
+        )
+    facts = connection.execute(
+        f"SELECT place, {_true_of_all('text', EVERY_FIT & ~Fit.INSTANT, None)} FROM "
+        "(SELECT unnest(?::VARCHAR[]) AS text, unnest(range(?)) AS place) GROUP BY place",
+        [values, len(names)],
+    ).fetchall()
+    return {names[int(place)]: Fit(found) & ~Fit.INSTANT for place, found in facts}
 
 
 def _without_values(
@@ -145,53 +180,29 @@ def _without_values(
     return [places[place] for (place,) in found if place in places]
 
 
-def _parts(open_points: Mapping[str, Fit]) -> Iterator[dict[str, Fit]]:
-    """Of columns that may fit something, so many at a time as DuckDB plans well."""
-    part: dict[str, Fit] = {}
-    for name, possible in open_points.items():
-        if possible:
-            part[name] = possible
-        if sum(1 + each.bit_count() for each in part.values()) > _AGGREGATES:
-            yield part
-            part = {}
-    if part:
-        yield part
-
-
 def _check(
     connection: DuckDBPyConnection, table: str, partition: PartitionFile, part: Mapping[str, Fit]
-) -> Iterator[tuple[str, Fit]]:
+) -> Iterable[tuple[str, Fit]]:
     """What is true of every row, of what may be."""
     delivered = {name: f"c{place}" for place, name in enumerate(part)}
     asked = [
-        count
+        _true_of_all(text, part[name], instant_meaning(table, name))
         for name, text in delivered.items()
-        for count in (
-            f"count({text})",
-            *(_count(fit, text, instant_meaning(table, name)) for fit in part[name]),
-        )
     ]
-    counts = iter(
-        first_row(
-            connection,
-            f"WITH delivered AS ({partition.select(delivered)}) "
-            f"SELECT {', '.join(asked)} FROM delivered",
-        )
-        or ()
+    facts = first_row(
+        connection,
+        f"WITH delivered AS ({partition.select(delivered)}) "
+        f"SELECT {', '.join(asked)} FROM delivered",
     )
-    for name, asked_fits in part.items():
-        yield name, _true_of_all(asked_fits, next(counts), [next(counts) for _ in asked_fits])
+    return zip(part, map(Fit, facts or ()), strict=True)
 
 
-def _count(fit: Fit, text: str, meaning: InstantMeaning | None) -> str:
-    """How many values fit; where there is none, this is as many as there are."""
-    return "0" if fit is Fit.NOTHING else f"count_if({fits(text, fit, meaning)})"
-
-
-def _true_of_all(asked: Iterable[Fit], values: int, fitting: Sequence[int]) -> Fit:
-    """Those that as many values fit as there are."""
-    found = Fit(0)
-    for fit, count in zip(asked, fitting, strict=True):
-        if count == values:
-            found |= fit
-    return found
+def _true_of_all(text: str, asked: Fit, meaning: InstantMeaning | None) -> str:
+    """The aggregate of what is true of every value; all is, where there is none."""
+    each = " + ".join(
+        f"CASE WHEN {fits(text, fit, meaning)} THEN {fit:d} ELSE 0 END"
+        for fit in asked
+        if fit is not Fit.NOTHING
+    )
+    # Only values are looked at: of a wide table most are null.
+    return f"coalesce(bit_and(CASE WHEN {text} IS NOT NULL THEN {each or '0'} END), {EVERY_FIT:d})"

@@ -8,8 +8,8 @@ from csq_assets.warehouse.instant_sql import from_epoch, instant
 _TIMESTAMP_PATTERN = (
     "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?Z?"
 )
-# A DOUBLE has room for every whole number of so many digits.
-_EXACT_BELOW = 10**15
+# A DOUBLE has room for every whole number of 15 digits.
+_IS_EXACT = "length(:text) <= CASE WHEN :text LIKE '-%' THEN 16 ELSE 15 END"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 _FIRST_INSTANT, _LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999
 _WHOLE = "CAST(TRY_CAST(:text AS BIGINT) AS VARCHAR) = :text"
@@ -18,13 +18,15 @@ _IS_TIMESTAMP = f"regexp_full_match(:text, '{_TIMESTAMP_PATTERN}') AND :text >= 
 _PREDICATES = {
     Fit.BOOLEAN: ":text IN ('true', 'false')",
     Fit.BIGINT: _WHOLE,
-    Fit.DOUBLE: f"CASE WHEN {_WHOLE} THEN abs({_NUMBER}) < {_EXACT_BELOW} "
+    Fit.DOUBLE: f"CASE WHEN {_WHOLE} THEN {_IS_EXACT} "
     f"ELSE CAST({_NUMBER} AS VARCHAR) = :text AND isfinite({_NUMBER}) AND :text <> '-0.0' END",
     Fit.CENTS: "regexp_full_match(:text, '-?(0|[1-9][0-9]{0,12})[.][0-9]{2}') AND :text <> '-0.00'",
     Fit.DATE: f"CAST({_DATE} AS VARCHAR) = :text "
     f"AND {_DATE} BETWEEN DATE '{_FIRST_DAY}' AND DATE '{_LAST_DAY}'",
     Fit.TIMESTAMP: f"{_IS_TIMESTAMP} AND TRY_CAST(:text AS TIMESTAMP) IS NOT NULL",
 }
+# From 1973 to the year 5138, in whichever unit: what is delivered most, told at a fourth of the cost.
+_IS_USUAL_EPOCH = f"{_WHOLE} AND TRY_CAST(:text AS BIGINT) BETWEEN {10**8} AND {10**17}"
 # What counts from the start of a session is less than this; what counts from 1970 is more since 1973.
 _NO_DURATION = "TIMESTAMP '1973-03-03 09:46:40'"
 
@@ -38,7 +40,8 @@ def fits(text: str, fit: Fit, meaning: InstantMeaning | None) -> str:
     """
     if fit is Fit.INSTANT:
         least = _NO_DURATION if meaning is InstantMeaning.DISPUTED else f"TIMESTAMP '{_FIRST_DAY}'"
-        return f"{timestamp(text)} >= {least}"
+        usual = _IS_USUAL_EPOCH.replace(":text", text)
+        return f"CASE WHEN {usual} THEN TRUE ELSE {timestamp(text)} >= {least} END"
     return _PREDICATES[fit].replace(":text", text)
 
 
