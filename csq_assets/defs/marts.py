@@ -29,9 +29,10 @@ from csq_assets.defs.resources import Resources, WarehouseResource
 from csq_assets.errors import StorageError
 from csq_assets.masking import masked
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.marts_state import read_version, record_built
+from csq_assets.warehouse.marts_state import read_version, record_built, widest_table
 
 _SCHEMAS = ("csq", "csq_typed")  # whose relations are the current tables
+_TRACED_COLUMNS = 200  # of the widest table: column lineage takes minutes from some hundred on
 # Unit tests have made-up rows, so they say nothing of what was delivered.
 _BUILD = ("build", "--exclude-resource-type", "unit_test")
 
@@ -53,7 +54,8 @@ def build_marts(project: DbtProject, keys: Keys, owners: Sequence[str] = ()) -> 
         with errors_as_failures():
             with open_warehouse(duckdb.database) as connection:  # waits where another has the file
                 made_from = read_version(connection, project.digest)
-            is_green = yield from _build(context, project)
+                traces_columns = widest_table(connection) <= _TRACED_COLUMNS
+            is_green = yield from _build(context, project, traces_columns=traces_columns)
             if is_green and context.selected_asset_keys == marts.keys:
                 with open_warehouse(duckdb.database) as connection:
                     record_built(connection, made_from)
@@ -113,7 +115,9 @@ class _Translator(DagsterDbtTranslator):
         return super().get_owners(dbt_resource_props) or self._owners
 
 
-def _build(context: dg.AssetExecutionContext, project: DbtProject) -> Generator[Any, None, bool]:
+def _build(
+    context: dg.AssetExecutionContext, project: DbtProject, *, traces_columns: bool
+) -> Generator[Any, None, bool]:
     """Run dbt, and give what it did, with the columns of each model and what they are made from; in the
     end, whether every test passed.
 
@@ -131,7 +135,7 @@ def _build(context: dg.AssetExecutionContext, project: DbtProject) -> Generator[
         )
         try:
             with redirect_stdout(sys.stderr):  # csq keeps stdout for its JSON
-                events = [*invocation.stream().fetch_column_metadata()]
+                events = [*invocation.stream().fetch_column_metadata(traces_columns)]
         finally:
             _close_adapter(invocation)
         yield from events

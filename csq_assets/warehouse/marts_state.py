@@ -7,7 +7,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.engine import first_row, transaction
+from csq_assets.warehouse.engine import count, first_row, transaction
 
 _SOURCES = (
     "SELECT table_name, dump_id, content FROM csq_ledger.dumps ORDER BY ALL",
@@ -23,6 +23,15 @@ def read_version(connection: DuckDBPyConnection, project: str) -> str:
     by the digest of its files."""
     found = [connection.execute(query).fetchall() for query in _SOURCES]
     return hashlib.sha256(f"{project} {found}".encode()).hexdigest()
+
+
+def widest_table(connection: DuckDBPyConnection) -> int:
+    """How many columns the widest typed view has."""
+    return count(
+        connection,
+        "SELECT max(column_count) FROM (SELECT count(*) AS column_count FROM duckdb_columns() "
+        "WHERE schema_name = 'csq_typed' GROUP BY table_name)",
+    )
 
 
 def record_built(connection: DuckDBPyConnection, version: str) -> None:
