@@ -132,9 +132,11 @@ class Planner:
         }
         stale.update(also)
         reports = effective.report_rows()
-        is_behind = bool(stale) or applied.reports != frozenset(reports)
-        if USER_MIGRATIONS in stale:
+        migrations = effective.migrations()
+        made_from = (migrations.dump_id, migrations.content) if migrations else None
+        if USER_MIGRATIONS in stale or applied.migrations != made_from:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
+        is_behind = bool(stale) or applied.reports != frozenset(reports)
         tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
         return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.types.pins} {reports}")

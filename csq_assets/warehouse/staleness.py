@@ -14,6 +14,7 @@ from csq_assets.dataconnect.tables import USER_MIGRATIONS
 from csq_assets.warehouse.applied_state import identity_version, lake_identity, read_tables
 from csq_assets.warehouse.column_facts import tables_without_facts
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.engine import first_row
 from csq_assets.warehouse.meta import DumpRow, ReportRow
 from csq_assets.warehouse.type_refresh import read_pins
 
@@ -22,6 +23,8 @@ from csq_assets.warehouse.type_refresh import read_pins
 class Applied:
     """What the file has: the content of each dump by table, the tables that have not followed the
     newest identity map, the rows of `csq_meta`, and the identity of the lake that it was filled from.
+
+    `migrations` are the dump and the content that the identity map was made from, None without any.
 
     `dumps` says of each row whether it has an `applied_at`. `pins` are the types that somebody chose,
     by table; the tables of `without_types` were last refreshed by a version that knew no types.
@@ -34,6 +37,7 @@ class Applied:
     lake: str | None = None
     pins: TablePins = field(default_factory=dict[str, Pins])
     without_types: frozenset[str] = frozenset()
+    migrations: tuple[int, str] | None = None
 
     @property
     def dump_ids(self) -> frozenset[int]:
@@ -89,6 +93,7 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         "SELECT table_name FROM csq_ledger.tables WHERE identity_version <> ? AND table_name <> ?",
         [version, USER_MIGRATIONS],
     ).fetchall()
+    migrations = first_row(connection, "SELECT dump_id, content FROM csq_ledger.identity")
     dumps = connection.execute("FROM csq_meta.dumps").fetchall()
     reports = connection.execute("FROM csq_meta.sync_reports").fetchall()
     return Applied(
@@ -98,6 +103,7 @@ def read_applied(connection: DuckDBPyConnection) -> Applied:
         frozenset(ReportRow(*map(_in_utc, row)) for row in reports),
         lake,
         *_read_types(connection),
+        (migrations[0], migrations[1]) if migrations and migrations[0] is not None else None,
     )
 
 
