@@ -15,7 +15,7 @@ from dagster_shared.utils.config import (
 )
 
 from csq_assets.attributes import ATTRIBUTES, named_by_attribute, refuse_sharing
-from csq_assets.env_files import load_env_file
+from csq_assets.environment import load_env_file
 from csq_assets.errors import CsqError, UsageError
 from csq_assets.settings import Settings
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from csq_assets.component import DataConnectComponent
-from csq_assets.env_files import load_env_files
-from csq_assets.settings import set_default_dagster_home
+from csq_assets.environment import load_env_files, set_default_dagster_home
 
 
 def _load_definitions() -> dg.Definitions:

@@ -11,6 +11,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
 from csq_assets.dbt_project import DbtProject
+from csq_assets.environment import dagster_home
 from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.instance import try_recording
 from csq_assets.lake.export import Export
@@ -19,7 +20,7 @@ from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.repair import repair_ledger
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import open_publication
-from csq_assets.settings import Settings, dagster_home
+from csq_assets.settings import Settings
 from csq_assets.warehouse.connection import open_warehouse
 
 

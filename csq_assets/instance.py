@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from csq_assets.environment import dagster_home
 from csq_assets.errors import CsqError, SettingsError, StorageError
 from csq_assets.masking import masked
-from csq_assets.settings import dagster_home
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -248,25 +248,3 @@ class Settings:
             (setting.metadata["variable"], values.shown(getattr(self, setting.name)))
             for setting in fields(self)
         )
-
-
-def dagster_home(environment: Mapping[str, str] | None = None) -> Path:
-    """The folder that holds `dagster.yaml`: DAGSTER_HOME, or else the current directory.
-
-    Raises SettingsError where there is no such file.
-    """
-    given = os.environ if environment is None else environment
-    home = absolute_path("DAGSTER_HOME", given.get("DAGSTER_HOME", "").strip() or str(Path.cwd()))
-    if not (home / "dagster.yaml").is_file():
-        raise wrong(
-            "DAGSTER_HOME",
-            f"there is no dagster.yaml in {home}",
-            "Create one with csq init, run csq in the folder that has one, or set DAGSTER_HOME to it.",
-        )
-    return home
-
-
-def set_default_dagster_home() -> None:
-    """Let Dagster find its instance from the current directory, if that has a `dagster.yaml`."""
-    if not os.environ.get("DAGSTER_HOME") and Path("dagster.yaml").is_file():
-        os.environ["DAGSTER_HOME"] = str(Path.cwd())

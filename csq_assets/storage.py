@@ -22,8 +22,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster._utils import ensure_file, touch_file
 from filelock import FileLock
 
+from csq_assets.environment import dagster_home, set_default_dagster_home
 from csq_assets.errors import SettingsError
-from csq_assets.settings import dagster_home, set_default_dagster_home
 from csq_assets.signals import SIGNALS
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from csq_assets.environment import dagster_home, set_default_dagster_home
 from csq_assets.errors import SettingsError
-from csq_assets.settings import Settings, dagster_home, set_default_dagster_home
+from csq_assets.settings import Settings
 from csq_assets_tests.marts.project import PROJECT
 
 

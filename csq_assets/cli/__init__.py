@@ -15,7 +15,7 @@ from csq_assets.cli.inspection import doctor, report, status
 from csq_assets.cli.passes import rebuild, sync
 from csq_assets.cli.setup import init, sample
 from csq_assets.cli.time_travel import diff
-from csq_assets.env_files import load_env_files
+from csq_assets.environment import load_env_files
 from csq_assets.errors import CsqError, SettingsError, UsageError
 from csq_assets.signals import SignalError, leave
 

@@ -8,6 +8,7 @@ from csq_assets.warehouse.instant_sql import from_epoch, instant
 _TIMESTAMP_PATTERN = (
     "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,6})?Z?"
 )
+_WHOLE_PATTERN = " *[+-]?[0-9]+ *"
 # A DOUBLE has room for every whole number of 15 digits.
 _IS_EXACT = "length(:text) <= CASE WHEN :text LIKE '-%' THEN 16 ELSE 15 END"
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
@@ -55,8 +56,9 @@ def typed(text: str, kind: ColumnType, meaning: InstantMeaning | None) -> str:
 
 
 def pinned(text: str, kind: ColumnType) -> str:
-    """The text in a type that somebody chose, null where it does not fit: spelling does not count, but
-    nothing is rounded or cut off."""
+    """The text in a type that somebody chose, null where it does not fit. Spelling does not count. No
+    whole number is rounded; fractions are, to the nearest DOUBLE, and those of seconds to microseconds.
+    """
     match kind:
         case ColumnType.VARCHAR:
             return text
@@ -65,14 +67,16 @@ def pinned(text: str, kind: ColumnType) -> str:
         case ColumnType.BOOLEAN:
             return f"CASE lower(trim({text})) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
         case ColumnType.BIGINT:
-            pattern = " *[+-]?[0-9]+ *"
+            pattern = _WHOLE_PATTERN
         case ColumnType.DOUBLE:
             pattern = " *[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)? *"
         case ColumnType.DATE:
             pattern = " *[0-9]{4}-[0-9]{2}-[0-9]{2} *"
     cast = f"TRY_CAST(trim({text}) AS {kind})"
     within = {
-        ColumnType.DOUBLE: f" AND isfinite({cast})",
+        ColumnType.DOUBLE: f" AND isfinite({cast}) "
+        f"AND (NOT regexp_full_match({text}, '{_WHOLE_PATTERN}') "
+        f"OR TRY_CAST(trim({text}) AS HUGEINT) = TRY_CAST({cast} AS HUGEINT))",
         ColumnType.DATE: f" AND {cast} >= DATE '{_FIRST_DAY}'",
     }.get(kind, "")
     return f"CASE WHEN regexp_full_match({text}, {quote_text(pattern)}){within} THEN {cast} END"

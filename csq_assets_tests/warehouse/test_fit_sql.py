@@ -192,6 +192,9 @@ def test_what_fits_a_type_fits_it_when_it_is_chosen(
         (ColumnType.DOUBLE, "1E5", 1e5),
         (ColumnType.DOUBLE, "nan", None),
         (ColumnType.DOUBLE, "1e400", None),
+        (ColumnType.DOUBLE, "9007199254740992", 2.0**53),
+        (ColumnType.DOUBLE, "9007199254740993", None),
+        (ColumnType.DOUBLE, "1" + "0" * 39, None),
         (ColumnType.BOOLEAN, "TRUE", True),
         (ColumnType.BOOLEAN, "1", None),
         (ColumnType.DATE, "2024-02-29 12:00:00", None),
@@ -201,7 +204,7 @@ def test_what_fits_a_type_fits_it_when_it_is_chosen(
         (ColumnType.VARCHAR, " 007", " 007"),
     ],
 )
-def test_a_chosen_type_rounds_nothing(
+def test_a_chosen_type_rounds_no_whole_number(
     engine: DuckDBPyConnection, kind: ColumnType, text: str, value: object
 ) -> None:
     assert read(engine, [text], pinned("text", kind)) == [(value,)]
