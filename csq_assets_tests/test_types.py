@@ -77,6 +77,25 @@ def test_a_widening_is_told_once_by_the_dump_that_brings_it(platform: Platform) 
     assert platform.sync().standing == ()
 
 
+def test_a_table_without_rows_keeps_its_instants_and_warns_of_nothing(platform: Platform) -> None:
+    row = {"user_id": 1, "event_id": 2, "time": "1714000000", "price": "5"}
+    platform.deliver(12, purchase=[row])
+    platform.sync()
+    columns = {"purchase": list(row)}
+    platform.deliver(13, purchase=[], columns=columns, full_resync=True)
+    assert [one.check for one in platform.sync().checks if not one.passed] == []
+    with open_warehouse(platform.settings.duckdb_path, read_only=True) as connection:
+        types = connection.execute(
+            "SELECT column_name, type FROM csq_meta.column_types WHERE column_name IN ('time', 'price') "
+            "ORDER BY ALL"
+        ).fetchall()
+        days = (
+            "SELECT date_trunc('day', time) AS day, count(*) FROM csq_typed.purchase GROUP BY day"
+        )
+        assert connection.execute(days).fetchall() == []
+    assert types == [("price", "VARCHAR"), ("time", "TIMESTAMP")]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

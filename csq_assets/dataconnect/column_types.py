@@ -59,6 +59,8 @@ class Decision:
     reason: str
 
 
+NO_VALUE = Decision(ColumnType.VARCHAR, "there is no value yet")
+
 Pins: TypeAlias = Mapping[str, ColumnType]  # by the name that the column has in DuckDB
 NO_PINS: Pins = {}
 TablePins: TypeAlias = Mapping[str, Pins]
@@ -93,9 +95,11 @@ class ColumnHistory:
 
 
 def decide(fits: Fit, meaning: InstantMeaning | None) -> Decision:
-    """The narrowest type that loses nothing of any value. Without values it is VARCHAR."""
-    if Fit.NOTHING in fits:
-        return Decision(ColumnType.VARCHAR, "there is no value yet")
+    """The narrowest type that loses nothing of any value. Without values it is VARCHAR, but for what is
+    documented as an instant: a query of an empty table is to find what it finds in a full one.
+    """
+    if Fit.NOTHING in fits and meaning is not InstantMeaning.DOCUMENTED:
+        return NO_VALUE
     if meaning is not None and Fit.INSTANT in fits:
         return Decision(ColumnType.TIMESTAMP, "documented as an instant")
     if meaning is InstantMeaning.DOCUMENTED:
@@ -135,9 +139,13 @@ class TypeAudit:
 def find_widened(
     before: Mapping[str, Decision], after: Mapping[str, tuple[Decision, int]]
 ) -> Iterator[Widened]:
-    """The columns of which queries may rely on a type that they have no longer. A pin is meant so."""
+    """The columns of which queries may rely on a type that they have no longer. A pin is meant so, and
+    where all values are gone, no value changed the type.
+    """
     for column, (now, since_dump) in after.items():
         was = before.get(column, now)
+        if now == NO_VALUE:
+            continue
         if was.type not in (now.type, ColumnType.VARCHAR) and PINNED not in (
             was.reason,
             now.reason,
