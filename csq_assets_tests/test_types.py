@@ -86,8 +86,8 @@ def test_a_table_without_rows_keeps_its_instants_and_warns_of_nothing(platform: 
     assert [one.check for one in platform.sync().checks if not one.passed] == []
     with open_warehouse(platform.settings.duckdb_path, read_only=True) as connection:
         types = connection.execute(
-            "SELECT column_name, type FROM csq_meta.column_types WHERE column_name IN ('time', 'price') "
-            "ORDER BY ALL"
+            "SELECT column_name, type FROM csq_meta.column_types "
+            "WHERE column_name IN ('time', 'price') ORDER BY ALL"
         ).fetchall()
         days = (
             "SELECT date_trunc('day', time) AS day, count(*) FROM csq_typed.purchase GROUP BY day"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.checks import Finding, checks_on
 from csq_assets.dataconnect.tables import IDENTITY_ASSET, current_asset
@@ -22,6 +23,7 @@ from csq_assets.pipeline.planner import DecodePlan, Planner, RefreshPlan
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.compaction import compact
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets.warehouse.engine import quote
 from csq_assets.warehouse.user_search import forget_changes, search_users
 from csq_assets_tests import builders, model
 from csq_assets_tests.builders import AvroFile, ExportBuilder
@@ -191,6 +193,7 @@ class Harness:
         counting = model.counting_dumps(self.oracle)
         with duckdb.connect(str(self._warehouse), read_only=True) as connection:
             assert relations(connection) == model.current_tables(self.oracle)
+            _check_nothing_lost(connection)
             events = relation(connection, "all_events").rows
             assert events == model.all_events(self.oracle)
             identity = connection.execute("FROM csq_meta.user_identity").fetchall()
@@ -246,9 +249,15 @@ class Harness:
         return Delivered(table.columns, tuple(rows), table.incremental)
 
     def rebuild(self) -> None:
-        """Replay every table from the lake."""
+        """Replay every table from the lake: the types are those that increments led to."""
+        types = self._types()
         self.refresh([IDENTITY, *self._planner.state().plans()], rebuild=True)
         self.check()
+        assert self._types() == types
+
+    def _types(self) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self._warehouse), read_only=True) as connection:
+            return connection.execute("FROM csq_meta.column_types ORDER BY ALL").fetchall()
 
     def _statuses(self) -> Iterable[tuple[Key, str]]:
         return model.dump_statuses(self.oracle).items()
@@ -330,3 +339,15 @@ def _files(table: Delivered) -> Iterable[AvroFile]:
     schema = {name: ["null", "long" if name in IDS else "string"] for name in names}
     for start in range(0, max(len(rows), 1), _ROWS_PER_FILE):
         yield AvroFile(rows[start : start + _ROWS_PER_FILE], schema)
+
+
+def _check_nothing_lost(connection: DuckDBPyConnection) -> None:
+    """The typed views have as many rows, and as many values in each column, as the tables."""
+    for table, shown in relations(connection).items():
+        counts, typed = (
+            connection.execute(
+                f"SELECT count(*), count(COLUMNS(*)) FROM {schema}.{quote(table)}"  # noqa: S608
+            ).fetchall()[0]
+            for schema in ("csq", "csq_typed")
+        )
+        assert typed[: 1 + len(shown.columns)] == counts, table
