@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.events import DagsterEvent
 
 from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.dump_records import DumpRecord, TableRecord
@@ -26,6 +27,7 @@ from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.ingest import reevaluate
 
+_EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION.value
 _DATA_VERSION = "dagster/data_version"
 _RECORDED = "recorded"  # the tag of runs whose partitions Dagster has by now
 _RUNS = 100  # the newest that failed
@@ -60,7 +62,7 @@ def record_missing_partitions(
         try:
             for table in dump.tables if dump else ():
                 if (key := keys.raw(table.table)) in planned:
-                    recorded += _record_missing(instance, key, lake, int(partition), table)
+                    recorded += _record_missing(instance, run, key, lake, int(partition), table)
             instance.add_run_tags(run.run_id, {keys.tag(_RECORDED): "true"})
         except StorageError as error:
             problem = error
@@ -114,7 +116,12 @@ def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKe
 
 
 def _record_missing(
-    instance: dg.DagsterInstance, key: dg.AssetKey, lake: Lake, dump_id: int, table: TableRecord
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    key: dg.AssetKey,
+    lake: Lake,
+    dump_id: int,
+    table: TableRecord,
 ) -> list[dg.AssetCheckEvaluation]:
     partition = partition_key(dump_id)
     if table.content is None:
@@ -129,7 +136,9 @@ def _record_missing(
         for evaluation in _evaluate(instance, key, lake, table.table, one)
     ]
     for evaluation in found:
-        instance.report_runless_asset_event(evaluation)
+        # As the run's own: Dagster takes only one without a run, for each check and partition.
+        event = DagsterEvent(_EVALUATED, run.job_name, event_specific_data=evaluation)
+        instance.report_dagster_event(event, run.run_id)
     return found
 
 

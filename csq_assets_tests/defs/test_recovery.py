@@ -142,6 +142,14 @@ def test_a_redelivered_partition_is_recorded_though_the_earlier_one_was(platform
     assert newest.metadata["dagster/partition_row_count"].value == 1
 
 
+def test_a_partition_is_recorded_as_often_as_a_run_of_it_is_killed(platform: Platform) -> None:
+    for rows in (ROWS, ROWS[:1]):
+        platform.deliver(12, users=rows)
+        decode_and_die(platform, 12, "users")
+        assert evaluated(platform) == raw_checks("users", 12)
+    assert recorded_checks(platform, "users", 12) == {name for *_, name in raw_checks("users", 12)}
+
+
 def test_a_partition_that_was_recorded_without_its_checks_gets_them(platform: Platform) -> None:
     platform.deliver(12, users=ROWS)
     decode_and_die(platform, 12, "users")
@@ -270,6 +278,7 @@ def test_a_table_that_a_killed_run_refreshed_is_recorded_again(platform: Platfor
         "complete",
         "no_gap",
         "columns_kept",
+        "type_widened",
     }
     newest, _ = materializations(platform, KEYS.current("users"))
     assert newest.metadata["dagster/row_count"].value == len(rows) == 3
