@@ -131,15 +131,21 @@ def _tables(state: PipelineState) -> tuple[str, ...]:
 
 
 def _new_file(settings: Settings, into: str) -> Path:
-    """Where the file is to be. It is named as CSQ_DUCKDB_PATH may be, and none of those in use."""
+    """Where the file is to be. It is named as CSQ_DUCKDB_PATH may be, and lies in no place in use."""
     try:
         file = duckdb_file("--into", into, Path())
     except SettingsError as error:
         raise UsageError(f"--into: {error.message}", remedy=error.remedy) from error
-    for used in (settings.duckdb_path, settings.snapshot_path):
-        if used is not None and overlap(str(file), str(used)):
+    in_use = {
+        "the DuckDB file": settings.duckdb_path,
+        "the snapshot": settings.snapshot_path,
+        "the export": settings.export_url,
+        "the lake": settings.lake_url,
+        "the published tables": settings.publish_url,
+    }
+    for name, place in in_use.items():
+        if place is not None and overlap(str(file), str(place)):
             raise UsageError(
-                f"--into: {file} is in use, and would be replaced",
-                remedy="Name another file.",
+                f"--into: {file} and {name} at {place} overlap", remedy="Name another file."
             )
     return file

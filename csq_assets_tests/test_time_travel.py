@@ -250,7 +250,9 @@ def test_such_a_file_can_take_the_place_of_the_one_in_use(platform: Platform) ->
         ("csq.duckdb", '"csq.duckdb" would make csq.users ambiguous'),
         ("md:secret", 'what begins with "md:" is not the path of a file'),
         ("{home}/dagster.yaml", "that file exists"),
-        ("{home}/data/warehouse.duckdb", "is in use"),
+        ("{home}/data/warehouse.duckdb", "and the DuckDB file at"),
+        ("{home}/data/lake/x.duckdb", "and the lake at"),
+        ("{export}/x.duckdb", "and the export at"),
         ("{home}/dagster.yaml/x.duckdb", "cannot make the folder"),
     ],
 )
@@ -258,8 +260,9 @@ def test_a_file_that_cannot_be_is_refused(platform: Platform, into: str, said: s
     platform.deliver(12, users=[{"user_id": 1}])
     platform.sync()
     before = files(platform)
+    place = into.format(home=platform.folder, export=platform.settings.export_url)
     with pytest.raises(CsqError, match=re.escape(said)) as refused:
-        rebuild_as_of(platform.settings, 12, into.format(home=platform.folder), Listener())
+        rebuild_as_of(platform.settings, 12, place, Listener())
     assert "CSQ_" not in refused.value.remedy
     assert files(platform) == before
 

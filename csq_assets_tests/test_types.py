@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from csq_assets.warehouse.connection import open_warehouse
+from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.platform import Platform
 
 AT = datetime.fromisoformat
@@ -75,6 +76,19 @@ def test_a_widening_is_told_once_by_the_dump_that_brings_it(platform: Platform) 
     deliver(platform, 16, "8")
     platform.sync()
     assert platform.sync().standing == ()
+
+
+def test_an_increment_without_rows_changes_no_type(platform: Platform) -> None:
+    row = {"user_id": 1, "event_id": 2, "time": "1714000000", "price": "5"}
+    platform.deliver(12, purchase=[row])
+    platform.sync()
+    columns = {"purchase": list(row)}
+    platform.deliver(13, purchase=[], columns=columns)
+    platform.deliver(14, purchase=[AvroFile()], columns=columns)
+    assert [one.check for one in platform.sync().checks if not one.passed] == []
+    assert platform.rows("purchase", "csq_typed") == [
+        {**row, "time": AT("2024-04-24T23:06:40"), "price": 5, "_raw_user_id": 1, "_dump_id": 12}
+    ]
 
 
 def test_a_table_without_rows_keeps_its_instants_and_warns_of_nothing(platform: Platform) -> None:
