@@ -34,6 +34,7 @@ from csq_assets.errors import StorageError
 from csq_assets.headless import HeadlessRuns
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
+from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.pipeline.progress import Listener
@@ -120,7 +121,8 @@ def run_rebuild(
     """Drop current tables and replay them from the lake: those named, or all. With `accept_lake`, from
     a lake that is not the one that the DuckDB file was filled from.
 
-    Raises UsageError for a table that is unknown; otherwise what `run_sync` raises.
+    Raises UsageError for a table that is unknown, StorageError while somebody is being forgotten; else
+    what `run_sync` raises.
     """
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
         keys = Keys.of(settings)
@@ -132,6 +134,7 @@ def run_rebuild(
                 accept_lake_now(connection, lake, lake.ledger.records())
         else:
             planner.check_lake(wait_seconds=_WAIT_SECONDS)
+            refuse_unfinished_forgetting(lake)  # csq forget itself refuses a lake to be accepted
         state = planner.state()
         chosen = choose_tables(state.plans(), tables)
         runs = HeadlessRuns(settings, instance, state.catalog, listener)

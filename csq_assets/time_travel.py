@@ -16,6 +16,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState, choose_tables
 from csq_assets.dataconnect.tables import IDENTITY_ASSET, current_asset, with_prefix
 from csq_assets.errors import SettingsError, UsageError
 from csq_assets.lake.locations import open_lake
+from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.progress import Listener
 from csq_assets.pipeline.replay import Replay
 from csq_assets.pipeline.type_file import read_chosen_types
@@ -67,10 +68,12 @@ def rebuild_as_of(
     """Write the tables, all or those named, as they were after the dump, into a new DuckDB file.
 
     Raises UsageError for a dump or a table that is unknown, and for a file that exists or may not be
-    named so; StorageError or SettingsError where the lake cannot be read. Then there is no file.
+    named so; StorageError or SettingsError where the lake cannot be read, or somebody is being
+    forgotten. Then there is no file.
     """
     file, pins = _new_file(settings, into), read_chosen_types(settings.types_path).pins
     lake = open_lake(settings.lake_url, s3_client)
+    refuse_unfinished_forgetting(lake)
     state = as_of(lake.state(settings.skips), dump_id)
     names = choose_tables(_tables(state), tables)
     listener.starts("rebuilding", 2 + len(names))
@@ -81,6 +84,7 @@ def rebuild_as_of(
         refreshed_identity, refreshed = replay.fill(state, listener)
         replay.refresh(state).refresh_meta()
         listener.advances("meta")
+        refuse_unfinished_forgetting(lake)  # nor one that began meanwhile
     found = [(IDENTITY_ASSET, refreshed_identity.findings)]
     found += [(current_asset(table), one.findings) for table, one in refreshed.items()]
     return AsOf(
@@ -104,13 +108,14 @@ def compare_dumps(
     """Say what changed in the tables, all or those named. They are replayed in a temporary folder.
 
     Raises UsageError for a dump or a table that is unknown, or dumps in the wrong order; StorageError
-    or SettingsError where the lake cannot be read.
+    or SettingsError where the lake cannot be read, or somebody is being forgotten.
     """
     if first > last:
         raise UsageError(
             f"dump {first} comes after dump {last}", remedy="Name the lower one first."
         )
     lake = open_lake(settings.lake_url, s3_client)
+    refuse_unfinished_forgetting(lake)
     state = lake.state(settings.skips)
     as_of(state, first)  # is known
     names = choose_tables(_tables(as_of(state, last)), tables)

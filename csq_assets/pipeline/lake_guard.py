@@ -1,11 +1,12 @@
-"""Refuses a lake that is not the one that the DuckDB file was filled from."""
+"""Refuses a lake that is not the one that the DuckDB file was filled from, or that somebody is being
+forgotten in."""
 
 from collections.abc import Collection
 
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.errors import SettingsError
+from csq_assets.errors import SettingsError, StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.warehouse.applied_state import adopt_lake, lake_identity, read_dump_ids
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
@@ -45,6 +46,16 @@ def accept_lake(connection: DuckDBPyConnection, lake: Lake, known_dumps: Collect
             drop_table(connection, table)
     refresh_property_definitions(connection, ())
     adopt_lake(connection, lake.documents.ensure_identity())
+
+
+def refuse_unfinished_forgetting(lake: Lake) -> None:
+    """Raise StorageError while somebody may not be forgotten everywhere: what is made of the lake now
+    may bring them back."""
+    if lake.documents.tombstones().unfinished:
+        raise StorageError(
+            "csq forget did not come to its end, so this may bring back whom it is to forget",
+            remedy="Run csq forget, without an id: it finishes what was asked, or says what is left.",
+        )
 
 
 def _refused(lake: Lake, because: str) -> SettingsError:
