@@ -151,6 +151,22 @@ def test_nothing_brings_a_forgotten_user_back(
     assert (content.rows, content.forgotten) == (1, 1)
 
 
+@pytest.mark.parametrize("published_as", ["iceberg", "parquet"])
+def test_a_text_in_the_row_of_another_stays_wherever_that_is(
+    platform: Platform, tmp_path: Path, published_as: str
+) -> None:
+    published = {"publish_url": str(tmp_path / "published"), "publish_format": published_as}
+    platform = replace(platform, settings=replace(platform.settings, **published))
+    deliver(platform)
+    platform.deliver(14, tables={"notes": [{"user_id": OTHER, "who": str(ANA[0])}]})
+    platform.sync()
+    done = forget(platform, ANA[0])
+    assert (done.left, done.is_complete) == ((), True)
+    assert platform.rows("notes")[0]["who"] == str(ANA[0])
+    files = {Path(place).name for place in traces(platform, ANA)}
+    assert {Path(place).parent.parent.name for place in traces(platform, ANA)} >= {"notes"}, files
+
+
 def test_an_unknown_user_is_forgotten_all_the_same(platform: Platform) -> None:
     deliver(platform)
     platform.sync()
@@ -168,9 +184,9 @@ def test_what_people_made_of_a_user_is_theirs_to_delete(platform: Platform) -> N
     platform.sync()
     with duckdb.connect(str(platform.settings.duckdb_path)) as connection:
         connection.execute("CREATE SCHEMA marts")
-        connection.execute("CREATE TABLE marts.fans AS SELECT user_id AS who FROM csq.users")
+        connection.execute("CREATE TABLE marts.fans AS SELECT list(user_id) AS who FROM csq.users")
     own = platform.lake.store
-    own.write_frame("assets/fans/data.parquet", pl.LazyFrame({"who": [str(ANA[0])]}))
+    own.write_frame("assets/fans/data.parquet", pl.LazyFrame({"who": [[str(ANA[0])]]}))
     done = forget(platform, ANA[0])
     assert [(one.where.rpartition("/")[2], one.what) for one in done.left] == [
         ("data.parquet", 'an id, in "who"'),
@@ -225,6 +241,17 @@ def test_a_call_that_is_killed_is_finished_by_the_next(platform: Platform, tmp_p
     assert not platform.lake.documents.tombstones()
     kill_before(platform, r"rename .*/data\.parquet", command=ids)
     assert len(platform.lake.documents.tombstones().unfinished) == 3
+    assert traces(platform, ANA)
+    then = tmp_path / "then.duckdb"
+    for looks_back in (
+        ("rebuild", "--as-of", "13", "--into", str(then)),
+        ("diff", "12", "13"),
+        ("rebuild",),
+    ):
+        ran = platform.csq(*looks_back)
+        assert (ran.code, ran.stdout, then.exists()) == (1, "", False)
+        assert "csq forget did not come to its end" in ran.stderr
+        assert "Run csq forget, without an id" in ran.stderr
     finish = ("forget", "--yes")
     kill_before(platform, r"rename .*/ledger/\d+/", command=finish)  # with a partition it lacks
     platform.sync()  # a pass in between works with what there is

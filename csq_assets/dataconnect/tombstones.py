@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from csq_assets.dataconnect.tables import USER_MIGRATIONS
+from csq_assets.dataconnect.tables import RAW_USER_ID, USER_IDENTITY, USER_MIGRATIONS
 
 PAIR = ("from_user_id", "to_user_id")
 
@@ -68,8 +68,12 @@ def digest_of(salt: str, user_id: int) -> str:
 
 
 def user_columns(table: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """Those of the table's columns that hold ids of users. Source: export-format.md, section 4."""
-    wanted = ("user_id", *(PAIR if table == USER_MIGRATIONS else ()))
+    """Those columns of a delivered table, or of the identity map, that hold ids of users, wherever it
+    is kept: in a partition, in DuckDB, or published. The others are texts, which go with the rows of
+    the user, and stay in rows of others. Source: export-format.md, section 4; docs/forgetting.md.
+    """
+    pair = PAIR if table in (USER_MIGRATIONS, USER_IDENTITY) else ()
+    wanted = ("user_id", RAW_USER_ID, *pair)
     return tuple(name for name in columns if name in wanted)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from csq_assets.dataconnect.dump_records import Content, Outcome
 from csq_assets.dataconnect.raw_schema import DecodeTotals
@@ -57,22 +58,23 @@ def find_users(store: LakeStore, table: str, dump_id: int, tombstones: Tombstone
     )
 
 
-def find_in_files(
-    objects: ObjectStore, prefix: str, tombstones: Tombstones
-) -> Iterator[tuple[str, str]]:
-    """The keys of Parquet files below `prefix`, each with the first column of whole numbers or texts
-    that holds such an id, or with none. Raises StorageError."""
-    for found in objects.list(prefix):
-        if not found.key.endswith(".parquet"):
-            continue
-        rows = objects.scan_parquet(found.key)
-        holds = (
-            name
-            for name, kind in rows.collect_schema().items()
-            if (kind.is_integer() or kind == pl.String)
-            and tombstones.found_in([rows.select(pl.col(name).unique()).collect().to_series()])
-        )
-        yield found.key, next(holds, "")
+def find_in_published(objects: ObjectStore, key: str, tombstones: Tombstones) -> str:
+    """The first column of a published file that holds the id of a forgotten user, or none. Raises
+    StorageError."""
+    table = key.partition("/")[0]
+    try:
+        rows = objects.scan_parquet(key)
+        for name in user_columns(table, rows.collect_schema()):
+            if tombstones.found_in([rows.select(pl.col(name).unique()).collect().to_series()]):
+                return name
+    except PolarsError as error:
+        raise StorageError(f"cannot be read: {str(error).splitlines()[0]}") from error
+    return ""
+
+
+def parquet_keys(objects: ObjectStore, prefix: str) -> list[str]:
+    """The Parquet files below `prefix`. Raises StorageError."""
+    return sorted(one.key for one in objects.list(prefix) if one.key.endswith(".parquet"))
 
 
 def _settle(lake: Lake, table: str, dump_id: int, known: Content | None) -> Content | None:

@@ -1,6 +1,6 @@
 """Looks for forgotten users in the lake and in DuckDB files, once they should be gone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,11 +8,16 @@ from csq_assets.dataconnect.certificate import Left, Searched
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.dataconnect.tombstones import Tombstones
 from csq_assets.errors import StorageError
-from csq_assets.lake.erasure import find_in_files, find_users
+from csq_assets.lake.erasure import find_in_published, find_users, parquet_keys
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.warehouse.connection import open_warehouse
-from csq_assets.warehouse.user_search import Holding, count_tables, search_users
+from csq_assets.warehouse.user_search import (
+    Holding,
+    count_tables,
+    search_parquet,
+    search_users,
+)
 
 AGAIN = "Then run csq forget again."
 
@@ -69,18 +74,25 @@ class _Seen:
                 yield Left(place, error.message, error.remedy)
 
     def in_assets(self, objects: ObjectStore) -> Iterator[Left]:
-        for key, column in find_in_files(objects, "assets/", self.tombstones):
-            self.assets += 1
-            if column:
-                remedy = f"Materialize the asset again, or delete the file. {AGAIN}"
-                yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
+        def search(key: str) -> str:
+            with objects.local_copy(key) as file:
+                return search_parquet(file, self.tombstones)
+
+        keys = parquet_keys(objects, "assets/")
+        self.assets = len(keys)
+        remedy = f"Materialize the asset again, or delete the file. {AGAIN}"
+        return _in_files(objects, keys, search, remedy)
 
     def in_publication(self, objects: ObjectStore) -> Iterator[Left]:
-        for key, column in find_in_files(objects, "", self.tombstones):
-            self.published += 1
-            if column:
-                remedy = "Run csq forget again; if it stays, delete the file."
-                yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
+        keys = parquet_keys(objects, "")
+        self.published = len(keys)
+        remedy = (
+            "Run csq forget again. If it stays, no table of yours is published there any more: drop "
+            "the table from the catalog, if it is in one, and delete its folder."
+        )
+        return _in_files(
+            objects, keys, lambda key: find_in_published(objects, key, self.tombstones), remedy
+        )
 
     def in_tables(self, file: Path, wait_seconds: float) -> Iterator[Left]:
         with open_warehouse(file, wait_seconds=wait_seconds, read_only=True) as connection:
@@ -94,3 +106,14 @@ def _remedy(holding: Holding) -> str:
     if holding.is_own:
         return f"Take the table out of CSQ_SKIP_TABLES, or mend what csq sync says of it. {AGAIN}"
     return f"Build the table again, or delete these rows of it. {AGAIN}"
+
+
+def _in_files(
+    objects: ObjectStore, keys: Iterable[str], search: Callable[[str], str], remedy: str
+) -> Iterator[Left]:
+    for key in keys:
+        try:
+            if column := search(key):
+                yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
+        except StorageError as error:
+            yield Left(f"{objects.url}/{key}", error.message, error.remedy or remedy)

@@ -1,13 +1,15 @@
 """Transactions and quoting: the ways of DuckDB that every other module uses."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.warehouse.duckdb_errors import explained
+
+Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 
 @contextmanager
@@ -27,14 +29,14 @@ def transaction(connection: DuckDBPyConnection) -> Iterator[None]:
 
 
 def first_row(
-    connection: DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()
+    connection: DuckDBPyConnection, statement: str, parameters: Parameters = ()
 ) -> tuple[Any, ...] | None:
     """The first row of a small result. All is fetched: DuckDB refuses other work before that."""
     found = connection.execute(statement, parameters).fetchall()
     return found[0] if found else None
 
 
-def count(connection: DuckDBPyConnection, statement: str, parameters: Sequence[object] = ()) -> int:
+def count(connection: DuckDBPyConnection, statement: str, parameters: Parameters = ()) -> int:
     """The number that the statement gives: of a query, or of the rows that it wrote."""
     found = first_row(connection, statement, parameters)
     return (found[0] if found else None) or 0

@@ -1,23 +1,22 @@
-"""Finds forgotten users in the DuckDB file: in its own tables, and in those that people made."""
+"""Finds forgotten users in the DuckDB file, and in whatever tables and files people made."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.tables import USER_MIGRATIONS
-from csq_assets.dataconnect.tombstones import PAIR, Tombstones
+from csq_assets.dataconnect.tombstones import Tombstones, user_columns
+from csq_assets.errors import StorageError
 from csq_assets.warehouse.columns import stored_columns
 from csq_assets.warehouse.database_schemas import SCHEMAS
-from csq_assets.warehouse.engine import quote
+from csq_assets.warehouse.engine import quote, quote_text
+from csq_assets.warehouse.id_search import count_ids, matching, may_hold_ids, values
 
 _CHANGES = ("csq_ledger", "identity_changes")
-_OWN = {
-    ("csq_meta", "user_identity"): ("from_user_id", "user_id"),
-    _CHANGES: ("user_id",),
-}
 _ROWS = ("user_id", "raw_user_id")  # of every table in csq_rows
-_MAY_HOLD = ("BIGINT", "UBIGINT", "HUGEINT", "VARCHAR")  # an id, in a table of a person's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,15 @@ class Holding:
 
 
 def search_users(connection: DuckDBPyConnection, tombstones: Tombstones) -> list[Holding]:
-    """Every table that holds such an id. In tables of people's own, every column of whole numbers or
-    texts is searched; views hold nothing."""
-    found = [
-        Holding(schema, table, column, _count(connection, schema, table, column, tombstones))
-        for (schema, table), columns in _searched(connection).items()
-        for column in columns
-    ]
-    return [one for one in found if one.rows]
+    """Every table that holds such an id. In tables of people's own, every column that can hold one is
+    searched; views hold nothing."""
+    found = []
+    for (schema, table), columns in _searched(connection).items():
+        relation = f"{quote(schema)}.{quote(table)}"
+        for column, kind in columns.items():
+            rows = count_ids(connection, relation, column, kind, tombstones)
+            found += [Holding(schema, table, column, rows)] if rows else []
+    return found
 
 
 def count_tables(connection: DuckDBPyConnection) -> int:
@@ -55,58 +55,50 @@ def count_tables(connection: DuckDBPyConnection) -> int:
     return len(_searched(connection))
 
 
+def search_parquet(file: Path, tombstones: Tombstones) -> str:
+    """The first column of a file of a person's own that holds such an id, or none. Raises StorageError
+    where it cannot be read."""
+    name = re.sub(r"([*?[])", r"[\1]", str(file))  # or it would be a pattern
+    relation = f"read_parquet({quote_text(name)}, hive_partitioning = false)"
+    try:
+        with duckdb.connect() as connection:
+            found = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
+            for column, kind, *_ in found:
+                if may_hold_ids(kind) and count_ids(connection, relation, column, kind, tombstones):
+                    return column
+    except duckdb.Error as error:
+        raise StorageError(f"cannot be read: {str(error).splitlines()[0]}") from error
+    return ""
+
+
 def forget_changes(connection: DuckDBPyConnection, tombstones: Tombstones) -> None:
     """Drop the notes that ids of forgotten users came to resolve otherwise: no row follows them."""
-    schema, table = _CHANGES
-    matches = _matches("user_id", schema, table)
-    connection.execute(f"DELETE FROM {schema}.{table} WHERE {matches}", _values(tombstones))
+    relation, kind = ".".join(_CHANGES), "BIGINT"
+    connection.execute(
+        f"DELETE FROM {relation} WHERE {matching(relation, 'user_id', kind)}",
+        values(tombstones),
+    )
 
 
-def _searched(connection: DuckDBPyConnection) -> Mapping[tuple[str, str], tuple[str, ...]]:
+def _searched(connection: DuckDBPyConnection) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """The columns to search in each table, with their types."""
     return dict(_columns(connection))
 
 
-def _columns(connection: DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+def _columns(connection: DuckDBPyConnection) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
     found = connection.execute(
-        "SELECT schema_name, table_name, "
-        "coalesce(list(column_name ORDER BY column_index) "
-        f"FILTER (data_type IN {_MAY_HOLD}), []) "
+        "SELECT schema_name, table_name, list([column_name, data_type] ORDER BY column_index) "
         "FROM duckdb_columns() JOIN duckdb_tables() USING (database_oid, schema_name, table_name) "
         "WHERE duckdb_columns.database_name = current_database() "
         "GROUP BY ALL ORDER BY ALL"
     ).fetchall()
     for schema, table, columns in found:
-        if schema == "csq_rows":
-            stored = stored_columns(connection, table) if table == USER_MIGRATIONS else {}
-            pair = (stored[name] for name in PAIR if name in stored)
-            yield (schema, table), (*_ROWS, *pair)
-        elif schema not in SCHEMAS:
-            yield (schema, table), tuple(columns)
-        elif (schema, table) in _OWN:
-            yield (schema, table), _OWN[schema, table]
-
-
-def _count(
-    connection: DuckDBPyConnection, schema: str, table: str, column: str, tombstones: Tombstones
-) -> int:
-    relation = f"{quote(schema)}.{quote(table)}"
-    matches = _matches(column, schema, table)
-    found = connection.execute(
-        f"SELECT count(*) FROM {relation} WHERE {matches}", _values(tombstones)
-    )
-    return found.fetchall()[0][0]
-
-
-def _matches(column: str, schema: str, table: str) -> str:
-    """Whether the column holds such an id. Each distinct value is hashed once."""
-    value = f"CAST({quote(column)} AS VARCHAR)"
-    return (
-        f"{value} IN (SELECT text FROM "
-        f"(SELECT DISTINCT {value} AS text FROM {quote(schema)}.{quote(table)}) "
-        "WHERE regexp_full_match(text, '-?[0-9]{1,19}') "
-        "AND list_contains($digests, sha256($salt || CAST(TRY_CAST(text AS BIGINT) AS VARCHAR))))"
-    )
-
-
-def _values(tombstones: Tombstones) -> dict[str, object]:
-    return {"salt": tombstones.salt, "digests": list(tombstones.asked_at)}
+        kinds = dict(columns)
+        if schema not in SCHEMAS:
+            chosen = [name for name, kind in kinds.items() if may_hold_ids(kind)]
+        elif schema == "csq_rows":
+            stored = stored_columns(connection, table)
+            chosen = [*_ROWS, *(stored[name] for name in user_columns(table, stored))]
+        elif not (chosen := user_columns(table, kinds)):
+            continue
+        yield (schema, table), {name: kinds[name] for name in chosen}
