@@ -67,7 +67,7 @@ golden: install-dev ## Rewrite what tests compare with; read the diff
 
 lock: install-dev ## Pin the newest allowed packages, or one: PACKAGE=name
 	@$(LOCK) --group dev --all-extras -o requirements-dev.lock
-	@$(LOCK) --group build --extra alerts --extra dbt --extra iceberg --extra postgres --extra report --extra ui -c requirements-dev.lock -o requirements.lock
+	@$(LOCK) --group build --extra alerts --extra postgres --extra report --extra ui -c requirements-dev.lock -o requirements.lock
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --quiet $(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade)
