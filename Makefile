@@ -10,7 +10,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev ui test fuzz check format bench bench-check golden lock clean docs screenshots check-deploy
+.PHONY: help demo install install-dev install-extras ui test fuzz check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -27,6 +27,11 @@ demo: install ## Set up, decode and check a sample export, and say what to look 
 install: .venv/installed ## Set up .venv with the pinned packages
 
 install-dev: .venv/installed-dev ## The same, with what tests and checks need
+
+install-extras: install ## Add extras at the pinned versions: EXTRAS=dbt,iceberg
+	@sed -E '/^ +(--hash|#)/d; s/ \\$$//' requirements-dev.lock > .venv/pins.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		-c .venv/pins.txt -e '.[$(EXTRAS)]'
 
 ui: install ## Open Dagster's UI on http://127.0.0.1:3000
 	@DAGSTER_HOME="$${DAGSTER_HOME:-$$PWD}" $(BIN)/dagster dev --host 127.0.0.1 --port 3000

@@ -8,6 +8,7 @@ from csq_assets.aws import s3_client
 from csq_assets.dataconnect.checks import evaluate_export
 from csq_assets.dataconnect.intake import decide
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.tables import with_prefix
 from csq_assets.lake.locations import open_lake
 from csq_assets.settings import Settings
 from csq_assets.summary import CheckSummary, standing_checks
@@ -49,6 +50,14 @@ class FailedTable:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedAsset:
+    """A mart that could not be built, or a relation that could not be published."""
+
+    asset: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of the pipeline. Times are ISO 8601 in UTC; None where no report gives them.
 
@@ -66,6 +75,7 @@ class Status:
     waiting: tuple[int, ...]
     wait_reason: str
     failures: tuple[FailedTable, ...]
+    failed_assets: tuple[FailedAsset, ...]
     refused: tuple[str, ...]
     failing_checks: tuple[CheckSummary, ...]
 
@@ -101,6 +111,10 @@ def summarize_state(state: PipelineState, now: datetime, key_prefix: str) -> Sta
             FailedTable(dump_id, record.table, record.failure.error)
             for dump_id, record in state.failures()
             if record.failure
+        ),
+        failed_assets=tuple(
+            FailedAsset(with_prefix(asset, key_prefix), problem)
+            for asset, problem in state.problems()
         ),
         refused=tuple(map(str, catalog.names(state.skips).refused.values())),
         failing_checks=tuple(standing_checks(state, on_export, key_prefix)),

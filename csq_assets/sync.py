@@ -37,6 +37,7 @@ from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.progress import Listener
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import place_of
@@ -106,6 +107,7 @@ def run_sync(
         runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
         _publish(keys, planner, tables, runs, listener)
         state = replace(state, relations=lake.documents.relations())
+        state = forget_unwanted(lake.documents, state, settings)
         runs.evaluations += record_current_checks(instance, keys, lake, state)
         return _summarize(keys, runs, state, plan)
 

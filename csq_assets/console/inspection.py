@@ -47,6 +47,8 @@ def show_status(status: "Status") -> None:
     show_checks(status.failing_checks)
     for failure in status.failures:
         say(Text.assemble(("failed ", "red"), failure.error))
+    for asset in status.failed_assets:
+        say(Text.assemble(("failed ", "red"), f"{asset.asset}: {asset.error}"))
     for refused in status.refused:
         say(Text.assemble(("refused ", "red"), refused))
 

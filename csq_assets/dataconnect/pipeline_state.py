@@ -76,13 +76,19 @@ class PipelineState:
                     break
 
     def current_findings(self) -> Iterator[tuple[str, Finding]]:
-        """The failing checks on current tables and on the identity map, by asset."""
+        """The failing checks on current tables, on the identity map and on marts, by asset."""
         for table, facts in self.current_facts().items():
             for finding in evaluate("current", facts):
                 if not finding.passed:
                     yield current_asset(table), finding
         for asset, relation in self.relations.items():
-            yield from ((asset, finding) for finding in relation.findings)
+            yield from ((asset, finding) for finding in (*relation.findings, *relation.tests))
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Why marts and published relations are not up to date, by asset."""
+        for asset, relation in self.relations.items():
+            if relation.problem:
+                yield asset, relation.problem
 
     def failures(self) -> Iterator[tuple[int, TableRecord]]:
         """What must be retried, property definitions included."""

@@ -86,12 +86,13 @@ KEY_PREFIX = "csq"  # of assets, unless a setting names another one
 SYNC_REPORTS_ASSET, MANIFESTS_ASSET = "csq/sync_reports", "csq/manifests"
 IDENTITY_ASSET, ALL_EVENTS_ASSET = "csq/user_identity", f"csq/current/{ALL_EVENTS}"
 META_ASSET, SNAPSHOT_ASSET = "csq/meta", "csq/snapshot"
-MART_ASSETS = "csq/marts"
+MART_ASSETS, PUBLISHED_ASSETS = "csq/marts", "csq/published"
 
 
 def with_prefix(asset: str, prefix: str) -> str:
-    """The asset as the UI names it where `prefix` is not `csq`."""
-    return prefix + asset.removeprefix(KEY_PREFIX)
+    """The asset as the UI names it where `prefix` is not `csq`. Others keep their names."""
+    own = asset == KEY_PREFIX or asset.startswith(f"{KEY_PREFIX}/")
+    return prefix + asset.removeprefix(KEY_PREFIX) if own else asset
 
 
 def raw_asset(table: str) -> str:
@@ -106,7 +107,7 @@ def current_asset(table: str) -> str:
 
 def published_asset(table: str) -> str:
     """The asset of a relation that is published for other engines, as a person writes its key."""
-    return f"csq/published/{asset_name(table)}"
+    return f"{PUBLISHED_ASSETS}/{asset_name(table)}"
 
 
 def mart_asset(model: str) -> str:

@@ -12,6 +12,7 @@ from csq_assets.dataconnect.tables import (
     ALL_EVENTS_ASSET,
     BUILT_IN_TABLES,
     IDENTITY_ASSET,
+    KEY_PREFIX,
     MANIFESTS_ASSET,
     MART_ASSETS,
     META_ASSET,
@@ -87,6 +88,13 @@ class Keys:
     def asset(self, asset: str) -> dg.AssetKey:
         """The key of an asset that the domain names."""
         return dg.AssetKey.from_user_string(with_prefix(asset, self.prefix))
+
+    def name(self, key: dg.AssetKey) -> str:
+        """What the domain calls an asset; one of others has the name that people give it."""
+        own = self.asset(KEY_PREFIX).path
+        if not key.has_prefix(own):
+            return key.to_user_string()
+        return "/".join((KEY_PREFIX, *key.path[len(own) :]))
 
     def raw(self, table: str) -> dg.AssetKey:
         """The decoded dumps of a table; also the property definitions, under their reserved name."""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
 from importlib.metadata import version
@@ -22,12 +22,15 @@ from dagster_dbt import DbtProject as DagsterDbtProject
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from packaging.version import Version
 
+from csq_assets.dataconnect.tables import MART_ASSETS
 from csq_assets.dbt_project import DbtProject
+from csq_assets.defs.dbt_results import DbtResults
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.resources import Resources, WarehouseResource
 from csq_assets.errors import StorageError
 from csq_assets.masking import masked
+from csq_assets.pipeline.problems import problems_remembered
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.marts_state import read_version, record_built, widest_table
 
@@ -45,20 +48,31 @@ def build_marts(project: DbtProject, keys: Keys, owners: Sequence[str] = ()) -> 
         name=keys.marts_job,
         io_manager_key=keys.duckdb_io,
         dagster_dbt_translator=_Translator(keys, owners),
-        required_resource_keys={keys.duckdb},
+        required_resource_keys={keys.duckdb, keys.lake},
     )
     def marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        duckdb = Resources(context.resources, keys).duckdb
+        resources = Resources(context.resources, keys)
+        duckdb = resources.duckdb
         if isinstance(duckdb, WarehouseResource):
             duckdb.release()
+        whole = context.selected_asset_keys, context.selected_asset_check_keys
+        is_whole = whole == (marts.keys, marts.check_keys)
         with errors_as_failures():
-            with open_warehouse(duckdb.database) as connection:  # waits where another has the file
-                made_from = read_version(connection, project.digest)
-                traces_columns = widest_table(connection) <= _TRACED_COLUMNS
-            is_green = yield from _build(context, project, traces_columns=traces_columns)
-            if is_green and context.selected_asset_keys == marts.keys:
+            documents = resources.lake.open().documents
+            with problems_remembered(documents, MART_ASSETS):
+                with open_warehouse(duckdb.database) as connection:  # waits where another has it
+                    made_from = read_version(connection, project.digest)
+                    traces_columns = widest_table(connection) <= _TRACED_COLUMNS
+                events, results, is_green = _build(context, project, traces_columns=traces_columns)
+            for relation in results.mart_results(keys, events, is_whole=is_whole).news(
+                documents.relations()
+            ):
+                documents.save_relation(relation)
+            if is_whole or not is_green:  # else the next pass builds everything
                 with open_warehouse(duckdb.database) as connection:
-                    record_built(connection, made_from)
+                    record_built(connection, made_from if is_green else None)
+            yield from events
+            _raise_failures(project, results)
 
     return marts
 
@@ -117,11 +131,11 @@ class _Translator(DagsterDbtTranslator):
 
 def _build(
     context: dg.AssetExecutionContext, project: DbtProject, *, traces_columns: bool
-) -> Generator[Any, None, bool]:
-    """Run dbt, and give what it did, with the columns of each model and what they are made from; in the
-    end, whether every test passed.
+) -> tuple[list[Any], DbtResults, bool]:
+    """Run dbt: its events, with the columns of each model and what they are made from; its results; and
+    whether everything was built and every test passed.
 
-    Raises StorageError, saying which models failed and why.
+    Raises StorageError where dbt ends without results.
     """
     profiles = project.profiles_folder
     dbt = _Dbt(
@@ -138,11 +152,18 @@ def _build(
                 events = [*invocation.stream().fetch_column_metadata(traces_columns)]
         finally:
             _close_adapter(invocation)
-        yield from events
         is_green = invocation.is_successful()
-        if not is_green:
-            _raise_failures(project, invocation)
-        return is_green
+        try:
+            found = invocation.get_artifact("run_results.json")
+        except FileNotFoundError:
+            said = " ".join(str(invocation.get_error()).split())
+            raise StorageError(
+                f"dbt ended before it built anything: {masked(said)}",
+                where={"project": str(project.folder)},
+                remedy="Correct it until dbt build succeeds, then run csq sync.",
+            ) from None
+        results = DbtResults.of(project.manifest(), found)
+        return [*map(results.describe, events)], results, is_green
 
 
 def _close_adapter(invocation: DbtCliInvocation) -> None:
@@ -153,15 +174,10 @@ def _close_adapter(invocation: DbtCliInvocation) -> None:
             invocation.adapter.connections.close_all_connections()
 
 
-def _raise_failures(project: DbtProject, invocation: DbtCliInvocation) -> None:
-    failed = [
-        f"{result['unique_id'].split('.')[-1]}: {' '.join(result['message'].split())}"
-        for result in invocation.get_artifact("run_results.json")["results"]
-        if result["status"] == "error" and not result["unique_id"].startswith("test.")
-    ]
-    if failed:
+def _raise_failures(project: DbtProject, results: DbtResults) -> None:
+    if failed := [*results.failed_models()]:
         raise StorageError(
-            f"dbt could not build {'; '.join(map(masked, failed))}",
+            f"dbt could not build {'; '.join(failed)}",
             where={"project": str(project.folder)},
             remedy="Correct the models, then run csq sync. What was there before is still there.",
         )

@@ -1,19 +1,21 @@
 """Factory of `csq/published/*`: an asset and a step for each relation that other engines read."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from csq_assets.aws import open_s3_client
-from csq_assets.dataconnect.tables import ALL_EVENTS, USER_IDENTITY
+from csq_assets.dataconnect.tables import ALL_EVENTS, USER_IDENTITY, published_asset
 from csq_assets.defs.descriptions import describe_published
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.metadata import published_metadata
 from csq_assets.defs.resources import Resources, connect
 from csq_assets.interruption import interruptible
+from csq_assets.pipeline.problems import problems_remembered
 from csq_assets.publish.open import open_publication
 from csq_assets.publish.publication import Published
 from csq_assets.settings import Settings
@@ -65,13 +67,18 @@ class PublishedAssets:
             context: dg.AssetExecutionContext, config: PublicationConfig
         ) -> Iterator[dg.MaterializeResult[Any]]:
             resources = Resources(context.resources, self.keys)
-            with errors_as_failures():
+            with errors_as_failures(), self._remembered(resources, relation):
                 done = self._publish(resources, relation, purges=config.purge)
             yield dg.MaterializeResult(
                 asset_key=key, metadata=published_metadata(done) if done else {}
             )
 
         return published
+
+    @staticmethod
+    def _remembered(resources: Resources, relation: str) -> AbstractContextManager[None]:
+        documents = resources.lake.open().documents
+        return problems_remembered(documents, published_asset(relation))
 
     def _publish(self, resources: Resources, relation: str, *, purges: bool) -> Published | None:
         def publish() -> Published | None:

@@ -39,6 +39,7 @@ from csq_assets.errors import BusyError, StorageError
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.retries import RETRY_AFTER, retry_now
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.publish.open import place_of
@@ -210,6 +211,7 @@ class _Tick:
         refreshes = plan.is_behind and not self._was_tried(tags)
         told = self.with_assets - set(plan.tables if refreshes else ())  # the others by their steps
         instance, lake = self.context.instance, self.planner.lake
+        state = forget_unwanted(lake.documents, state, self.settings)
         record_current_checks(instance, self.keys, lake, state, told)
         if refreshes:
             return [refresh_request(self.keys, plan, attempt=1 + self.history.count(tags))]

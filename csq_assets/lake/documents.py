@@ -108,7 +108,10 @@ class LakeDocuments:
         return self.read(_relation_key(asset), _ALL_RELATIONS)
 
     def save_relation(self, relation: Relation) -> None:
-        """In the place of what was known of the asset."""
+        """In the place of what was known of the asset. One that says nothing is not kept."""
+        if relation == Relation(relation.asset):
+            self.forget_relation(relation.asset)
+            return
         body = _ALL_RELATIONS.dump_json(relation, exclude_defaults=True)
         self._objects.put(_relation_key(relation.asset), body)
 

@@ -64,7 +64,7 @@ def build_report(settings: Settings, state: PipelineState, now: datetime) -> Rep
         waiting=status.waiting,
         wait_reason=status.wait_reason,
         rows=sum(table.rows or 0 for table in status.tables),
-        users_merged=identity.rows if identity else 0,
+        users_merged=(identity.rows or 0) if identity else 0,
         errors=errors,
         warnings=len(concerns) - errors,
         next_sync=newest.report.next_sync_at if newest else None,
@@ -85,6 +85,8 @@ def _concerns(state: PipelineState, status: Status, key_prefix: str) -> Iterator
             remarks.setdefault(record.table, []).append(remark)
     for table, error in state.catalog.names(state.skips).refused.items():
         remarks.setdefault(table, []).append(Remark(Severity.ERROR, "refused", str(error)))
+    for asset in status.failed_assets:
+        remarks[asset.asset] = [Remark(Severity.ERROR, "failed", asset.error)]
     tables = {
         with_prefix(asset, key_prefix): table.table
         for table in status.tables
@@ -97,7 +99,7 @@ def _concerns(state: PipelineState, status: Status, key_prefix: str) -> Iterator
             Severity(one.severity),
             one.check,
             one.description,
-            REGISTRY[one.check].remedy,
+            REGISTRY[one.check].remedy if one.check in REGISTRY else "",
             int(one.partition) if one.partition else None,
         )
         remarks.setdefault(tables.get(one.asset, one.asset), []).append(remark)

@@ -34,8 +34,8 @@ def widest_table(connection: DuckDBPyConnection) -> int:
     )
 
 
-def record_built(connection: DuckDBPyConnection, version: str) -> None:
-    """Remember that the marts were built from this."""
+def record_built(connection: DuckDBPyConnection, version: str | None) -> None:
+    """Remember that the marts were built from this; with None, that they are to be built again."""
     with transaction(connection):
         connection.execute("DELETE FROM csq_ledger.marts")
         connection.execute("INSERT INTO csq_ledger.marts VALUES (?)", [version])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.relation import Relation, without
 
 BEFORE = Relation("csq/current/users", 2, 12, columns=("user_id", "plan", "tier"))
@@ -28,6 +29,11 @@ def test_only_columns_that_are_gone_are_missed_in_any_case() -> None:
     uses = {"TIER": ("marts/a",), "plan": ("marts/b",)}
     assert lost.with_uses(uses).used == {"tier": ("marts/a",)}
     assert lost.with_uses(uses).with_uses({}) == lost
+
+
+def test_a_refresh_keeps_the_failing_tests_of_a_dbt_project() -> None:
+    failing = (Finding("few", passed=False, severity=Severity.WARN, description="3 results"),)
+    assert NOW.after(replace(BEFORE, tests=failing)).tests == failing
 
 
 def test_names_that_differ_in_case_are_one_column() -> None:

@@ -1,15 +1,18 @@
 """Publication as a pass has it: runs of its own, after the refresh."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from csq_assets.dataconnect.relation import Relation
 from csq_assets.defs.alerts import failing_refreshes
 from csq_assets.defs.recovery import tables_of_broken_refresh
 from csq_assets.settings import Settings
+from csq_assets.status import read_status
 from csq_assets.sync import run_rebuild, run_sync
+from csq_assets_tests.defs.test_sensor import Daemon
 from csq_assets_tests.platform import KEYS, Platform
 from csq_assets_tests.platform import Listener as Silent
 
@@ -89,11 +92,37 @@ def test_one_table_that_fails_leaves_the_others_alone(platform: Platform, tmp_pa
     assert materialized(platform, "users")[-1]["dagster/row_count"] == 2
     (condition,) = failing_refreshes(platform.instance, KEYS)
     assert condition.subject == "published tables"
+    (failed,) = read_status(settings).failed_assets
+    assert (failed.asset, failed.error) == ("csq/published/notes", summary.errors[0])
+    assert platform.csq("status", "--json").json()["failed_assets"] == [asdict(failed)]
+    assert "1 problem needs action." in platform.csq("report", "--out", "-").stderr
     (tables / "notes").unlink()
     assert run_sync(settings, platform.instance, Silent()).exit_code == 0
     assert list(failing_refreshes(platform.instance, KEYS)) == []
+    assert read_status(settings).failed_assets == ()
     assert len(materialized(platform, "users")) == 1
     assert materialized(platform, "notes")[-1]["dagster/row_count"] == 1
+
+
+def test_what_is_published_no_more_is_told_no_more(platform: Platform, tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.write_text("in the way")
+    settings = replace(platform.settings, publish_url=str(tables), publish_format="parquet")
+    platform.deliver(1, users=USERS)
+    settings = replace(settings, key_prefix="eu")
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 1
+    assert [one.asset for one in read_status(settings).failed_assets] == ["eu/published/users"]
+    assert run_sync(replace(settings, publish_url=None), platform.instance, Silent()).errors == ()
+    assert read_status(settings).failed_assets == ()
+
+
+def test_the_sensor_forgets_what_is_published_no_more(platform: Platform) -> None:
+    platform.deliver(1, users=USERS)
+    platform.sync()
+    failed = Relation("csq/published/users", problem="the disk is full")
+    platform.lake.documents.save_relation(failed)
+    assert Daemon(platform).tick().run_requests == []
+    assert read_status(platform.settings).failed_assets == ()
 
 
 def test_a_refresh_that_was_killed_is_seen_behind_a_publication(

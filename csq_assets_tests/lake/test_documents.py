@@ -83,6 +83,11 @@ def test_of_each_relation_what_was_saved_last_is_remembered(
         documents.save_relation(relation)
     assert documents.relations() == {one.asset: one for one in (users, sizes)}
     assert documents.relation("csq/current/users") == users
+    failed = Relation("csq/published/users", problem="the catalog cannot be opened")
+    documents.save_relation(failed)
+    assert documents.relation(failed.asset) == failed
+    documents.save_relation(Relation(failed.asset))  # it says nothing
+    assert len(documents.relations()) == 2
     for relation in (users, sizes, users):
         documents.forget_relation(relation.asset)
     assert (documents.relations(), documents.relation(users.asset)) == ({}, None)
