@@ -19,7 +19,7 @@ from csq_assets.lake.locations import open_export, open_lake, open_objects
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.repair import repair_ledger
 from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.publish.open import open_publication
+from csq_assets.publish.open import SETTING, folder_of, open_publication
 from csq_assets.settings import Settings
 from csq_assets.warehouse.connection import open_warehouse
 
@@ -126,8 +126,7 @@ def _try_lake(settings: Settings) -> str:
 def _try_publication(settings: Settings) -> str:
     with open_publication(settings, s3_client) as publication:
         publication.target.read("probe")
-    url = str(settings.publish_url)
-    said = _try_objects(open_objects(url, s3_client, "CSQ_PUBLISH_URL"))
+    said = _try_objects(open_objects(folder_of(settings), s3_client, SETTING))
     return said if settings.publish_format == "parquet" else f"{said}; the catalog answers"
 
 

@@ -19,6 +19,11 @@ def place_of(settings: Settings) -> str | None:
     return f"{settings.publish_format} {namespace_of(settings)} {settings.publish_url}"
 
 
+def folder_of(settings: Settings) -> str:
+    """Where the tables of this format are: in each, files that nothing names are deleted."""
+    return f"{str(settings.publish_url).rstrip('/')}/{settings.publish_format}"
+
+
 def namespace_of(settings: Settings) -> str:
     """Where the tables are in a catalog: `csq`, or the prefix of the keys."""
     return settings.key_prefix.replace("/", "_").lower()
@@ -31,7 +36,7 @@ def open_publication(settings: Settings, s3_client: Callable[[], Any]) -> Iterat
     Raises SettingsError or StorageError where the place or the catalog cannot be used.
     """
     namespace, place = namespace_of(settings), str(place_of(settings))
-    objects = open_objects(str(settings.publish_url), s3_client, SETTING)
+    objects = open_objects(folder_of(settings), s3_client, SETTING)
     if settings.publish_format == "parquet":
         from csq_assets.publish.parquet import ParquetTarget  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ import pytest
 from csq_assets.dataconnect.relation import Relation
 from csq_assets.defs.alerts import failing_refreshes
 from csq_assets.defs.recovery import tables_of_broken_refresh
+from csq_assets.publish.open import folder_of
 from csq_assets.settings import Settings
 from csq_assets.status import read_status
 from csq_assets.sync import run_rebuild, run_sync
@@ -54,7 +55,7 @@ def test_a_pass_publishes_what_it_changed(platform: Platform, settings: Settings
         "newest_dump": 2,
         "files_written": 1,
     }
-    assert str(said["dagster/uri"]).startswith(f"{settings.publish_url}/users/")
+    assert str(said["dagster/uri"]).startswith(f"{folder_of(settings)}/users/")
     assert run_rebuild(settings, platform.instance, Silent()).exit_code == 0
     assert materialized(platform, "users")[-1]["files_written"] == 0
 
@@ -82,8 +83,8 @@ def test_a_catalog_that_is_away_leaves_the_refresh_good(
 
 
 def test_one_table_that_fails_leaves_the_others_alone(platform: Platform, tmp_path: Path) -> None:
-    tables = tmp_path / "tables"
-    settings = replace(platform.settings, publish_url=str(tables), publish_format="parquet")
+    settings = replace(platform.settings, publish_url=str(tmp_path), publish_format="parquet")
+    tables = tmp_path / "parquet"
     platform.deliver(1, users=USERS, notes=[{"text": "a"}])
     tables.mkdir()
     (tables / "notes").write_text("in the way")

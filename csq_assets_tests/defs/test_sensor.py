@@ -349,7 +349,7 @@ def test_what_changed_is_published_after_the_refresh(
     tables.unlink()
     monkeypatch.setattr(module, "_now", lambda: datetime.now(UTC) + timedelta(minutes=11))
     assert refreshed(daemon.tick_and_run()) == [{"csq/published/users"}]
-    assert (tables / "users" / "manifest.json").is_file()
+    assert (tables / "parquet" / "users" / "manifest.json").is_file()
     assert daemon.tick().run_requests == []
 
 

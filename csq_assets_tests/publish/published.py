@@ -13,7 +13,7 @@ from csq_assets.aws import s3_client
 from csq_assets.lake.locations import open_objects
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.publish.iceberg import IcebergTarget
-from csq_assets.publish.open import open_publication
+from csq_assets.publish.open import folder_of, open_publication
 from csq_assets.publish.publication import Publication, Published
 from csq_assets.settings import Settings
 from csq_assets_tests.model import Relation
@@ -66,7 +66,7 @@ class Publisher:
                 return pl.DataFrame(found.scan().to_arrow())
         with self.objects.local_copy(f"{table}/_symlink_format_manifest/manifest") as file:
             paths = file.read_text().splitlines()
-        prefix = f"{self.settings.publish_url}/"
+        prefix = f"{folder_of(self.settings)}/"
         frames = [self.objects.scan_parquet(path.removeprefix(prefix)) for path in paths]
         return pl.concat(pl.collect_all(frames))
 
@@ -76,7 +76,7 @@ class Publisher:
 
     @property
     def objects(self) -> ObjectStore:
-        return open_objects(str(self.settings.publish_url), s3_client, "CSQ_PUBLISH_URL")
+        return open_objects(folder_of(self.settings), s3_client, "CSQ_PUBLISH_URL")
 
     def files(self, prefix: str) -> set[str]:
         """The keys of objects below a prefix."""

@@ -18,6 +18,7 @@ from pyiceberg.types import LongType, StringType
 from csq_assets.errors import SettingsError
 from csq_assets.publish import iceberg_history
 from csq_assets.publish.iceberg_schema import published_columns
+from csq_assets.publish.open import folder_of
 from csq_assets_tests.publish.published import Publisher
 from csq_assets_tests.warehouse.deliveries import delivered
 
@@ -134,7 +135,7 @@ def test_files_of_snapshots_that_ended_are_deleted(iceberg: Publisher) -> None:
                     {"history.expire.max-snapshot-age-ms": "0"}
                 ).commit_transaction()
             for key in iceberg.files("notes/data/"):
-                _age(Path(f"{iceberg.settings.publish_url}/{key}"), timedelta(days=2))
+                _age(Path(f"{folder_of(iceberg.settings)}/{key}"), timedelta(days=2))
         iceberg.sync("notes")
     assert len(iceberg.files("notes/data/")) == 1
     assert iceberg.published("notes") == iceberg.expected("notes")

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from csq_assets.publish.open import folder_of
 from csq_assets_tests.platform import REPOSITORY
 from csq_assets_tests.publish.published import Publisher
 from csq_assets_tests.warehouse.deliveries import delivered
@@ -17,7 +18,7 @@ EVENTS = "user_id event_id page"
 
 @pytest.fixture
 def folder(parquet: Publisher) -> Path:
-    return Path(str(parquet.settings.publish_url)) / "pageviews"
+    return Path(folder_of(parquet.settings)) / "pageviews"
 
 
 def paths(folder: Path) -> list[str]:
@@ -50,7 +51,7 @@ def test_duckdb_reads_it_as_the_page_says(parquet: Publisher, folder: Path) -> N
         parquet.platform.deliver(dump_id, pageviews=delivered(EVENTS, *rows))
         parquet.sync("pageviews")
     with duckdb.connect() as connection:
-        connection.execute(query.replace("/srv/tables/users", str(folder)))
+        connection.execute(query.replace("/srv/tables/parquet/users", str(folder)))
         assert connection.fetchall() == [(3,)]
 
 

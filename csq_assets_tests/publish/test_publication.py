@@ -1,5 +1,10 @@
 """What a publication gives in either format: the rows of DuckDB, written only where they changed."""
 
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
 from csq_assets.errors import NameClashError
@@ -38,6 +43,19 @@ def test_only_buckets_that_changed_are_written(publisher: Publisher) -> None:
     publisher.platform.deliver(3, pageviews=delivered(EVENTS))
     assert publisher.sync("pageviews") == [(0, 0)]
     assert publisher.published("pageviews") == publisher.expected("pageviews")
+
+
+def test_each_format_leaves_the_files_of_the_other_one_alone(iceberg: Publisher) -> None:
+    parquet = replace(iceberg, settings=replace(iceberg.settings, publish_format="parquet"))
+    formats = (iceberg, parquet, iceberg)
+    for dump_id, one in enumerate(formats, start=1):
+        iceberg.platform.deliver(dump_id, pageviews=delivered(EVENTS, (dump_id, 1, "/")))
+        one.sync("pageviews")
+        long_ago = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+        for file in Path(str(iceberg.settings.publish_url)).rglob("*.*"):
+            os.utime(file, (long_ago, long_ago))
+    assert iceberg.published("pageviews") == iceberg.expected("pageviews")
+    assert sorted(parquet.frame("pageviews")["user_id"]) == [1, 2]
 
 
 def test_users_that_merge_leave_a_bucket_and_touch_another(publisher: Publisher) -> None:
