@@ -26,7 +26,7 @@ from csq_assets.dataconnect.tables import MART_ASSETS
 from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.dbt_results import DbtResults
 from csq_assets.defs.failures import errors_as_failures
-from csq_assets.defs.keys import Keys
+from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.resources import Resources, WarehouseResource
 from csq_assets.errors import StorageError
 from csq_assets.masking import masked
@@ -45,7 +45,7 @@ def build_marts(project: DbtProject, keys: Keys, owners: Sequence[str] = ()) -> 
 
     @dbt_assets(
         manifest=project.manifest(),
-        name=keys.marts_job,
+        name=step_name(keys.asset(MART_ASSETS)),  # Dagster refuses that of the job
         io_manager_key=keys.duckdb_io,
         dagster_dbt_translator=_Translator(keys, owners),
         required_resource_keys={keys.duckdb, keys.lake},
