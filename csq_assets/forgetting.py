@@ -25,6 +25,7 @@ from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_erased_partitions,
     runs_at_work,
+    tables_of_broken_refresh,
 )
 from csq_assets.defs.run_requests import (
     publication_request,
@@ -33,7 +34,7 @@ from csq_assets.defs.run_requests import (
 )
 from csq_assets.errors import BusyError, StorageError
 from csq_assets.headless import HeadlessRuns, Listener
-from csq_assets.lake.erasure import erase_users
+from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
@@ -93,6 +94,8 @@ def run_forget(
         forgetting.empty_lake()
         if settings.duckdb_path.exists():
             forgetting.empty_warehouse()
+        else:
+            delete_findings(lake)
         files = (settings.duckdb_path, settings.snapshot_path)
         published = settings.publish_url
         traces = find_traces(
@@ -162,7 +165,11 @@ class _Forgetting:
         before = self._rows_in_tables()
         state = self.planner.state()
         runs = HeadlessRuns(self.settings, self.instance, state.catalog, self.listener)
-        plan = self.planner.plan_refresh(state, wait_seconds=_WAIT_SECONDS)
+        tables = tables_in(state.catalog, self.settings)
+        also = tables_of_broken_refresh(self.instance, self.keys, tables) | erased_tables(self.lake)
+        plan = self.planner.plan_refresh(
+            state, also & set(state.plans()), wait_seconds=_WAIT_SECONDS
+        )
         if plan.is_behind:
             request = refresh_request(self.keys, plan)
             self.listener.starts("refreshing", len(request.asset_selection or ()))
@@ -180,8 +187,9 @@ class _Forgetting:
         except StorageError as error:
             self.left.append(Left(str(self.settings.duckdb_path), error.message, error.remedy))
         if (published := self.settings.publish_url) is not None:
-            relations = published_relations(tables_in(state.catalog, self.settings))
-            request = publication_request(self.keys, relations, datetime.now(UTC), purges=True)
+            request = publication_request(
+                self.keys, published_relations(tables), datetime.now(UTC), purges=True
+            )
             self._publish(runs, request, published)
         if (snapshot := self.settings.snapshot_path) is not None:
             for stray in snapshot.parent.glob(f".{snapshot.name}.*"):  # of a killed process

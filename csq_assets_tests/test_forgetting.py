@@ -283,6 +283,50 @@ def test_what_the_command_refuses(platform: Platform, tmp_path: Path) -> None:
     assert not platform.lake.documents.tombstones()
 
 
+@pytest.mark.slow
+def test_what_checks_found_in_rows_that_are_gone_is_found_no_more(platform: Platform) -> None:
+    """Also where the call that took them away was killed before the lake knew. No finding has a value
+    of a property at all."""
+    platform.deliver(12, users=[{"user_id": OTHER, "plan": "true"}])
+    platform.sync()
+    platform.deliver(13, users=[{"user_id": ANA[0], "plan": "Erika Secretville"}])
+    platform.sync()
+
+    def found() -> tuple[int, list[str]]:
+        relation = platform.lake.documents.relations()["csq/current/users"]
+        return relation.rows, [one.description for one in relation.findings]
+
+    assert found() == (2, ['dump 13 makes "plan" VARCHAR, it was BOOLEAN'])
+    kill_before(platform, r"rename .*/relations/", 2, command=("forget", str(ANA[0]), "--yes"))
+    assert found()[0] == 2
+    ran = platform.csq("forget")
+    assert (ran.code, ran.json()["left"]) == (0, []), ran.stderr
+    assert found() == (1, [])
+    export = Path(platform.settings.export_url)
+    holding = {
+        path
+        for path in platform.folder.rglob("*")
+        if path.is_file()
+        and not path.is_relative_to(export)
+        and b"Secretville" in path.read_bytes()
+    }
+    assert holding == set()
+
+
+def test_without_a_duckdb_file_no_finding_names_a_forgotten_user(platform: Platform) -> None:
+    deliver(platform)
+    pairs = [{"from_user_id": ANA[0], "to_user_id": one} for one in ANA[1:]]
+    platform.deliver(14, user_migrations=pairs)
+    platform.sync()
+    identity = platform.lake.documents.relations()["csq/user_identity"]
+    assert str(ANA[0]) in identity.findings[0].description
+    platform.settings.duckdb_path.unlink()
+    assert forget(platform, *ANA).left == ()
+    assert traces(platform, ANA) == set()
+    platform.sync()
+    assert (shown(platform), traces(platform, ANA)) == (LEFT, set())
+
+
 def test_ids_from_a_file_and_the_certificate_in_one(platform: Platform, tmp_path: Path) -> None:
     deliver(platform)
     platform.sync()

@@ -62,7 +62,7 @@ def test_a_widening_is_told_once_by_the_dump_that_brings_it(platform: Platform) 
     deliver(platform, 13, "1.5")  # late
     found = [one for one in platform.sync().checks if not one.passed]
     assert [(one.check, one.description) for one in found] == [
-        ("type_widened", "dump 13 makes \"price\" DOUBLE, it was BIGINT: '1.5'")
+        ("type_widened", 'dump 13 makes "price" DOUBLE, it was BIGINT')
     ]
     standing = platform.sync().standing
     assert [one.check for one in standing] == ["type_widened"]
@@ -70,9 +70,7 @@ def test_a_widening_is_told_once_by_the_dump_that_brings_it(platform: Platform) 
     assert [one.check for one in platform.sync().standing] == ["type_widened"]
     deliver(platform, 15, "many")
     found = [one for one in platform.sync().checks if not one.passed]
-    assert [one.description for one in found] == [
-        "dump 15 makes \"price\" VARCHAR, it was DOUBLE: 'many'"
-    ]
+    assert [one.description for one in found] == ['dump 15 makes "price" VARCHAR, it was DOUBLE']
     deliver(platform, 16, "8")
     platform.sync()
     assert platform.sync().standing == ()

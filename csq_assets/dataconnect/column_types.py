@@ -112,13 +112,13 @@ def decide(fits: Fit, meaning: InstantMeaning | None) -> Decision:
 
 @dataclass(frozen=True, slots=True)
 class Widened:
-    """A column whose type the newest refresh changed, with a value that the old type does not fit."""
+    """A column whose type the newest refresh changed, and the dump with a value that does not fit the
+    old one. Not the value, which may be personal: findings reach the lake, Dagster and alerts."""
 
     column: str
     before: ColumnType
     after: ColumnType
     since_dump: int
-    example: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

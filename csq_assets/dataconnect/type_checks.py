@@ -5,14 +5,14 @@ from csq_assets.dataconnect.current_checks import RowFacts
 from csq_assets.dataconnect.wording import count, quoted
 
 WARN = Severity.WARN
-_LONGEST_EXAMPLE = 80
 
 
 @check(
     on="rows",
     severities=(WARN,),
     remedy="Tell those who query the column in csq_typed, or name its type in CSQ_TYPES: what does not "
-    "fit is null there, and stays as text in csq. Correct pins that nothing fits, or no column has.",
+    "fit is null there, and stays as text in csq: look there at rows of the dump, by _dump_id. "
+    "Correct pins that nothing fits, or no column has.",
 )
 def type_widened(facts: RowFacts) -> Verdict:
     """The newest dumps leave every column of csq_typed its type, every value fits a type that CSQ_TYPES
@@ -28,7 +28,6 @@ def type_widened(facts: RowFacts) -> Verdict:
     }
     said = [
         f'dump {one.since_dump} makes "{one.column}" {one.after}, it was {one.before}'
-        + (f": {_shown(one.example)}" if one.example is not None else "")
         for one in types.widened
     ]
     said += [
@@ -39,14 +38,10 @@ def type_widened(facts: RowFacts) -> Verdict:
         said.append(f"CSQ_TYPES names {quoted(types.absent)}, which the table does not have")
     if types.widened:
         rows = tuple(
-            (one.column, one.before.value, one.after.value, str(one.since_dump), one.example or "")
+            (one.column, one.before.value, one.after.value, str(one.since_dump))
             for one in types.widened
         )
-        metadata["types"] = Table(("column", "before", "now", "dump", "example"), rows)
+        metadata["types"] = Table(("column", "before", "now", "dump"), rows)
     if said:
         return Verdict(False, WARN, "; ".join(said), metadata)
     return Verdict(True, WARN, "every column has the type that it had", metadata)
-
-
-def _shown(example: str) -> str:
-    return repr(example if len(example) <= _LONGEST_EXAMPLE else f"{example[:_LONGEST_EXAMPLE]}…")

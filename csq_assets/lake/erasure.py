@@ -8,7 +8,7 @@ from polars.exceptions import PolarsError
 
 from csq_assets.dataconnect.dump_records import Content, Outcome
 from csq_assets.dataconnect.raw_schema import DecodeTotals
-from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
+from csq_assets.dataconnect.tables import IDENTITY_ASSET, PROPERTY_DEFINITIONS, current_asset
 from csq_assets.dataconnect.tombstones import Tombstones, is_of, user_columns
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
@@ -75,6 +75,25 @@ def find_in_published(objects: ObjectStore, key: str, tombstones: Tombstones) ->
 def parquet_keys(objects: ObjectStore, prefix: str) -> list[str]:
     """The Parquet files below `prefix`. Raises StorageError."""
     return sorted(one.key for one in objects.list(prefix) if one.key.endswith(".parquet"))
+
+
+def erased_tables(lake: Lake) -> set[str]:
+    """The tables that rows of forgotten users were left or taken out of. What checks found in those
+    rows is still in the lake, where an interrupted call did not come to evaluate them."""
+    return {
+        table.table
+        for record in lake.ledger.records().values()
+        for table in record.tables
+        if table.content is not None and table.content.forgotten
+    }
+
+
+def delete_findings(lake: Lake) -> None:
+    """Delete what checks found in such tables: for where no DuckDB file is left to evaluate them in."""
+    assets = {IDENTITY_ASSET, *map(current_asset, erased_tables(lake))}
+    for relation in lake.documents.relations().values():
+        if relation.asset in assets and relation.findings:
+            lake.documents.save_relation(replace(relation, findings=()))
 
 
 def _settle(lake: Lake, table: str, dump_id: int, known: Content | None) -> Content | None:

@@ -1,25 +1,15 @@
 """What is to be said of a table's types as they stand. Nothing is changed."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.column_meanings import instant_meaning
-from csq_assets.dataconnect.column_types import PINNED, ColumnType, Fit, TypeAudit, Widened
+from csq_assets.dataconnect.column_types import PINNED, ColumnType, TypeAudit, Widened
 from csq_assets.warehouse.applied_state import read_state
 from csq_assets.warehouse.columns import stored_columns
 from csq_assets.warehouse.engine import first_row, quote
-from csq_assets.warehouse.fit_sql import fits, pinned
+from csq_assets.warehouse.fit_sql import pinned
 from csq_assets.warehouse.type_refresh import read_pins, read_types
-
-_FITS = {
-    ColumnType.BOOLEAN: (Fit.BOOLEAN,),
-    ColumnType.BIGINT: (Fit.BIGINT,),
-    ColumnType.DOUBLE: (Fit.DOUBLE, Fit.CENTS),
-    ColumnType.DATE: (Fit.DATE,),
-    ColumnType.TIMESTAMP: (Fit.TIMESTAMP,),
-}
 
 
 def audit_types(connection: DuckDBPyConnection, table: str) -> TypeAudit:
@@ -37,38 +27,18 @@ def audit_types(connection: DuckDBPyConnection, table: str) -> TypeAudit:
         "WHERE table_name = ? ORDER BY ALL",
         [table],
     ).fetchall()
-    widened = [
+    widened = tuple(
         Widened(name, ColumnType(before), ColumnType(after), since_dump)
         for name, before, after, since_dump in found
         if name in texts and name in decided and decided[name][0].reason != PINNED
-    ]
+    )
     return TypeAudit(
-        tuple(_with_example(connection, table, columns, texts, one) for one in widened),
+        widened,
         _count_unfit(
             connection, table, {name: pins[name] for name in pins if name in texts}, texts
         ),
         tuple(name for name in pins if name not in columns),
     )
-
-
-def _with_example(
-    connection: DuckDBPyConnection,
-    table: str,
-    columns: Mapping[str, str],
-    texts: Mapping[str, str],
-    widened: Widened,
-) -> Widened:
-    """The same with a value that the old type does not fit, if a row that has one is still there."""
-    text, meaning = texts[widened.column], instant_meaning(table, columns[widened.column])
-    asked = (Fit.INSTANT,) if meaning and widened.before is ColumnType.TIMESTAMP else None
-    fit = " OR ".join(fits(text, each, meaning) for each in asked or _FITS[widened.before])
-    found = first_row(
-        connection,
-        f"SELECT min({text}) FROM csq_rows.{quote(table)} "
-        f"WHERE dump_id = ? AND {text} IS NOT NULL AND NOT coalesce({fit}, FALSE)",
-        [widened.since_dump],
-    )
-    return replace(widened, example=found[0] if found else None)
 
 
 def _count_unfit(

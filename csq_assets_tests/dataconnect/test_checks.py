@@ -280,8 +280,8 @@ def test_rows_in_order_pass() -> None:
     )
 
 
-def test_a_type_that_widens_is_told_with_a_value_that_did_it() -> None:
-    count = Widened("count", ColumnType.BIGINT, ColumnType.VARCHAR, 1235, "x" * 99)
+def test_a_type_that_widens_is_told_without_a_value() -> None:
+    count = Widened("count", ColumnType.BIGINT, ColumnType.VARCHAR, 1235)
     price = Widened("price", ColumnType.DOUBLE, ColumnType.VARCHAR, 1234)
     types = TypeAudit(
         (count, price),
@@ -292,7 +292,7 @@ def test_a_type_that_widens_is_told_with_a_value_that_did_it() -> None:
     assert finding == not_passed(
         "type_widened",
         WARN,
-        f"dump 1235 makes \"count\" VARCHAR, it was BIGINT: '{'x' * 80}…'; "
+        'dump 1235 makes "count" VARCHAR, it was BIGINT; '
         'dump 1234 makes "price" VARCHAR, it was DOUBLE; 1 value of "day" is no DATE; '
         '1,200 values of "at" are no TIMESTAMP; '
         'CSQ_TYPES names "gone", which the table does not have',
@@ -304,10 +304,10 @@ def test_a_type_that_widens_is_told_with_a_value_that_did_it() -> None:
         "unfit_count": 1_201,
         "absent": ("gone",),
         "types": Table(
-            ("column", "before", "now", "dump", "example"),
+            ("column", "before", "now", "dump"),
             (
-                ("count", "BIGINT", "VARCHAR", "1235", "x" * 99),
-                ("price", "DOUBLE", "VARCHAR", "1234", ""),
+                ("count", "BIGINT", "VARCHAR", "1235"),
+                ("price", "DOUBLE", "VARCHAR", "1234"),
             ),
         ),
     }
