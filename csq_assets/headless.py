@@ -89,7 +89,7 @@ class HeadlessRuns:
         if SIGNALS.received():
             raise KeyboardInterrupt
         if not result.success:
-            self.errors += _errors(result)
+            self.errors += dict.fromkeys(_errors(result))  # a place that is away fails many steps
 
     def build_marts(self, planner: Planner, *, wait_seconds: float) -> None:
         """Build the marts, if there are some and they are behind."""

@@ -25,6 +25,7 @@ from csq_assets.settings import Settings
 INTERVAL_SECONDS = 60
 _TICKS, _RUNS = 20, 10  # the newest that are looked at
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+_MARTS = "marts"
 _OTHER_READERS = {SNAPSHOT_REFRESH: "snapshot", PUBLICATION: "published tables"}
 _FAILED_TWICE = 2  # a tick fails once when the code server restarts
 
@@ -46,7 +47,7 @@ def build_alerts_sensor(settings: Settings) -> dg.SensorDefinition:
         **_given: object,  # the resources once more, where somebody calls the sensor directly
     ) -> dg.SkipReason:
         receivers = open_receivers(settings.alerts)
-        troubles = [*_failing_ticks(context, keys), *failing_refreshes(context.instance, keys)]
+        troubles = [*_failing_ticks(context, keys), *lasting_failures(context.instance, settings)]
         lake = Resources(context.resources, keys).lake
         said = tell(settings, receivers, lake.open, troubles, datetime.now(UTC))
         for sentence in said:
@@ -68,7 +69,7 @@ def telling(
 
     def tell_now(*troubles: Condition) -> None:
         if receivers:
-            troubles += tuple(failing_refreshes(instance, Keys.of(settings)))
+            troubles += tuple(lasting_failures(instance, settings))
             lake = lambda: open_lake(settings.lake_url, s3_client)  # noqa: E731
             for sentence in tell(settings, receivers, lake, troubles, datetime.now(UTC)):
                 say(sentence)
@@ -84,13 +85,26 @@ def telling(
         tell_now()
 
 
+def lasting_failures(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Condition]:
+    """What `failing_refreshes` gives, without that which the settings want no more: no run of it will
+    come."""
+    wanted = {
+        _MARTS: settings.dbt_project,
+        _OTHER_READERS[PUBLICATION]: settings.publish_url,
+        _OTHER_READERS[SNAPSHOT_REFRESH]: settings.snapshot_path,
+    }
+    for condition in failing_refreshes(instance, Keys.of(settings)):
+        if wanted.get(condition.subject, "always") is not None:
+            yield condition
+
+
 def failing_refreshes(instance: dg.DagsterInstance, keys: Keys) -> Iterator[Condition]:
     """The newest refresh, the newest run for the marts, and that for other readers of each kind, where
     it failed."""
     last: dict[str, dg.RunRecord] = {}
     for job, subject in (
         (keys.current_job, "refresh of the current tables"),
-        (keys.marts_job, "marts"),
+        (keys.marts_job, _MARTS),
     ):
         ended = dg.RunsFilter(job_name=job, statuses=_ENDED)  # not one that is being repeated
         for record in instance.get_run_records(ended, limit=_RUNS):
