@@ -269,11 +269,14 @@ def test_a_call_that_is_killed_is_finished_by_the_next(platform: Platform, tmp_p
 def test_what_the_command_refuses(platform: Platform, tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     file.write_text("# by mail\n5\n\nana@x\n")
+    empty = tmp_path / "empty.txt"
+    empty.write_text("# nobody\n")
     for arguments, said in (
         (["forget", "5"], "nobody can be asked here. Add --yes"),
         (["forget", "5.0", "--yes"], '"5.0" is not the id of a user'),
         (["forget", str(2**63), "--yes"], "is not the id of a user"),
         (["forget", "--from", str(file)], f'file {file}, line 4: "ana@x" is not the id of a user'),
+        (["forget", "--from", str(empty), "--yes"], f"{empty} has no id. Give one id a line"),
         (["forget", "--from", "nowhere"], "nowhere cannot be read: No such file or directory"),
         (["forget", "--certificate", "nowhere/c.json"], "nowhere cannot be written"),
     ):
@@ -292,7 +295,7 @@ def test_what_checks_found_in_rows_that_are_gone_is_found_no_more(platform: Plat
     platform.deliver(13, users=[{"user_id": ANA[0], "plan": "Erika Secretville"}])
     platform.sync()
 
-    def found() -> tuple[int, list[str]]:
+    def found() -> tuple[int | None, list[str]]:
         relation = platform.lake.documents.relations()["csq/current/users"]
         return relation.rows, [one.description for one in relation.findings]
 
@@ -331,7 +334,7 @@ def test_ids_from_a_file_and_the_certificate_in_one(platform: Platform, tmp_path
     deliver(platform)
     platform.sync()
     ids, certificate = tmp_path / "ids.txt", tmp_path / "certificate.json"
-    ids.write_text(f"{ANA[0]}  # by mail\n{OTHER}\n")
+    ids.write_text(f"{ANA[0]}  # by mail\n{OTHER}\n", "utf-8-sig")  # as Excel writes it
     ran = platform.csq("forget", "--from", str(ids), "--yes", "--certificate", str(certificate))
     assert (ran.code, ran.stdout) == (0, ""), ran.stderr
     document = json.loads(certificate.read_text())

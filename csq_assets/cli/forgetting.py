@@ -80,11 +80,14 @@ def _id(text: str, **where: str | int) -> int:
 
 def _read_ids(file: Path) -> Iterator[int]:
     try:
-        lines = file.read_text(errors="replace").splitlines()
+        lines = file.read_text("utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        if text := line.partition("#")[0].strip():
+    texts = [line.partition("#")[0].strip() for line in lines]
+    if not any(texts):
+        raise UsageError(f"{file} has no id", remedy="Give one id a line.")
+    for number, text in enumerate(texts, 1):
+        if text:
             yield _id(text, file=str(file), line=number)
 
 

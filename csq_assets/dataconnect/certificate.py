@@ -5,7 +5,7 @@ from datetime import datetime
 
 NOT_COVERED = (
     "the export: Contentsquare deletes there, and what is redelivered is left out here",
-    "ids that a later dump gives to the same person: name them in another call",
+    "ids that a later dump gives to, or merges with, the same person: name them in another call",
     "texts in delivered columns: they go with the rows of the person, and stay in rows of others",
     "in tables and files that people made: ids inside of longer texts, in binary, as times, or rounded",
     "Dagster's event log: numbers of rows, examples of ids in results of the check migrations_resolve",
