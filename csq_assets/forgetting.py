@@ -32,7 +32,7 @@ from csq_assets.defs.run_requests import (
     refresh_request,
     snapshot_request,
 )
-from csq_assets.errors import BusyError, StorageError
+from csq_assets.errors import BusyError, CsqError, StorageError
 from csq_assets.headless import HeadlessRuns, Listener
 from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
@@ -40,6 +40,7 @@ from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.pipeline.user_traces import AGAIN, find_traces
+from csq_assets.publish.open import place_of, publish_without_assets
 from csq_assets.settings import Settings
 from csq_assets.warehouse.compaction import compact
 from csq_assets.warehouse.connection import open_warehouse
@@ -83,6 +84,7 @@ def run_forget(
             settings.snapshot_path,
             settings.skips,
             read_chosen_types(settings.types_path),
+            place=place_of(settings),
         )
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         before = lake.documents.tombstones()
@@ -191,6 +193,14 @@ class _Forgetting:
                 self.keys, published_relations(tables), datetime.now(UTC), purges=True
             )
             self._publish(runs, request, published)
+            unpublished = self.planner.plan_publication(wait_seconds=_WAIT_SECONDS)
+            if gone := unpublished - {*published_relations(tables)}:
+                try:
+                    publish_without_assets(
+                        self.settings, s3_client, gone, wait_seconds=_WAIT_SECONDS
+                    )
+                except CsqError as error:
+                    self.left.append(Left(published, error.message, error.remedy))
         if (snapshot := self.settings.snapshot_path) is not None:
             for stray in snapshot.parent.glob(f".{snapshot.name}.*"):  # of a killed process
                 with suppress(OSError):

@@ -30,7 +30,7 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.defs.unlisted import record_unlisted
-from csq_assets.errors import StorageError
+from csq_assets.errors import CsqError, StorageError
 from csq_assets.headless import HeadlessRuns
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
@@ -40,7 +40,7 @@ from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.progress import Listener
 from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.publish.open import place_of
+from csq_assets.publish.open import place_of, publish_without_assets
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
 from csq_assets.warehouse.connection import open_warehouse
@@ -105,7 +105,7 @@ def run_sync(
         state = planner.state()
         _refresh(keys, planner, state, broken, runs, listener)
         runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
-        _publish(keys, planner, tables, runs, listener)
+        _publish(settings, keys, planner, tables, runs, listener)
         state = replace(state, relations=lake.documents.relations())
         state = forget_unwanted(lake.documents, state, settings)
         runs.evaluations += record_current_checks(instance, keys, lake, state)
@@ -144,7 +144,8 @@ def run_rebuild(
         listener.starts("rebuilding", len(request.asset_selection or ()))
         runs.execute(request)
         runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
-        _publish(keys, planner, tables_in(state.catalog, settings), runs, listener)
+        tables_now = tables_in(state.catalog, settings)
+        _publish(settings, keys, planner, tables_now, runs, listener)
         return _summarize(keys, runs, replace(state, relations=lake.documents.relations()))
 
 
@@ -179,7 +180,12 @@ def _refresh(
 
 
 def _publish(
-    keys: Keys, planner: Planner, tables: Sequence[str], runs: HeadlessRuns, listener: Listener
+    settings: Settings,
+    keys: Keys,
+    planner: Planner,
+    tables: Sequence[str],
+    runs: HeadlessRuns,
+    listener: Listener,
 ) -> None:
     """Bring other readers up to date: other engines, then the snapshot, whatever becomes of those."""
     try:
@@ -187,9 +193,14 @@ def _publish(
     except StorageError as error:
         runs.errors.append(str(error))
         return
-    if relations := unpublished & {*published_relations(tables)}:
-        listener.starts("publishing", len(relations))
-        runs.execute(publication_request(keys, relations, datetime.now(UTC)))
+    if with_assets := unpublished & {*published_relations(tables)}:
+        listener.starts("publishing", len(with_assets))
+        runs.execute(publication_request(keys, with_assets, datetime.now(UTC)))
+    if others := unpublished - with_assets:
+        try:
+            publish_without_assets(settings, s3_client, others, wait_seconds=_WAIT_SECONDS)
+        except CsqError as error:
+            runs.errors.append(str(error))
     if planner.snapshot_is_behind():
         runs.execute(snapshot_request(keys, datetime.now(UTC)))
 

@@ -1,6 +1,6 @@
 """Opens the place that the settings name for published tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,7 @@ from csq_assets.lake.locations import open_objects
 from csq_assets.publish.iceberg_errors import opening
 from csq_assets.publish.publication import Publication
 from csq_assets.settings import Settings
+from csq_assets.warehouse.connection import open_warehouse
 
 SETTING = "CSQ_PUBLISH_URL"
 
@@ -48,3 +49,24 @@ def open_publication(settings: Settings, s3_client: Callable[[], Any]) -> Iterat
     s3 = objects.iceberg_options()
     with open_catalog(settings.duckdb_path.with_suffix(".catalog.db"), s3) as catalog:
         yield Publication(IcebergTarget(catalog, namespace, objects), namespace, place)
+
+
+def publish_without_assets(
+    settings: Settings,
+    s3_client: Callable[[], Any],
+    relations: Iterable[str],
+    *,
+    wait_seconds: float,
+) -> None:
+    """Bring relations up to date that have no asset. Those that no dump lists any more are removed.
+
+    Raises StorageError or SettingsError as `Publication.publish` does, BusyError as `open_warehouse`.
+    """
+    with (
+        open_warehouse(
+            settings.duckdb_path, memory_limit=settings.memory_limit, wait_seconds=wait_seconds
+        ) as connection,
+        open_publication(settings, s3_client) as publication,
+    ):
+        for relation in relations:
+            publication.publish(connection, relation)

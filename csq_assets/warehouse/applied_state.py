@@ -117,7 +117,8 @@ def write_state(
 
 
 def forget_state(connection: DuckDBPyConnection, table: str) -> None:
-    forget_publications(connection, table, ALL_EVENTS)
+    # The note of the table itself stays: what is published of it is to be removed.
+    forget_publications(connection, ALL_EVENTS)
     for name in ("tables", "dumps", "columns"):
         connection.execute(f"DELETE FROM csq_ledger.{name} WHERE table_name = ?", [table])
 

@@ -132,6 +132,16 @@ def test_the_sensor_forgets_what_is_published_no_more(platform: Platform) -> Non
     assert read_status(platform.settings).failed_assets == ()
 
 
+def test_what_no_dump_lists_any_more_is_removed(platform: Platform, settings: Settings) -> None:
+    platform.deliver(1, users=USERS, notes=[{"text": "a"}])
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 0
+    folder = Path(folder_of(settings)) / "notes"
+    assert [file for file in folder.rglob("*.parquet") if file.is_file()] != []
+    platform.deliver(1, users=USERS)
+    assert run_sync(settings, platform.instance, Silent()).exit_code == 0
+    assert [file for file in folder.rglob("*") if file.is_file()] == []
+
+
 def test_a_refresh_that_was_killed_is_seen_behind_a_publication(
     platform: Platform, tmp_path: Path
 ) -> None:
