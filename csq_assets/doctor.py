@@ -10,6 +10,7 @@ from csq_assets.alerts.delivery import open_receivers
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.manifest import Manifest, parse_manifest
+from csq_assets.dataconnect.wording import count
 from csq_assets.dbt_project import DbtProject
 from csq_assets.environment import dagster_home
 from csq_assets.errors import CsqError, SettingsError, StorageError
@@ -120,7 +121,16 @@ def _try_instance() -> str:
 
 
 def _try_lake(settings: Settings) -> str:
-    return _try_objects(open_lake(settings.lake_url, s3_client).store.objects)
+    lake = open_lake(settings.lake_url, s3_client)
+    said = _try_objects(lake.store.objects)
+    forgotten = lake.documents.tombstones()
+    if forgotten.unfinished:
+        return f"{said}; csq forget did not come to its end: run it again"
+    if forgotten:
+        ids = len(forgotten.asked_at)
+        who = count(ids, "id of a forgotten user is", "ids of forgotten users are")
+        return f"{said}; {who} kept out"
+    return said
 
 
 def _try_publication(settings: Settings) -> str:

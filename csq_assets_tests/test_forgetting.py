@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from csq_assets import forgetting
 from csq_assets.dataconnect.certificate import Certificate
+from csq_assets.doctor import Probe, examine
 from csq_assets.errors import BusyError
 from csq_assets.forgetting import close_ids, run_forget
 from csq_assets.time_travel import rebuild_as_of
@@ -346,3 +348,21 @@ def test_ids_from_a_file_and_the_certificate_in_one(platform: Platform, tmp_path
     assert not any(str(user_id) in certificate.read_text() for user_id in (*ANA, OTHER))
     assert shown(platform) == {"users": [], "pageviews": [], "signups": []}
     assert traces(platform, (*ANA, OTHER)) == set()
+
+
+def test_csq_doctor_says_whether_it_is_known_who_was_forgotten(platform: Platform) -> None:
+    documents, now = platform.lake.documents, datetime.now(UTC)
+    asked = documents.tombstones().with_ids(ANA, now)
+
+    def said() -> Probe:
+        return next(one for one in examine(lambda: platform.settings) if one.name == "lake")
+
+    documents.save_tombstones(asked)
+    assert (said().ok, said().said.rpartition("; ")[2]) == (
+        True,
+        "csq forget did not come to its end: run it again",
+    )
+    documents.save_tombstones(asked.finished())
+    assert said().said.endswith("; 3 ids of forgotten users are kept out")
+    platform.lake.store.objects.put("forgotten.json", b"{")
+    assert (said().ok, "forgotten.json" in said().said) == (False, True)
