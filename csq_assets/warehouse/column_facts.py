@@ -1,6 +1,7 @@
 """What the values of each dump's columns have in common: read once from its partition, and kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from duckdb import DuckDBPyConnection
 
@@ -8,7 +9,7 @@ from csq_assets.dataconnect.column_meanings import InstantMeaning, instant_meani
 from csq_assets.dataconnect.column_types import EVERY_FIT, ColumnHistory, Fit
 from csq_assets.dataconnect.tables import ID_COLUMNS
 from csq_assets.warehouse.engine import first_row
-from csq_assets.warehouse.fit_sql import fits
+from csq_assets.warehouse.fit_sql import fits, is_usual_instant
 from csq_assets.warehouse.partition_files import DumpContent, PartitionFile, open_partitions
 
 # Grows when a text fits other types than before: then facts are read again.
@@ -17,6 +18,8 @@ _RULES = 1
 _SAMPLED_ROWS, _SAMPLED_VALUES = 1_000, 100_000
 # DuckDB's planner takes long over more columns at once.
 _COLUMNS, _SAMPLED_COLUMNS = 100, 500
+
+Predicate: TypeAlias = Callable[[str, Fit, InstantMeaning | None], str]
 
 
 class ColumnFacts:
@@ -94,9 +97,9 @@ def read_facts(
     names = [name for name in partition.columns if name not in ID_COLUMNS]
     if not names:
         return {}
-    sampled = _sample(connection, partition, names)
+    sampled, is_whole = _sample(connection, partition, names)
     unseen = [name for name, found in sampled.items() if Fit.NOTHING in found]
-    empty = _without_values(connection, partition, unseen)
+    empty = unseen if is_whole else _without_values(connection, partition, unseen)
     sparse = [name for name in unseen if name not in set(empty)]
     sampled |= _sample_sparse(connection, partition, sparse)
     found = dict.fromkeys(names, Fit(0)) | dict.fromkeys(empty, EVERY_FIT)
@@ -105,11 +108,26 @@ def read_facts(
         for name, possible in sampled.items()
         if name not in empty
     }
+    if is_whole:  # every row was looked at
+        found |= {name: possible & ~Fit.INSTANT for name, possible in open_points.items()}
+        open_points = {name: possible & Fit.INSTANT for name, possible in open_points.items()}
     asked = [name for name, possible in open_points.items() if possible]
     for start in range(0, len(asked), _COLUMNS):
         part = {name: open_points[name] for name in asked[start : start + _COLUMNS]}
-        found |= _check(connection, table, partition, part)
+        for name, true in _check(connection, table, partition, part, _usually_fits):
+            found[name] |= true
+        unusual = {
+            name: Fit.INSTANT
+            for name, possible in part.items()
+            if Fit.INSTANT in possible and Fit.INSTANT not in found[name]
+        }
+        for name, true in _check(connection, table, partition, unusual, fits) if unusual else ():
+            found[name] |= true
     return found
+
+
+def _usually_fits(text: str, fit: Fit, meaning: InstantMeaning | None) -> str:
+    return is_usual_instant(text) if fit is Fit.INSTANT else fits(text, fit, meaning)
 
 
 def _asked(possible: Fit, meaning: InstantMeaning | None) -> Fit:
@@ -123,19 +141,20 @@ def _asked(possible: Fit, meaning: InstantMeaning | None) -> Fit:
 
 def _sample(
     connection: DuckDBPyConnection, partition: PartitionFile, names: Sequence[str]
-) -> dict[str, Fit]:
-    """What may be true of each column, but for INSTANT."""
+) -> tuple[dict[str, Fit], bool]:
+    """What may be true of each column, but for INSTANT; and whether these are all rows."""
     rows = max(1, min(_SAMPLED_ROWS, _SAMPLED_VALUES // len(names)))
     delivered = {name: f"c{place}" for place, name in enumerate(names)}
     facts = connection.execute(
         f"WITH delivered AS ({partition.select(delivered)} LIMIT {rows:d}), "
         f"each AS (SELECT unnest([{', '.join(delivered.values())}]) AS text, "
         f"unnest(range({len(names):d})) AS place FROM delivered) "
-        f"SELECT place, {_true_of_all('text', EVERY_FIT & ~Fit.INSTANT, None)} "
+        f"SELECT place, {_true_of_all('text', EVERY_FIT & ~Fit.INSTANT, None)}, count(*) "
         "FROM each GROUP BY place"
     ).fetchall()
-    sampled = {names[int(place)]: Fit(found) for place, found in facts}
-    return {name: sampled.get(name, EVERY_FIT) & ~Fit.INSTANT for name in names}
+    sampled = {names[int(place)]: Fit(found) for place, found, _ in facts}
+    is_whole = all(seen < rows for *_, seen in facts)
+    return {name: sampled.get(name, EVERY_FIT) & ~Fit.INSTANT for name in names}, is_whole
 
 
 def _sample_sparse(
@@ -181,12 +200,16 @@ def _without_values(
 
 
 def _check(
-    connection: DuckDBPyConnection, table: str, partition: PartitionFile, part: Mapping[str, Fit]
+    connection: DuckDBPyConnection,
+    table: str,
+    partition: PartitionFile,
+    part: Mapping[str, Fit],
+    predicate: Predicate,
 ) -> Iterable[tuple[str, Fit]]:
-    """What is true of every row, of what may be."""
+    """What is true of every row, of what may be, as `predicate` says."""
     delivered = {name: f"c{place}" for place, name in enumerate(part)}
     asked = [
-        _true_of_all(text, part[name], instant_meaning(table, name))
+        _true_of_all(text, part[name], instant_meaning(table, name), predicate)
         for name, text in delivered.items()
     ]
     facts = first_row(
@@ -197,10 +220,12 @@ def _check(
     return zip(part, map(Fit, facts or ()), strict=True)
 
 
-def _true_of_all(text: str, asked: Fit, meaning: InstantMeaning | None) -> str:
+def _true_of_all(
+    text: str, asked: Fit, meaning: InstantMeaning | None, predicate: Predicate = fits
+) -> str:
     """The aggregate of what is true of every value; all is, where there is none."""
     each = " + ".join(
-        f"CASE WHEN {fits(text, fit, meaning)} THEN {fit:d} ELSE 0 END"
+        f"CASE WHEN {predicate(text, fit, meaning)} THEN {fit:d} ELSE 0 END"
         for fit in asked
         if fit is not Fit.NOTHING
     )

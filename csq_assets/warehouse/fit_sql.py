@@ -46,6 +46,14 @@ def fits(text: str, fit: Fit, meaning: InstantMeaning | None) -> str:
     return _PREDICATES[fit].replace(":text", text)
 
 
+def is_usual_instant(text: str) -> str:
+    """Whether the text is an instant in one of the forms that are delivered most, whatever its column
+    means. DuckDB plans this in a fraction of the time that all forms take.
+    """
+    iso = f"{_IS_TIMESTAMP} AND :text >= '1974' AND TRY_CAST(:text AS TIMESTAMP) IS NOT NULL"
+    return f"({_IS_USUAL_EPOCH} OR {iso})".replace(":text", text)
+
+
 def typed(text: str, kind: ColumnType, meaning: InstantMeaning | None) -> str:
     """The text in a type that every value of its column fits."""
     if kind is ColumnType.VARCHAR:
