@@ -92,7 +92,7 @@ def _beside_all(
     """Those that take minutes run once."""
     runs = _beside_arrow(dump, contestants, sizes, left_out)
     if ARROW in runs:
-        runs |= alternate([dump.dlt(DICTIONARIES, "dictionaries", install=False)], rounds=1)
+        runs |= alternate([dump.dlt(DICTIONARIES, "dictionaries", install=sizes.peers)], rounds=1)
     script = (sys.executable, "-m", "benchmarks.peers.tap_heap")
     try:
         with tap_heap(dump.export, dump.folder / "tap-heap", install=sizes.peers) as server:
