@@ -33,14 +33,13 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.errors import BusyError, CsqError, StorageError
-from csq_assets.headless import HeadlessRuns, Listener
+from csq_assets.headless import HeadlessRuns, Listener, planner_of
 from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
-from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.pipeline.user_traces import AGAIN, find_traces
-from csq_assets.publish.open import place_of, publish_without_assets
+from csq_assets.publish.open import publish_without_assets
 from csq_assets.settings import Settings
 from csq_assets.warehouse.compaction import compact
 from csq_assets.warehouse.connection import open_warehouse
@@ -78,14 +77,7 @@ def run_forget(
         keys, began_at = Keys.of(settings), datetime.now(UTC)
         fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = Planner(
-            lake,
-            settings.duckdb_path,
-            settings.snapshot_path,
-            settings.skips,
-            read_chosen_types(settings.types_path),
-            place=place_of(settings),
-        )
+        planner = planner_of(settings, lake)
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         before = lake.documents.tombstones()
         tombstones = before.with_ids(ids, began_at)

@@ -31,16 +31,15 @@ from csq_assets.defs.run_requests import (
 )
 from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import CsqError, StorageError
-from csq_assets.headless import HeadlessRuns
-from csq_assets.lake.locations import Lake, open_export, open_lake
+from csq_assets.headless import HeadlessRuns, planner_of
+from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
 from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.progress import Listener
-from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.publish.open import place_of, publish_without_assets
+from csq_assets.publish.open import publish_without_assets
 from csq_assets.settings import Settings
 from csq_assets.summary import SyncSummary, standing_checks, summarize_dumps, summarize_evaluation
 from csq_assets.warehouse.connection import open_warehouse
@@ -69,7 +68,7 @@ def run_sync(
         fail_orphaned_runs(instance, keys)
         now = datetime.now(UTC)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = _planner(settings, lake)
+        planner = planner_of(settings, lake)
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         if lake.documents.tombstones().unfinished:
             listener.says("csq forget did not come to its end: run it again, which finishes it.")
@@ -130,7 +129,7 @@ def run_rebuild(
         keys = Keys.of(settings)
         fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = _planner(settings, lake)
+        planner = planner_of(settings, lake)
         if accept_lake:
             with open_warehouse(settings.duckdb_path, wait_seconds=_WAIT_SECONDS) as connection:
                 accept_lake_now(connection, lake, lake.ledger.records())
@@ -147,17 +146,6 @@ def run_rebuild(
         tables_now = tables_in(state.catalog, settings)
         _publish(settings, keys, planner, tables_now, runs, listener)
         return _summarize(keys, runs, replace(state, relations=lake.documents.relations()))
-
-
-def _planner(settings: Settings, lake: Lake) -> Planner:
-    return Planner(
-        lake,
-        settings.duckdb_path,
-        settings.snapshot_path,
-        settings.skips,
-        read_chosen_types(settings.types_path),
-        place=place_of(settings),
-    )
 
 
 def _refresh(
