@@ -10,7 +10,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-extras ui test fuzz check format bench bench-check golden lock clean docs screenshots check-deploy
+.PHONY: help demo install install-dev install-extras ui test fuzz torture check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -39,11 +39,17 @@ ui: install ## Open Dagster's UI on http://127.0.0.1:3000
 test: install-dev ## Run the tests, on all cores
 	@$(BIN)/pytest --numprocesses auto --dist loadscope
 
-bench-check: install-dev ## Run the tests of the benchmarks, which measure small cases
+bench-torture: install-dev ## Kill csq at durable operations, and compare; TORTURE="crashes --kills 90" for more
+	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
+
+check: install-dev ## Run the tests of the benchmarks, which measure small cases
 	@$(BIN)/pytest benchmarks
 
 fuzz: install-dev ## Change 20,000 bytes of Avro files in each codec, and compare the reading paths
 	@$(BIN)/python -m csq_assets_tests.avro.fuzz
+
+torture: install-dev ## Kill csq at durable operations, and compare; TORTURE="crashes --kills 90" for more
+	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
 
 check: install-dev ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

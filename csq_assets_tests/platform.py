@@ -169,7 +169,7 @@ def copy_dagster_yaml(folder: Path) -> None:
 def make_home(folder: Path) -> None:
     """Make `folder` what DAGSTER_HOME may be, with the repository's dagster.yaml."""
     copy_dagster_yaml(folder)
-    with _open_instance(folder) as instance:
+    with open_instance(folder) as instance:
         instance.get_dynamic_partitions("csq_dumps")
 
 
@@ -181,12 +181,12 @@ def open_platform(folder: Path, export: ExportBuilder, lake_url: str) -> Iterato
         "CSQ_LAKE_URL": lake_url,
         "CSQ_DUCKDB_PATH": str(folder / "data" / "warehouse.duckdb"),
     }
-    with _open_instance(folder) as instance:
+    with open_instance(folder) as instance:
         yield Platform(folder, export, Settings.from_environment(environment), instance)
 
 
 @contextmanager
-def _open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
+def open_instance(folder: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of `folder`, from where its relative base_dirs count.
 
     Not as `with instance`: that sets a context variable, and a context of Dagster's that the garbage

@@ -4,7 +4,6 @@ import signal
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 from dagster._core.event_api import PartitionKeyFilter
 from dagster._core.storage.asset_check_execution_record import (
@@ -16,10 +15,11 @@ from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.keys import partition_key
 from csq_assets.defs.run_requests import UNFINISHED
-from csq_assets.lake.locations import Lake, open_lake
+from csq_assets.lake.locations import open_lake
 from csq_assets.warehouse.staleness import read_applied_file
 from csq_assets_tests.ended import end_at
 from csq_assets_tests.platform import KEYS, Platform
+from csq_assets_tests.torture.state import contents, lake_files, public_relations
 
 
 def kill_before(
@@ -37,16 +37,6 @@ def newest(
     wanted = dg.AssetRecordsFilter(key, asset_partitions=None if partition is None else [partition])
     found = platform.instance.fetch_materializations(wanted, limit=1).records
     return found[0].asset_materialization if found else None
-
-
-def contents(lake: Lake) -> dict[tuple[int, str], tuple[str, int]]:
-    """Data version and rows of each partition that the ledger has."""
-    return {
-        (dump_id, table.table): (table.content.digest, table.content.rows)
-        for dump_id, dump in lake.ledger.records().items()
-        for table in dump.tables
-        if table.content is not None
-    }
 
 
 def unrecorded(platform: Platform) -> set[tuple[int, str]]:
@@ -74,36 +64,6 @@ def unevaluated(platform: Platform) -> set[tuple[int, str, str]]:
             status={EvaluationStatus.SUCCEEDED, EvaluationStatus.FAILED},
             partition_filter=PartitionKeyFilter(key=partition_key(dump_id)),
         )
-    }
-
-
-def public_relations(path: Path) -> dict[str, list[str]]:
-    """All that analysts see, but for the time of applying, and rows as texts."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        names = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables "
-            "WHERE table_schema = 'csq' OR table_name IN ('user_identity', 'property_definitions')"
-        ).fetchall()
-        found = {
-            f'{schema}."{name}"': connection.table(f'{schema}."{name}"') for schema, name in names
-        }
-        shown = {
-            name: sorted(
-                repr(dict(zip(table.columns, row, strict=True))) for row in table.fetchall()
-            )
-            for name, table in found.items()
-        }
-        dumps = connection.execute("SELECT * EXCLUDE applied_at FROM csq_meta.dumps").fetchall()
-        return {**shown, "csq_meta.dumps": sorted(map(repr, dumps))}
-
-
-def files(lake: Path) -> set[str]:
-    """The files of a lake, without what is staged and outcomes that no pass has folded yet."""
-    found = (path.relative_to(lake) for path in lake.rglob("*") if path.is_file())
-    return {
-        path.as_posix()
-        for path in found
-        if path.parts[0] != ".staging" and not (path.parts[0] == "ledger" and len(path.parts) > 2)
     }
 
 
@@ -150,10 +110,11 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
     ran = sampled.csq("sync", **untouched)
     assert ran.code == 0, ran.stderr
     assert killed == public_relations(fresh / "warehouse.duckdb")
-    assert files(Path(sampled.settings.lake_url)) == files(fresh / "lake")
+    other = open_lake(str(fresh / "lake"), s3_client)
+    assert lake_files(lake) == lake_files(other)
 
     known = contents(lake)
-    assert known == contents(open_lake(str(fresh / "lake"), s3_client))
+    assert known == contents(other)
     assert unrecorded(sampled) == set()
     assert unevaluated(sampled) == set()
     for table in {"all_events", *(table for _, table in known)} - {PROPERTY_DEFINITIONS}:

@@ -1,0 +1,171 @@
+"""Kills at durable operations: a command is ended at the n-th, finished, and compared with one that
+was not ended."""
+
+import itertools
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from csq_assets_tests.torture.scenarios import Place, Scenario
+from csq_assets_tests.torture.shim import Hit, operations
+from csq_assets_tests.torture.state import State, state_of
+from csq_assets_tests.torture.warm import Ended, Warm, start_warm
+
+_KILLED = -9
+_DAGSTER = "/data/dagster/"
+_DAY_SECONDS = 25 * 3600  # after which what a kill has staged is removed
+
+
+class BrokenTrialError(Exception):
+    """The trial itself could not be made: what it starts from is not as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill, before `operation`; `differences` are empty where all is right afterwards."""
+
+    scenario: str
+    at: int
+    operation: str
+    landed: bool
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Crashes:
+    """A scenario that was prepared: `operations` are those of its command, and `wanted` is its end."""
+
+    scenario: Scenario
+    warm: Warm
+    place: Place
+    folder: Path
+    operations: tuple[str, ...]
+    wanted: State
+    code: int
+    planted: str = ""
+
+    def chosen(self, count: int, seed: int) -> list[int]:
+        """The operations to kill at, drawn: half of them outside Dagster's databases, to which most
+        operations go."""
+        drawn = random.Random(seed)  # noqa: S311
+        numbers = range(1, len(self.operations) + 1)
+        ours = [number for number in numbers if _DAGSTER not in self.operations[number - 1]]
+        few = drawn.sample(ours, min(count // 2, len(ours)))
+        rest = sorted({*numbers} - {*few})
+        return sorted([*few, *drawn.sample(rest, min(count - len(few), len(rest)))])
+
+    def sweep(self, below: Path) -> Iterator[Kill]:
+        """Kill at each operation on what is there or below, first to last, until none is left."""
+        for number in itertools.count(1):
+            kill = self.kill_at(number, below)
+            if not kill.landed:
+                return
+            yield kill
+
+    def kill_at(self, number: int, below: Path | None = None) -> Kill:
+        """End the command before the operation, finish, and compare. Only what is done `below` counts,
+        or else all in DAGSTER_HOME."""
+        _restore(self.folder, self.place)
+        hit = Hit((below or self.place.home,), at=number)
+        command = self.scenario.command
+        ended = self.place.csq(self.warm, *command, hit=hit, planted=self.planted)
+        done = operations(self.folder / "warm")
+        differences = tuple(self._finish()) if ended.code == _KILLED else ()
+        if ended.code not in (_KILLED, self.code):
+            differences = (f"the command ended with {ended.code}: {ended.stderr[-500:]}",)
+        what = done[number - 1] if len(done) >= number else ""
+        return Kill(self.scenario.name, number, what, ended.code == _KILLED, differences)
+
+    def _finish(self) -> Iterator[str]:
+        _age(self.place.home)
+        for command in self.scenario.finish:
+            ended = self.place.csq(self.warm, *command)
+            yield from _faults(command, ended, self.code)
+        try:
+            found = state_of(self.place.home, self.place.lake, self.place.warehouse)
+        except Exception as error:  # noqa: BLE001  # that is what there is to find
+            yield f"what is there cannot be read: {error!r}"
+        else:
+            yield from found.differences(self.wanted)
+        staging = self.place.home / "data" / "lake" / ".staging"
+        if staging.is_dir() and (left := sorted(path.name for path in staging.iterdir())):
+            yield f"staged files are left: {left}"
+
+
+@contextmanager
+def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator[Crashes]:
+    """Build what the scenario starts from, and run it once without a kill and once from nothing.
+
+    Raises BrokenTrialError where these two differ, and NoCompilerError.
+    """
+    with start_warm(folder / "warm") as warm:
+        place = Place(folder / "now")
+        place.make()
+        scenario.deliver_before(place.export)
+        if scenario.before:
+            _require(place.csq(warm, "sync"))
+        scenario.deliver_news(place.export)
+        shutil.rmtree(_template(folder), ignore_errors=True)
+        shutil.copytree(place.folder, _template(folder))
+
+        hit = Hit((place.home,))
+        ended = _require(place.csq(warm, *scenario.command, hit=hit, planted=planted))
+        done = tuple(operations(folder / "warm"))
+        for command in scenario.finish:
+            _require(place.csq(warm, *command))
+        wanted = state_of(place.home, place.lake, place.warehouse)
+        _compare_with_replay(scenario, warm, place, wanted)
+        yield Crashes(scenario, warm, place, folder, done, wanted, ended.code, planted)
+
+
+def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: State) -> None:
+    """The same export, taken in at once by a platform that has seen nothing."""
+    fresh = Place(place.folder.with_name("fresh"))
+    fresh.make()
+    shutil.rmtree(fresh.folder / "export")
+    shutil.copytree(place.folder / "export", fresh.folder / "export")
+    for command in dict.fromkeys((("sync",), *scenario.finish)):
+        _require(fresh.csq(warm, *command))
+    replayed = state_of(fresh.home, fresh.lake, fresh.warehouse).tables
+    mine = dict(wanted.tables)
+    if scenario.name == "full resync":  # the dumps that it voided are never decoded by a replay
+        replayed, mine = ({**tables, "csq_meta.dumps": None} for tables in (replayed, mine))
+    if mine != replayed:
+        different = [name for name in {*mine, *replayed} if mine.get(name) != replayed.get(name)]
+        raise BrokenTrialError(f"{scenario.name} differs from a replay: {sorted(different)}")
+
+
+def _template(folder: Path) -> Path:
+    return folder / "template"
+
+
+def _restore(folder: Path, place: Place) -> None:
+    """Put what the scenario starts from in the place of what is there; times stay the same."""
+    shutil.rmtree(place.folder)
+    shutil.copytree(_template(folder), place.folder)
+
+
+def _require(ended: Ended) -> Ended:
+    if ended.code not in (0, 3):
+        raise BrokenTrialError(f"a command that was not ended: {ended.code}\n{ended.stderr}")
+    return ended
+
+
+def _faults(command: tuple[str, ...], ended: Ended, code: int) -> Iterator[str]:
+    name = " ".join(command)
+    if ended.code != code:
+        yield f"csq {name} ended with {ended.code}, not {code}: {ended.stderr[-800:]}"
+    if ended.has_traceback:
+        yield f"csq {name} showed a traceback: {ended.stderr[-800:]}"
+
+
+def _age(home: Path) -> None:
+    """Let a day pass over what was staged."""
+    past = time.time() - _DAY_SECONDS
+    for folder in (home / "data").rglob(".staging/*"):
+        os.utime(folder, (past, past))
