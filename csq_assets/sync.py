@@ -101,7 +101,7 @@ def run_sync(
         contents = catalog.dumps()
         for work in plan.decode:
             runs.execute(decode_request(keys, work, contents[work.dump_id].content))
-        state = planner.state()
+        state = planner.state(plan)
         _refresh(keys, planner, state, broken, runs, listener)
         runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)
         _publish(settings, keys, planner, tables, runs, listener)

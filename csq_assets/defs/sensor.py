@@ -200,7 +200,7 @@ class _Tick:
                 return []
         broken = tables_of_broken_refresh(self.context.instance, self.keys, self.with_assets)
         try:
-            state = self.planner.state()
+            state = self.planner.state(self.plan)
             plan = self.planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
             unpublished = self.planner.plan_publication(wait_seconds=0)
         except BusyError as error:

@@ -109,9 +109,12 @@ class Planner:
         self.lake.ledger.take((work.dump_id for work in intake.take), records)
         return DecodePlan(discovery, intake, records)
 
-    def state(self) -> PipelineState:
-        """What the lake remembers now."""
-        return self.lake.state(self.skips)
+    def state(self, plan: DecodePlan | None = None) -> PipelineState:
+        """What the lake remembers now. Where `plan` found nothing to take, it has read most of it."""
+        if plan is None or plan.intake.take:
+            return self.lake.state(self.skips)
+        relations = self.lake.documents.relations()
+        return PipelineState(plan.discovery.catalog, plan.records, self.skips, relations)
 
     def plan_refresh(
         self, state: PipelineState, also: Collection[str] = (), *, wait_seconds: float
