@@ -45,8 +45,8 @@ bench-torture: install-dev ## Kill csq at durable operations, and compare; TORTU
 check: install-dev ## Run the tests of the benchmarks, which measure small cases
 	@$(BIN)/pytest benchmarks
 
-fuzz: install-dev ## Change 20,000 bytes of Avro files in each codec, and compare the reading paths
-	@$(BIN)/python -m csq_assets_tests.avro.fuzz
+fuzz: install-dev ## Try hostile documents and files; FUZZ="--factor 10 --write" tries more, for the record
+	@$(BIN)/python -m csq_assets_tests.fuzz $(FUZZ)
 
 torture: install-dev ## Kill csq at durable operations, and compare; TORTURE="crashes --kills 90" for more
 	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)

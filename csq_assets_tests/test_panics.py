@@ -12,8 +12,8 @@ import pytest
 
 from csq_assets.panics import unprinted_panics
 from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
-from csq_assets_tests.avro.fuzz import PACK
 from csq_assets_tests.builders import AvroFile
+from csq_assets_tests.fuzz.containers import PACK
 from csq_assets_tests.platform import Platform
 
 STDERR = 2

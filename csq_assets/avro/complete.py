@@ -74,6 +74,9 @@ class _Part:
                 if cursor.replaced:
                     self._replaced.append((self._rows + row - first, cursor.replaced))
                     cursor.replaced = 0
+                if cursor.added:
+                    self._bytes += cursor.added
+                    cursor.added = 0
                 row += 1
         except (ValueError, IndexError, RecursionError) as error:
             column = list(self._places)[len(self._values) % len(self._steps)]

@@ -12,6 +12,7 @@ from csq_assets.errors import FileError, StorageError
 _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
 _CHUNK_BYTES = 256 * 1024
+_MOST_ROWS = 2**48  # of a file: their numbers are 64-bit integers, also if damage adds to them
 _MAX_HEADER_BYTES = 16 * 1024 * 1024  # of one entry: a schema of 200,000 columns
 
 
@@ -72,7 +73,7 @@ class Container:
         source, row = self._bytes, 0
         while not source.at_end():
             rows, size = source.take_long(), source.take_long()
-            if rows < 0 or size < 0:
+            if not 0 <= rows <= _MOST_ROWS - row or size < 0:
                 raise FileError(f"damaged: a block of {rows} rows and {size} bytes")
             if size > codecs.MAX_BLOCK_BYTES:
                 raise codecs.TooLargeError(

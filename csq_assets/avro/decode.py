@@ -5,6 +5,7 @@ about rows that the native path rejects: it says which row of which file is dama
 """
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from csq_assets.avro.batch import MOST_CELLS, Batch, Decoded
 from csq_assets.avro.codecs import MAX_BLOCK_BYTES, Plain, TooLargeError
@@ -21,7 +22,7 @@ _NATIVE_CELLS = 1_000
 def decode(batch: Batch, ids: Collection[str]) -> list[Decoded] | Iterator[Decoded]:
     """The rows of a batch, columns in file order: those named in `ids` Int64, the others String.
 
-    A large batch is an iterator, which unpacks and decodes while it is taken.
+    A large batch, or one whose values are large, is an iterator, which decodes while it is taken.
     Raises FileError where a block is damaged, IdentifierError where a value in an id column is not
     a 64-bit integer; both name the file, and the row where it is known.
     Source: contract.md, "Raw tables"; export-format.md, edge cases 24 to 34.
@@ -34,7 +35,10 @@ def decode(batch: Batch, ids: Collection[str]) -> list[Decoded] | Iterator[Decod
         return _decode_large(batch, ids)
     if batch.cells >= _NATIVE_CELLS and (decoded := read_native(batch, plains, ids)):
         return [decoded]
-    return list(read_complete(batch, plains, ids))
+    parts = read_complete(batch, plains, ids)
+    first = next(parts)
+    second = next(parts, None)
+    return [first] if second is None else chain((first, second), parts)
 
 
 def unpack(batch: Batch, limit: int = MAX_BLOCK_BYTES) -> list[Plain]:

@@ -6,9 +6,10 @@ from typing import BinaryIO
 
 from csq_assets.avro.container import Block, Container
 from csq_assets.avro.schema import parse_schema
-from csq_assets.errors import located
+from csq_assets.errors import FileError, located
 
 OpenFile = Callable[[str], BinaryIO]
+_MOST_EMPTY_ROWS = 1_000_000
 
 
 class AvroFile:
@@ -35,4 +36,8 @@ class AvroFile:
     def blocks(self) -> Iterator[Block]:
         """Its blocks in order, once."""
         with located(file=self.path):
-            yield from self._container.blocks()
+            for block in self._container.blocks():
+                # A few bytes of blocks could go on for billions of such rows.
+                if self.schema.least_bytes == 0 and block.first_row + block.rows > _MOST_EMPTY_ROWS:
+                    raise FileError(f"more than {_MOST_EMPTY_ROWS:,} rows that take no bytes")
+                yield block

@@ -16,6 +16,8 @@ from csq_assets.avro.values import replace_invalid
 MORE = 0x80  # of an integer, when set in a byte
 LONGEST_LONG = 10  # bytes of an integer, of which the last holds one bit
 _MOST_EMPTY_VALUES = 1_000_000  # those that take no bytes, so that no length bounds them
+# Of text that the schema gives to values: to those of a row, and for each byte of a block.
+_MOST_ADDED_BYTES, _ADDED_BASE, _ADDED_FOR_BYTE = 64 * 1024 * 1024, 64 * 1024, 1_000
 _MOST_DECIMAL_BYTES = 1_024  # Python spells no number of more than 4,300 digits
 
 
@@ -27,9 +29,13 @@ class Cursor:
     """Plain bytes of a block, and how far they have been read.
 
     With `replaces_text`, sequences that are not UTF-8 become U+FFFD, and `replaced` counts them.
+    `added` counts the bytes of text that values took from the schema, and not from these bytes.
     """
 
-    __slots__ = ("_empty_values_left", "at", "data", "replaced", "replaces_text")
+    __slots__ = (
+        *("_added_left", "_empty_values_left"),
+        *("added", "at", "data", "replaced", "replaces_text"),
+    )
 
     def __init__(
         self, data: bytes | bytearray | memoryview, *, replaces_text: bool = False
@@ -39,6 +45,8 @@ class Cursor:
         self.at = 0
         self.replaces_text = replaces_text
         self.replaced = 0
+        self.added = 0
+        self._added_left = _ADDED_BASE + _ADDED_FOR_BYTE * len(data)
         self._empty_values_left = _MOST_EMPTY_VALUES + len(data)
 
     @property
@@ -58,6 +66,13 @@ class Cursor:
         self._empty_values_left -= values
         if self._empty_values_left < 0:
             raise CorruptValueError("more values that take no bytes than can be meant")
+
+    def count_added(self, text_bytes: int) -> None:
+        """Count text of the schema. Raises CorruptValueError where there is too much."""
+        self.added += text_bytes
+        self._added_left -= text_bytes
+        if self.added > _MOST_ADDED_BYTES or self._added_left < 0:
+            raise CorruptValueError("its schema makes more text of the values than can be meant")
 
 
 Reader = Callable[[Cursor], Any]
@@ -185,6 +200,7 @@ def enum_of(name: str, symbols: list[Any]) -> AvroType:
         symbol = read_long(cursor)
         if not 0 <= symbol < len(symbols):
             raise CorruptValueError(f"symbol {symbol} of an enum of {len(symbols)}")
+        cursor.count_added(len(symbols[symbol]))
         return symbols[symbol]
 
     if not all(isinstance(symbol, str) for symbol in symbols):
@@ -206,6 +222,7 @@ def fixed_of(name: str, size: int) -> AvroType:
 
 def record_reader(fields: Sequence[tuple[str, AvroType]]) -> Reader:
     readers = [(name, field.read) for name, field in fields]
+    names = sum(len(name) for name, _ in fields)
     empty = sum(field.least_bytes == 0 for _, field in fields)
     if empty == len(fields):
         empty += 1  # for the record itself
@@ -213,6 +230,7 @@ def record_reader(fields: Sequence[tuple[str, AvroType]]) -> Reader:
     def read(cursor: Cursor) -> dict[str, Any]:
         if empty:
             cursor.count_empty(empty)
+        cursor.count_added(names)
         return {name: read_field(cursor) for name, read_field in readers}
 
     return read
@@ -225,6 +243,7 @@ def decimal_of(stored: AvroType, scale: int) -> AvroType:
         unscaled = stored.read(cursor)
         if not 0 < len(unscaled) <= _MOST_DECIMAL_BYTES:
             raise CorruptValueError(f"a decimal of {len(unscaled)} bytes")
+        cursor.count_added(scale)
         return Decimal(f"{int.from_bytes(unscaled, signed=True)}e-{scale}")
 
     return AvroType(stored.shape, stored.least_bytes, read)

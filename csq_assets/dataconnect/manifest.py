@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
+from csq_assets.dataconnect.delivered_json import refuse_too_many_values
 from csq_assets.errors import ManifestError
 
 MAX_DUMP_ID = 2**63 - 1
-_MAX_BYTES = 64 * 1024 * 1024
 _SHOWN = 40  # characters of a wrong value
 
 
@@ -38,19 +38,22 @@ class Manifest:
         return next((dump for dump in self.tables if dump.table == name), None)
 
 
+_Texts = Annotated[list[str], Field(fail_fast=True)]  # millions of wrong ones are one error
+
+
 class _Table(BaseModel, strict=True):
     """Null for a list is the empty list, as some writers spell it."""
 
     name: Annotated[str, Field(min_length=1)]
     incremental: bool
-    columns: list[str] | None
-    files: list[str] | None
+    columns: _Texts | None
+    files: _Texts | None
     property_definitions: str | None = None  # the page's own list indents it under a table
 
 
 class _Document(BaseModel, strict=True):
     dump_id: Annotated[int, Field(ge=0, le=MAX_DUMP_ID)]
-    tables: list[_Table] | None
+    tables: Annotated[list[_Table], Field(fail_fast=True)] | None
     property_definitions: str | None = None
 
 
@@ -60,7 +63,7 @@ def parse_manifest(body: bytes) -> Manifest:
     Raises ManifestError, naming the field.
     Source: export-format.md, "The manifest", edge cases 8 to 17, 77 and 78.
     """
-    refuse_oversized(len(body))
+    refuse_too_many_values(body, ManifestError)
     try:
         document = _Document.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
@@ -81,12 +84,6 @@ def parse_manifest(body: bytes) -> Manifest:
         for table in tables
     )
     return Manifest(document.dump_id, tuple(dumps), next(filter(None, definitions), None))
-
-
-def refuse_oversized(size_bytes: int) -> None:
-    """Raise ManifestError for a document that is too large to be read."""
-    if size_bytes > _MAX_BYTES:
-        raise ManifestError(f"it has {size_bytes:,} bytes; the most is {_MAX_BYTES:,}")
 
 
 def _explained(error: ValidationError) -> ManifestError:

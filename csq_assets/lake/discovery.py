@@ -11,7 +11,8 @@ from csq_assets.dataconnect.catalog import (
     SeenReport,
     see_manifest,
 )
-from csq_assets.dataconnect.manifest import parse_manifest, refuse_oversized
+from csq_assets.dataconnect.delivered_json import refuse_oversized
+from csq_assets.dataconnect.manifest import parse_manifest
 from csq_assets.dataconnect.sync_report import SyncReport, parse_sync_report
 from csq_assets.errors import CsqError, DeliveryError, ManifestError, StorageError
 from csq_assets.lake.documents import LakeDocuments, content_hash, side_by_side
@@ -86,7 +87,7 @@ def _read_unknown(
 
     def read(delivered: Delivered) -> bytes | CsqError | None:
         try:
-            refuse_oversized(delivered.size_bytes)
+            refuse_oversized(delivered.size_bytes, ManifestError)
             return export.read(delivered)
         except FileNotFoundError:  # gone between listing and reading
             return None

@@ -9,6 +9,7 @@ import polars as pl
 
 from csq_assets.dataconnect.check_registry import Finding
 from csq_assets.dataconnect.column_rules import ColumnRules
+from csq_assets.dataconnect.delivered_json import MAX_BYTES
 from csq_assets.dataconnect.dump_records import Content, Failure, Outcome
 from csq_assets.dataconnect.manifest import Manifest, TableDump
 from csq_assets.dataconnect.property_definitions import read_property_definitions
@@ -154,7 +155,7 @@ class TableIngest:
     def _keep_definitions(self, publish: Publish) -> Ingested:
         path = self.manifest.property_definitions or ""
         with self.export.open_file(path) as file:
-            body = file.read()
+            body = file.read(MAX_BYTES + 1)  # one more byte is refused
         frame = read_property_definitions(self.dump_id, path, body)
         written = publish(Rows(frame.schema, iter([frame]), lambda: footer_of(self._origin)))
         return Ingested(written, frame.schema, rows=1, files=1, bytes_read=len(body))

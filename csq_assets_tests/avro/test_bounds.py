@@ -2,15 +2,17 @@
 
 import tracemalloc
 import zlib
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from csq_assets.avro.codecs import TooLargeError, unpack
 from csq_assets.avro.decode import decode
+from csq_assets.avro.file import AvroFile
 from csq_assets.errors import FileError
 from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
-from csq_assets_tests.avro.fuzz import PACK, batch_of
+from csq_assets_tests.fuzz.containers import PACK, batch_of
 
 MEBIBYTE = 1024 * 1024
 
@@ -97,6 +99,54 @@ def nested_pairs(depth: int, leaf: dict[str, Any]) -> dict[str, Any]:
 def test_values_that_take_no_bytes_are_bounded(declared: Any, stored: bytes) -> None:
     with pytest.raises(FileError, match="more values that take no bytes than can be meant"):
         parts(header(record(a=declared)) + block(1, stored))
+
+
+@pytest.mark.parametrize(
+    ("declared", "stored"),
+    [
+        ({"type": "enum", "name": "e", "symbols": ["x" * MEBIBYTE]}, b"\0"),
+        (
+            {
+                "type": "array",
+                "items": {"type": "enum", "name": "e", "symbols": ["x" * 9_999]},
+            },
+            long(100) + bytes(101),
+        ),
+        (record(**{"x" * MEBIBYTE: "boolean"}) | {"name": "inner"}, b"\0"),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 10**9, "scale": 10**9},
+            text(b"\1"),
+        ),
+        (
+            {"type": "bytes", "logicalType": "decimal", "precision": 10**30, "scale": 10**30},
+            text(b"\1"),
+        ),
+    ],
+)
+def test_text_that_the_schema_gives_to_values_is_bounded(declared: Any, stored: bytes) -> None:
+    with pytest.raises(FileError, match="its schema makes more text of the values than can be"):
+        parts(header(record(a=declared)) + block(1, stored))
+
+
+def test_values_that_take_their_text_from_the_schema_come_in_parts() -> None:
+    schema = record(a={"type": "enum", "name": "e", "symbols": ["x" * 1_000]})
+    body = header(schema) + block(10_000, bytes(10_000))
+    decoded = decode(batch_of(body), ())
+    assert not isinstance(decoded, list)  # they are not in memory together
+    assert [part.frame.height for part in decoded] == [4_191, 4_191, 1_618]
+
+
+def test_rows_that_take_no_bytes_are_bounded_in_a_file() -> None:
+    body = header(record(a="null")) + block(600_000, b"") * 2
+    with pytest.raises(FileError, match="more than 1,000,000 rows that take no bytes") as refused:
+        list(AvroFile("a", lambda _: BytesIO(body)).blocks())
+    assert refused.value.where == {"file": "a"}
+
+
+def test_rows_beyond_all_numbers_are_damage() -> None:
+    body = header(record(a="long")) + block(1, b"\0") + block(2**63 - 1, b"\0") + block(1, b"\0")
+    with pytest.raises(FileError, match="damaged: a block of 9223372036854775807 rows and 1 bytes"):
+        batch_of(body)
 
 
 @pytest.mark.parametrize("codec", PACK)

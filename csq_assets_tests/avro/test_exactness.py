@@ -10,7 +10,7 @@ from csq_assets.avro.decode import decode, unpack
 from csq_assets.avro.native import read_native
 from csq_assets.errors import FileError
 from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
-from csq_assets_tests.avro.fuzz import PACK, batch_of
+from csq_assets_tests.fuzz.containers import PACK, batch_of
 
 IDS = ("user_id",)
 SCHEMA = record(user_id="long", plan=["null", "string"], paid="boolean")

@@ -10,8 +10,8 @@ import pytest
 from csq_assets.avro.decode import decode
 from csq_assets.errors import FileError
 from csq_assets_tests.avro.avro_bytes import block, header, long, record, text
-from csq_assets_tests.avro.fuzz import batch_of
 from csq_assets_tests.avro_files import encode_avro
+from csq_assets_tests.fuzz.containers import batch_of
 
 FLIPS = 40
 SCHEMA = record(user_id="long", event_id="long", path="string")

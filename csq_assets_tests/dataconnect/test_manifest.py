@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csq_assets.dataconnect.manifest import MAX_DUMP_ID, Manifest, TableDump, parse_manifest
-from csq_assets.errors import ManifestError
+from csq_assets.dataconnect.sync_report import parse_sync_report
+from csq_assets.errors import DeliveryError, ManifestError
 
 PATHS = ("s3://customer/sync_12/users/b.avro", "s3://customer/sync_12/users/a.avro")
 USERS = {"name": "users", "incremental": True, "columns": ["user_id", "plan"], "files": [*PATHS]}
@@ -188,6 +190,23 @@ def test_a_manifest_of_more_than_64_mib_is_refused_unread() -> None:
     most = 64 * 1024 * 1024
     assert parse_manifest(body.ljust(most)) == Manifest(12, ())
     assert refusal(body.ljust(most + 1)) == "it has 67,108,865 bytes; the most is 67,108,864"
+
+
+@pytest.mark.parametrize("read", [parse_manifest, parse_sync_report])
+def test_a_document_of_millions_of_values_is_refused_unread(
+    read: Callable[[bytes], object],
+) -> None:
+    body = json.dumps({"dump_id": 12, "tables": [], "more": [0] * 999_999}).encode()
+    read(body)
+    with pytest.raises(DeliveryError) as refused:
+        read(body.replace(b"[0,", b"[0,0,"))
+    assert str(refused.value) == "it has 1,000,001 commas; the most is 1,000,000"
+
+
+def test_of_many_wrong_values_the_first_is_told() -> None:
+    tables = [{**USERS, "files": [1, 2]}, 4]
+    said = "field tables[0].files[0]: must be a valid string, not 1"
+    assert refusal_of({"dump_id": 12, "tables": tables}) == said
 
 
 @pytest.mark.edge(17, 22)

@@ -2,13 +2,10 @@
 
 Half of the changes are damage of the packed file. The other half are made to the plain rows, which
 are then packed again, as if the sender had written them so: a checksum finds nothing there.
-
-    make fuzz
 """
 
 import io
 import random
-import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +43,6 @@ SCHEMA = record(
     score=["null", "double"],
 )
 BLOCKS, BLOCK_ROWS = 3, 50  # enough for the native path
-CHANGES = 20_000
 
 
 def plain_blocks(chance: random.Random) -> list[bytes]:
@@ -129,15 +125,3 @@ def assert_same(found: list[Decoded] | str, expected: list[Decoded] | str) -> No
 def fuzz(codec: str, changes: int, seed: int) -> Counter[str]:
     """How often each thing came of files with one byte changed."""
     return Counter(f"{kind}, {outcome(body)}" for kind, body in changed_files(codec, changes, seed))
-
-
-def main(changes: int = CHANGES) -> None:
-    for codec in PACK:
-        counts = sorted(fuzz(codec, changes, seed=1).items())
-        said = ", ".join(f"{count:,} {what}" for what, count in counts)
-        sys.stdout.write(f"{codec:10} {said}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

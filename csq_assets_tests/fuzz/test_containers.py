@@ -2,7 +2,7 @@
 
 import pytest
 
-from csq_assets_tests.avro.fuzz import PACK, fuzz
+from csq_assets_tests.fuzz.containers import PACK, fuzz
 
 CHECKED = ("snappy", "bzip2", "xz")
 
