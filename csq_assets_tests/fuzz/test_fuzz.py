@@ -31,7 +31,9 @@ def test_an_input_can_be_had_again() -> None:
     ],
 )
 def test_a_planted_fault_is_found(fault: str, told: str) -> None:
-    assert fuzz(fault, "7", 1).faults == [f"{fault}, seed 7, input 0: {told}"]
+    (found,) = fuzz(fault, "7", 1).faults
+    assert found.startswith(f"{fault}, seed 7, input ")
+    assert found.endswith(f": {told}")
 
 
 def test_a_kind_compares_before_it_reads() -> None:
