@@ -39,16 +39,13 @@ ui: install ## Open Dagster's UI on http://127.0.0.1:3000
 test: install-dev ## Run the tests, on all cores
 	@$(BIN)/pytest --numprocesses auto --dist loadscope
 
-bench-torture: install-dev ## Kill csq at durable operations, and compare; TORTURE="crashes --kills 90" for more
-	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
-
-check: install-dev ## Run the tests of the benchmarks, which measure small cases
+bench-check: install-dev ## Run the tests of the benchmarks, which measure small cases
 	@$(BIN)/pytest benchmarks
 
 fuzz: install-dev ## Try hostile documents and files; FUZZ="--factor 10 --write" tries more, for the record
 	@$(BIN)/python -m csq_assets_tests.fuzz $(FUZZ)
 
-torture: install-dev ## Kill csq at durable operations, and compare; TORTURE="crashes --kills 90" for more
+torture: install-dev ## Kill csq, fill its disk, fail its storage; TORTURE="crashes --kills 90" for more
 	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
 
 check: install-dev ## Check format, lint, types and the direction of imports
