@@ -8,7 +8,7 @@ from csq_assets.warehouse.engine import first_row, transaction
 from csq_assets.warehouse.typed_sql import NO_SESSIONS, TYPED_EVENTS
 
 SCHEMAS = ("csq", "csq_typed", "csq_meta", "csq_rows", "csq_ledger")
-FORMAT = 2
+FORMAT = 3
 
 # For analysts. `csq.all_events` is redefined as event tables are added and dropped.
 _PUBLIC = f"""

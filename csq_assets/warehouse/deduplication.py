@@ -41,15 +41,15 @@ class Deduplication:
         self._replayed = replayed
         self._has_key = bool(kind.key)
         self._merges = kind is TableKind.USERS
-        self._key = "0" if self._merges or not kind.key else kind.key[-1]  # beside the user
-        self._complete = f"user_id IS NOT NULL AND {self._key} IS NOT NULL"
+        self.key = "0" if self._merges or not kind.key else kind.key[-1]  # beside the user
+        self._complete = f"user_id IS NOT NULL AND {self.key} IS NOT NULL"
         if self._merges:
             self._touched = "user_id IN (SELECT user_id FROM touched_keys)"
         else:
             # The one column first: DuckDB skips by a Bloom filter over it, and compares pairs after.
             self._touched = (
-                f"{self._key} IN (SELECT key_id FROM touched_keys) "
-                f"AND (user_id, {self._key}) IN (SELECT user_id, key_id FROM touched_keys)"
+                f"{self.key} IN (SELECT key_id FROM touched_keys) "
+                f"AND (user_id, {self.key}) IN (SELECT user_id, key_id FROM touched_keys)"
             )
         if replayed:
             self._touched = self._complete
@@ -58,7 +58,7 @@ class Deduplication:
         """Fill `verdict` from what arrives, moves and is stored."""
         if not self._has_key:
             return
-        execute, key = self._connection.execute, self._key
+        execute, key = self._connection.execute, self.key
         touched = (
             f"SELECT CAST(NULL AS BIGINT) AS address, user_id, raw_user_id, {key} AS key_id, "
             f"dump_id, ordinal, TRUE AS shown FROM arriving WHERE {self._complete}"
@@ -67,16 +67,16 @@ class Deduplication:
             execute(
                 f"INSERT INTO touched_keys "
                 f"SELECT user_id, {key} FROM arriving WHERE {self._complete} "
-                f"UNION ALL SELECT user_id, {key} FROM moved WHERE {key} IS NOT NULL "
-                f"UNION ALL SELECT next_user_id, {key} FROM moved WHERE {key} IS NOT NULL"
+                "UNION ALL SELECT user_id, key_id FROM moved WHERE key_id IS NOT NULL "
+                "UNION ALL SELECT next_user_id, key_id FROM moved WHERE key_id IS NOT NULL"
             )
             execute(
                 f"INSERT INTO touched_rows {touched} UNION ALL "
                 f"SELECT rowid, user_id, raw_user_id, {key}, dump_id, ordinal, shown "
                 f"FROM {self._rows} WHERE ordinal >= 0 AND {self._touched} "
                 "AND NOT rowid IN (SELECT address FROM moved) UNION ALL "
-                f"SELECT address, next_user_id, raw_user_id, {key}, dump_id, ordinal, shown "
-                f"FROM moved WHERE {key} IS NOT NULL"
+                "SELECT address, next_user_id, raw_user_id, key_id, dump_id, ordinal, shown "
+                "FROM moved WHERE key_id IS NOT NULL"
             )
             touched = "SELECT * FROM touched_rows"
         execute(
@@ -123,7 +123,8 @@ class Deduplication:
             execute(
                 f"INSERT INTO {rows} BY NAME "
                 f"WITH companions AS NOT MATERIALIZED (SELECT * {companions}) "
-                f"SELECT *, -1 AS ordinal, TRUE AS shown FROM ({select})"
+                "SELECT * EXCLUDE (user_id), user_id AS resolved_user_id, -1 AS ordinal, TRUE AS shown "
+                f"FROM ({select})"
             )
         return count(
             self._connection,
@@ -134,7 +135,7 @@ class Deduplication:
     def _shown(self) -> str:
         """The shown rows that have a key, as they are stored now: those that may have changed."""
         shown = (
-            f"SELECT user_id, {self._key} AS key_id FROM {self._rows} "
+            f"SELECT user_id, {self.key} AS key_id FROM {self._rows} "
             f"WHERE shown AND {self._complete}"
         )
         if self._merges or self._replayed:

@@ -1,7 +1,9 @@
 """Rows as DuckDB keeps them, in `csq_rows`: one for each delivered row that may still be shown.
 
-Beside its columns a row has its user as resolved and as delivered, its order key, and `shown`: false
-for a row that lost only because two users became one, and is shown again when they part.
+Beside its columns a row has its user as delivered, the one whom that resolves to where it is another,
+its order key, and `shown`: false for a row that lost only because two users became one, and is shown
+again when they part. `user_id`, the user as resolved, is computed: where users become others, a column
+that is mostly null is rewritten, and not one of ids.
 
 A refresh decides over ids alone, and writes each row once: what a transaction inserts and then
 deletes or updates again, DuckDB would write twice.
@@ -20,8 +22,13 @@ from csq_assets.warehouse.engine import count, insert_rows, quote
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 
 _IDS = {name: name for name in ID_COLUMNS}
-_OWN = ("user_id", "raw_user_id", "event_id", "session_id", "dump_id", "ordinal", "shown")
-_OWN_TYPES = {name: "BOOLEAN" if name == "shown" else "BIGINT" for name in _OWN}
+_OWN = {
+    "raw_user_id": "BIGINT",
+    "resolved_user_id": "BIGINT",  # null where it is the delivered one
+    **dict.fromkeys(("event_id", "session_id", "dump_id", "ordinal"), "BIGINT"),
+    "shown": "BOOLEAN",
+}
+_USER_ID = "BIGINT GENERATED ALWAYS AS (coalesce(resolved_user_id, raw_user_id))"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +47,7 @@ def add_columns(
     rows = f"csq_rows.{quote(table)}"
     texts = [name for column, name in added.items() if column not in ID_COLUMNS]
     if replayed:
-        columns = {**_OWN_TYPES, **dict.fromkeys(texts, "VARCHAR")}
+        columns = {**_OWN, "user_id": _USER_ID, **dict.fromkeys(texts, "VARCHAR")}
         declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"CREATE OR REPLACE TABLE {rows} ({declared})")
         connection.execute("DELETE FROM csq_ledger.columns WHERE table_name = ?", [table])
@@ -50,9 +57,9 @@ def add_columns(
     insert_rows(connection, "csq_ledger.columns", [(table, *names) for names in added.items()])
 
 
-def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
-    """Fill `moved`: the ids of stored rows whose user has changed since that version of the identity
-    map, and `next_user_id`. Gives their number.
+def find_moved(connection: DuckDBPyConnection, table: str, key: str, since: int) -> int:
+    """Fill `moved`: the stored rows whose user has changed since that version of the identity map, with
+    `key`, the other id of their key, and `next_user_id`. Gives their number.
     """
     connection.execute(
         "INSERT INTO changed_users "
@@ -64,7 +71,8 @@ def find_moved(connection: DuckDBPyConnection, table: str, since: int) -> int:
     return count(
         connection,
         "INSERT INTO moved SELECT stored.rowid AS address, changed_users.next_user_id, "
-        f"{', '.join(f'stored.{name}' for name in _OWN)} "
+        f"stored.user_id, stored.raw_user_id, {key} AS key_id, "
+        "stored.dump_id, stored.ordinal, stored.shown "
         f"FROM csq_rows.{quote(table)} AS stored "
         "JOIN changed_users ON changed_users.user_id = stored.raw_user_id "
         "WHERE changed_users.next_user_id <> stored.user_id",
@@ -102,8 +110,8 @@ def apply_verdict(connection: DuckDBPyConnection, table: str) -> None:
         "(SELECT address FROM verdict WHERE NOT stays AND NOT address IS NULL)"
     )
     connection.execute(
-        f"UPDATE csq_rows.{quote(table)} AS stored SET user_id = moved.next_user_id "
-        "FROM moved WHERE stored.rowid = moved.address"
+        f"UPDATE csq_rows.{quote(table)} AS stored "
+        "SET resolved_user_id = nullif(moved.next_user_id, moved.raw_user_id) FROM moved WHERE stored.rowid = moved.address"
     )
     connection.execute(
         f"UPDATE csq_rows.{quote(table)} SET shown = NOT shown WHERE rowid IN "

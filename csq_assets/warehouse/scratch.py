@@ -22,7 +22,7 @@ _ORDER_KEY = "dump_id BIGINT, ordinal BIGINT"
 _ARRIVING = f"{_IDS}, event_id BIGINT, session_id BIGINT, {_ORDER_KEY}"
 # A row to decide over: where it is stored (null: it arrives), and whether it was shown.
 _CANDIDATE = f"address BIGINT, {_IDS}, key_id BIGINT, {_ORDER_KEY}, shown BOOLEAN"
-_MOVED = f"address BIGINT, next_user_id BIGINT, {_ARRIVING}, shown BOOLEAN"
+_MOVED = f"address BIGINT, next_user_id BIGINT, {_IDS}, key_id BIGINT, {_ORDER_KEY}, shown BOOLEAN"
 _VERDICT = f"{_CANDIDATE}, stays BOOLEAN, wins BOOLEAN"
 _CHANGED = "user_id BIGINT, next_user_id BIGINT"
 _PAIRS = "place BIGINT, from_text VARCHAR, to_text VARCHAR, from_user_id BIGINT, to_user_id BIGINT"

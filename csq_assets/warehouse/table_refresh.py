@@ -142,7 +142,7 @@ def _apply(
         arrived = read_arriving(connection, dumps, with_ids=bool(kind.key))
         stored = {} if replayed else stored_columns(connection, table)
         added = new_columns(stored, (name for found in arrived for name in found.columns))
-        moved = 0 if replayed else find_moved(connection, table, before.identity_version)
+        moved = 0 if replayed else find_moved(connection, table, rules.key, before.identity_version)
         copies = len(added) * (len(stored) + len(added))
         many_move = moved > max(_MANY_ROWS, before.rows_delivered // 2)
         if not replayed and (many_move or copies > _MANY_COPIES):
