@@ -16,6 +16,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.defs.keys import partition_key
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets.lake.locations import open_lake
+from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.staleness import read_applied_file
 from csq_assets_tests.ended import end_at
 from csq_assets_tests.platform import KEYS, Platform
@@ -125,3 +126,28 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
 
     assert sampled.csq("rebuild").code == 0
     assert public_relations(warehouse) == killed
+
+
+@pytest.mark.slow
+def test_a_compaction_that_is_killed_is_done_by_the_next_sync(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1, "plan": "free"}])
+    platform.sync()
+    warehouse = platform.settings.duckdb_path
+    with open_warehouse(warehouse) as connection:
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute("CREATE TABLE mine.kept AS SELECT range AS id FROM range(10)")
+        connection.execute("CREATE TABLE mine.gone AS SELECT hash(range) FROM range(10_000_000)")
+        connection.execute("DROP TABLE mine.gone")
+    before = warehouse.stat().st_size
+    platform.deliver(13, users=[{"user_id": 1, "plan": "pro"}])
+    kill_before(platform, r"rename .*/warehouse\.duckdb")
+    assert warehouse.stat().st_size >= before
+    assert platform.rows("users") == [{"user_id": 1, "plan": "pro", "_dump_id": 13}]
+
+    platform.deliver(14, users=[{"user_id": 2, "plan": "trial"}])
+    ran = platform.csq("sync")
+    assert ran.code == 0, ran.stderr
+    assert warehouse.stat().st_size < before / 10
+    assert [path.name for path in warehouse.parent.iterdir() if "compacted" in path.name] == []
+    assert [row["user_id"] for row in platform.rows("users")] == [1, 2]
+    assert len(platform.rows("kept", "mine")) == 10

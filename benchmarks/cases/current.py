@@ -107,9 +107,6 @@ def _goals(runs: Mapping[str, Measured], histories: Sequence[int]) -> Iterator[G
     yield Goal("a question to csq.all_events, a view, beside its table", of_events / of_table, "×")
 
 
-_WHY = (
-    "looking for keys and users that are there already reads those columns of the whole history, and "
-    "where users become others, their column is rewritten"
-)
+_WHY = "looking for keys and users that are there already reads those columns of the whole history"
 
 CASE = Current()

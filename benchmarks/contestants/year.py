@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.daily import Year
 from benchmarks.timed import report
+from csq_assets.warehouse.compaction import compact_if_due
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.identity_refresh import refresh_identity
 from csq_assets.warehouse.table_refresh import refresh_table
@@ -38,6 +39,7 @@ def days() -> int:
             ]
             assert all(audit.unaccounted == 0 for audit in audits)
             rows = sum(audit.rows_kept for audit in audits)
+        compact_if_due(warehouse, memory_limit=MEMORY_LIMIT)
     return rows
 
 

@@ -18,9 +18,11 @@ from pydantic import PrivateAttr
 from csq_assets.aws import open_s3_client
 from csq_assets.dataconnect.manifest import Manifest
 from csq_assets.defs.keys import Keys
+from csq_assets.errors import StorageError
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.warehouse.compaction import compact_if_due
 from csq_assets.warehouse.connection import open_warehouse, writing
 
 
@@ -76,18 +78,26 @@ class WarehouseResource(DuckDBResource):
     """The DuckDB file that analysts query.
 
     A connection waits a minute for the file, and then says who holds it. Within a run the steps share
-    one. Data that exceeds `memory_limit` spills to disk.
+    one; after the last, the file gives back what it has freed. Data that exceeds `memory_limit` spills
+    to disk.
     """
 
     memory_limit: str
     _run: ExitStack | None = PrivateAttr(default=None)
     _connection: DuckDBPyConnection | None = PrivateAttr(default=None)
+    _ended_well: bool = PrivateAttr(default=False)  # the last step that used it
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["WarehouseResource"]:
         with ExitStack() as self._run:
             yield self
         self._run = self._connection = None
+        if self._ended_well:  # a run that is canceled is to end soon
+            try:
+                compact_if_due(self.database, memory_limit=self.memory_limit)
+            except StorageError as error:  # the tables are right, and the file as it was
+                if context.log is not None:
+                    context.log.warning(str(error))
 
     def release(self) -> None:
         """Close the connection that the steps of the run share, so that another process may have the
@@ -105,7 +115,9 @@ class WarehouseResource(DuckDBResource):
                 self._connection = connection if self._run else None
             else:
                 connection = self._connection
+            self._ended_well = False
             yield connection
+            self._ended_well = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,22 @@
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
-from csq_assets.errors import StorageError
+from csq_assets.errors import BusyError, StorageError
+from csq_assets.interruption import interruptible
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.engine import count, first_row, quote, quote_text
 
+# A smaller file is left alone. With a sixth of it free, a file is a fifth larger than a new one.
+_LEAST_BYTES = 64 * 1024**2
+_FREE_SHARE = 1 / 6
+_ROOM = 1.1  # on the disk, in multiples of what is used of the file
 _COPY = "csq compacted"
 _OBJECTS = """
 SELECT schema_name, table_name AS name, 'table' AS kind FROM duckdb_tables()
@@ -22,8 +29,28 @@ UNION ALL SELECT schema_name, sequence_name, 'sequence' FROM duckdb_sequences()
 WHERE database_name = $database
 UNION ALL SELECT schema_name, function_name, 'macro' FROM duckdb_functions()
 WHERE database_name = $database AND NOT internal
+UNION ALL SELECT schema_name, type_name, 'type' FROM duckdb_types()
+WHERE database_name = $database AND NOT internal
+UNION ALL SELECT schema_name, table_name || ': ' || constraint_text, 'constraint'
+FROM duckdb_constraints() WHERE database_name = $database
 ORDER BY ALL
 """
+
+
+def compact_if_due(path: Path | str, *, memory_limit: str = "2GB") -> int:
+    """`compact` a file of which more than a sixth is free. Gives the bytes that this gives back.
+
+    A small file is left alone, and so is one that another process has, or that its disk has no room
+    for: nothing is wrong then, and a later call may find it otherwise.
+    Raises StorageError where it cannot be copied, and then the file is as it was.
+    """
+    path = Path(path)
+    try:
+        if _is_due(path):
+            return compact(path, memory_limit=memory_limit, wait_seconds=0)
+    except BusyError:
+        pass
+    return 0
 
 
 def compact(path: Path | str, *, memory_limit: str = "2GB", wait_seconds: float = 60) -> int:
@@ -33,8 +60,6 @@ def compact(path: Path | str, *, memory_limit: str = "2GB", wait_seconds: float 
     It takes as much disk again. Raises StorageError, and then the file is as it was.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.compacted")
-    _remove(beside)
     try:
         with open_warehouse(
             path, memory_limit=memory_limit, wait_seconds=wait_seconds
@@ -43,9 +68,10 @@ def compact(path: Path | str, *, memory_limit: str = "2GB", wait_seconds: float 
             shutil.rmtree(f"{path}.tmp", ignore_errors=True)
             connection.execute("CHECKPOINT")
             before = path.stat().st_size
-            _copy(connection, beside)
-            _flush(beside)
-            beside.replace(path)  # while DuckDB holds the old one, so that nobody else has it
+            with _beside(path) as beside:
+                interruptible(lambda: _copy(connection, beside), stop=connection.interrupt)
+                _flush(beside)
+                beside.replace(path)  # while DuckDB holds the old one, so that nobody else has it
             _flush(path.parent)
             return before - path.stat().st_size
     except OSError as error:
@@ -54,8 +80,36 @@ def compact(path: Path | str, *, memory_limit: str = "2GB", wait_seconds: float 
             where={"file": str(path)},
             remedy="Check the space on its disk.",
         ) from error
+    except duckdb.Error as error:
+        raise StorageError(
+            f"DuckDB cannot copy its file, which stays as it was: {str(error).splitlines()[0]}",
+            where={"file": str(path)},
+            remedy="Drop the table or view of yours that it names, or keep it in another file.",
+        ) from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Where the copy is written. What a killed process left there is removed, and so is what is left.
+
+    Whoever asks has the file of `path`, so nobody else writes there.
+    """
+    beside = path.with_name(f".{path.name}.compacted")
+    _remove(beside)
+    try:
+        yield beside
     finally:
         _remove(beside)
+
+
+def _is_due(path: Path) -> bool:
+    if not path.exists() or path.stat().st_size < _LEAST_BYTES:
+        return False
+    sizes = "SELECT free_blocks, total_blocks, used_blocks * block_size FROM pragma_database_size()"
+    with open_warehouse(path, wait_seconds=0, read_only=True) as connection, _beside(path):
+        free, total, used_bytes = first_row(connection, sizes) or (0, 0, 0)
+        room = shutil.disk_usage(path.parent).free
+    return free > total * _FREE_SHARE and room > used_bytes * _ROOM
 
 
 def _copy(connection: DuckDBPyConnection, beside: Path) -> None:

@@ -111,7 +111,8 @@ def apply_verdict(connection: DuckDBPyConnection, table: str) -> None:
     )
     connection.execute(
         f"UPDATE csq_rows.{quote(table)} AS stored "
-        "SET resolved_user_id = nullif(moved.next_user_id, moved.raw_user_id) FROM moved WHERE stored.rowid = moved.address"
+        "SET resolved_user_id = nullif(moved.next_user_id, moved.raw_user_id) "
+        "FROM moved WHERE stored.rowid = moved.address"
     )
     connection.execute(
         f"UPDATE csq_rows.{quote(table)} SET shown = NOT shown WHERE rowid IN "

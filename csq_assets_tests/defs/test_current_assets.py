@@ -124,7 +124,9 @@ def test_checks_alone_judge_the_whole_table_as_it_stands(synced: Platform) -> No
 
 def test_a_key_that_occurs_twice_is_found_by_executing_the_check(synced: Platform) -> None:
     with duckdb.connect(str(synced.settings.duckdb_path)) as connection:
-        connection.execute("INSERT INTO csq_rows.pageviews SELECT * EXCLUDE (user_id) FROM csq_rows.pageviews")
+        connection.execute(
+            "INSERT INTO csq_rows.pageviews SELECT * EXCLUDE (user_id) FROM csq_rows.pageviews"
+        )
     result = execute_checks(synced, dg.AssetCheckKey(PAGEVIEWS, "unique_key"))
     assert [passed for passed, _ in found(result).values()] == [False]
     status = synced.csq("status", "--json").json()

@@ -357,7 +357,9 @@ def test_a_hidden_row_that_is_touched_again_is_counted_once(platform: Platform) 
 
 def test_a_key_that_occurs_twice_is_found(platform: Platform) -> None:
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
-    platform.connection.execute('INSERT INTO csq_rows."pageviews" SELECT * EXCLUDE (user_id) FROM csq_rows."pageviews"')
+    platform.connection.execute(
+        'INSERT INTO csq_rows."pageviews" SELECT * EXCLUDE (user_id) FROM csq_rows."pageviews"'
+    )
     platform.connection.execute(
         'UPDATE csq_rows."pageviews" SET ordinal = ordinal + 10 WHERE rowid > 1'
     )
@@ -384,7 +386,9 @@ def test_keys_that_more_than_one_row_has_are_counted(
     platform.deliver(12, pageviews=delivered(PATHS, (1, 900, "/"), (2, 901, "/"))).sync()
     rules = Deduplication(platform.connection, "pageviews", TableKind.EVENTS, replayed=replayed)
     with scratch(platform.connection, TABLE_SCRATCH):
-        platform.connection.execute("INSERT INTO csq_rows.pageviews SELECT * EXCLUDE (user_id) FROM csq_rows.pageviews")
+        platform.connection.execute(
+            "INSERT INTO csq_rows.pageviews SELECT * EXCLUDE (user_id) FROM csq_rows.pageviews"
+        )
         insert_rows(platform.connection, "arriving", [(None, None, None, None, arriving, None)])
         addresses = [(address, *[None] * 6) for address in touched]
         insert_rows(platform.connection, "touched_rows", addresses)
