@@ -17,8 +17,8 @@ from benchmarks.results import Goal, Result, Sizes
 _MONTHS = 12
 _LEAST_DAYS = 4
 _WHY_MORE = (
-    "looking for keys and users reads their columns of the whole history, and all migrations so far are "
-    "read each day"
+    "looking for keys and users reads their columns of the whole history, and all migrations so far "
+    "are read each day"
 )
 _WHY_SIZE = "up to a sixth of a file may be free before it is copied"
 
@@ -52,8 +52,8 @@ class YearOfDumps:
                 f"them new and the others the same each day, and all migrations so far, {MIGRATIONS} "
                 f"more each day. On day {year.resync_day} the users come as a full resync; page "
                 f"views of day {year.old_day} come once again, after day {early[-1][1]}, which is a "
-                "replay. DuckDB alone, opened, closed and compacted where that is due each day, with 1 GB "
-                "as its limit. Rows are those of both tables at the end."
+                "replay. DuckDB alone, opened, closed and compacted where that is due each day, with "
+                "1 GB as its limit. Rows are those of both tables at the end."
             ),
             goals=(
                 _more("by the clock", [month.wall.median for month in months], spans),
