@@ -107,6 +107,9 @@ def _goals(runs: Mapping[str, Measured], histories: Sequence[int]) -> Iterator[G
     yield Goal("a question to csq.all_events, a view, beside its table", of_events / of_table, "×")
 
 
-_WHY = "looking for keys and users that are there already reads those columns of the whole history"
+_WHY = (
+    "looking for keys and users that are there already reads those columns of the whole history, and "
+    "where users become others, the column that says whom they became is rewritten"
+)
 
 CASE = Current()

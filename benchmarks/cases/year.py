@@ -17,8 +17,9 @@ from benchmarks.results import Goal, Result, Sizes
 _MONTHS = 12
 _LEAST_DAYS = 4
 _WHY_MORE = (
-    "looking for keys and users reads their columns of the whole history, and all migrations so far "
-    "are read each day"
+    "looking for keys and users reads their columns of the whole history; the column that says whom "
+    "users became is rewritten each day, for its rows lie in all of it; and all migrations so far are "
+    "read"
 )
 _WHY_SIZE = "up to a sixth of a file may be free before it is copied"
 

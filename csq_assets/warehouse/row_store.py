@@ -3,7 +3,7 @@
 Beside its columns a row has its user as delivered, the one whom that resolves to where it is another,
 its order key, and `shown`: false for a row that lost only because two users became one, and is shown
 again when they part. `user_id`, the user as resolved, is computed: where users become others, a column
-that is mostly null is rewritten, and not one of ids.
+that is mostly null is rewritten, and not one that is full of ids.
 
 A refresh decides over ids alone, and writes each row once: what a transaction inserts and then
 deletes or updates again, DuckDB would write twice.
