@@ -12,7 +12,7 @@ class Sizes:
     """How much work the cases do. The defaults are those of the goals."""
 
     rows: int = 1_000_000  # of the decoding
-    sync_rows: tuple[int, ...] = (1_000_000, 10_000_000, 50_000_000)  # the last by csq_assets alone
+    sync_rows: tuple[int, ...] = (1_000_000, 10_000_000, 50_000_000)  # the most by csq_assets alone
     small_files: int = 2_000
     histories: tuple[int, ...] = (1_000_000, 5_000_000, 20_000_000)
     memory_rows: tuple[int, ...] = (1_000_000, 10_000_000, 50_000_000)
