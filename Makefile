@@ -10,7 +10,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-extras ui test fuzz torture check format bench bench-check golden lock clean docs screenshots check-deploy
+.PHONY: help demo install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -47,6 +47,10 @@ fuzz: install-dev ## Try hostile documents and files; FUZZ="--factor 10 --write"
 
 torture: install-dev ## Kill csq, fill its disk, fail its storage; TORTURE="crashes --kills 90" for more
 	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
+
+audit: install-dev ## Ask PyPI for known weaknesses of the pinned packages; needs a network
+	@$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements.lock || \
+		{ echo 'make audit asks pypi.org: it did not answer, or names a weak package above.' >&2; exit 1; }
 
 check: install-dev ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .

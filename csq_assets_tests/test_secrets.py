@@ -1,6 +1,7 @@
 """No secret is shown, whatever goes wrong: neither on the streams nor in Dagster's database."""
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +117,60 @@ def test_the_key_of_hashes_is_not_shown(platform: Platform) -> None:
     codes, text = seen(platform, "sync", **columns)
     assert SECRET not in text
     assert codes == [2]
+
+
+def _say(text: str) -> Callable[[Request], Answer | None]:
+    """An S3 that refuses everything, and repeats what it was sent."""
+    return lambda request: error(403, "AccessDenied", f"{text} {dict(request.headers)}")
+
+
+EVERYWHERE = {
+    "AWS_SECRET_ACCESS_KEY": f"{SECRET}/key",
+    "AWS_SESSION_TOKEN": f"{SECRET}+token",
+    "DAGSTER_PG_PASSWORD": f"{SECRET}-postgres",
+    "PG_URL": f"postgresql://csq:{SECRET}@127.0.0.1:1/dagster",
+    "CSQ_HASH_COLUMNS": "users.email",
+    "CSQ_HASH_KEY": SECRET,
+    "CSQ_ALERTS": f"json://me:{SECRET}@127.0.0.1:1/{SECRET}",
+}
+POSTGRES = "storage: {postgres: {postgres_url: {env: PG_URL}}}\ntelemetry: {enabled: false}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("failure", "codes"),
+    [
+        ("nothing", [0, 0]),
+        ("damage", [1, 0]),
+        ("refused", [2, 2]),
+        ("proxy", [1, 1]),
+        ("no DuckDB file", [1, 1]),
+        ("no lake", [2, 2]),
+        ("Postgres is away", [2, 2]),
+    ],
+)
+def test_no_failure_shows_or_keeps_a_secret(
+    s3_platform: Platform, faulty_s3: FaultyS3, failure: str, codes: list[int]
+) -> None:
+    folder = s3_platform.folder
+    address = faulty_s3.endpoint.replace("://", f"://me:{SECRET}@")
+    variables = {**EVERYWHERE, "AWS_ENDPOINT_URL_S3": address}
+    if failure == "damage":
+        s3_platform.deliver(13, users=[AvroFile(body=b"Obj")], columns={"users": ["user_id"]})
+    elif failure == "refused":
+        faulty_s3.fault = _say("You sent")
+    elif failure == "proxy":
+        variables["HTTP_PROXY"] = f"http://me:{SECRET}@127.0.0.1:1"
+    elif failure == "no DuckDB file":
+        (folder / "data" / "warehouse.duckdb").write_text("no database" * 9_999)
+    elif failure == "no lake":
+        (folder / "data" / "lake").write_text("no folder")
+    elif failure == "Postgres is away":
+        (folder / "dagster.yaml").write_text(POSTGRES)
+    found, text = seen(s3_platform, "sync --json", "doctor", **variables)
+    assert SECRET not in text
+    assert "Traceback" not in text
+    assert found == codes
 
 
 RESOLVED = """

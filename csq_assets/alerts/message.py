@@ -59,7 +59,7 @@ def _tone(news: News) -> Tone:
 def _paragraphs(news: News, export_url: str, ui_url: str | None) -> Iterator[str]:
     for one in news.begun[:_SHOWN]:
         lines = (
-            f"{one.severity} {one.subject}: {printable(one.said)}",
+            f"{one.severity} {printable(one.subject)}: {printable(one.said)}",
             f"Since {_time(one.since)}. {one.remedy}".rstrip(),
             _link(ui_url, one.page),
         )
@@ -68,7 +68,8 @@ def _paragraphs(news: News, export_url: str, ui_url: str | None) -> Iterator[str
         yield f"… and {more} more: csq status lists them all."
     if news.over:
         lines = [
-            f"Repaired: {one.subject} (since {_time(one.since)})" for one in news.over[:_SHOWN]
+            f"Repaired: {printable(one.subject)} (since {_time(one.since)})"
+            for one in news.over[:_SHOWN]
         ]
         more = len(news.over) - _SHOWN
         yield "\n".join([*lines, *([f"… and {more} more"] if more > 0 else [])])

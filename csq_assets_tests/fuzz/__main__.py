@@ -19,16 +19,18 @@ _DOCUMENTS, _FILES = 100_000, 10_000  # of each kind; files take longer
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Draws the inputs.")
 @click.option("--factor", default=1.0, show_default=True, help="More inputs, or fewer.")
+@click.option("--bombs/--no-bombs", default=True, help="Set off bombs, too.")
 @click.option("--write/--no-write", default=False, help="Keep the outcome in the record.")
-def main(seed: int, factor: float, *, write: bool) -> None:
+def main(seed: int, factor: float, *, bombs: bool, write: bool) -> None:
     """Change documents and files, and set off bombs; exit code 1 where one is a fault."""
     outcomes: list[Tried] = []
     faults: list[str] = []
     today = datetime.now(UTC).date()
+    command = f'make fuzz FUZZ="--seed {seed} --factor {factor:g}"'
     for kind, how in KINDS.items():
         inputs = round(factor * (_DOCUMENTS if how.compare is None else _FILES))
         trials: list[tuple[str, int | None, Found]] = [(kind, seed, fuzz(kind, str(seed), inputs))]
-        if how.bombs:
+        if bombs and how.bombs:
             trials.append((f"{BOMBS} as {kind}", None, explode(kind)))
         for name, drawn, found in trials:
             said = ", ".join(f"{count:,} {what}" for what, count in sorted(found.counts.items()))
@@ -37,7 +39,7 @@ def main(seed: int, factor: float, *, write: bool) -> None:
             tried, refused, faulty = (
                 *(found.counts.total(), found.counts["refused"], found.counts["fault"]),
             )
-            outcomes.append(Tried(PART, name, tried, refused, faulty, "make fuzz", today, drawn))
+            outcomes.append(Tried(PART, name, tried, refused, faulty, command, today, drawn))
     for fault in faults:
         click.echo(fault, err=True)
     if write:

@@ -12,30 +12,34 @@ from csq_assets.errors import CsqError, FileError, StorageError
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.folders import folder_of
 from csq_assets.lake.store import LakeStore, Rows
+from csq_assets_tests.hostile_names import HOSTILE_NAMES
 
 FIRST = pl.DataFrame({"user_id": [1, 2], "plan": ["free", None]})
 SECOND = pl.DataFrame({"user_id": [3], "plan": ["pro"]})
-ODD_NAMES = [
-    "_key_events__order_",
-    "1st_visit",
-    "a/b",
-    "..",
-    ".",
-    "a b ",
-    "a%2Fb",
-    "größe 日",
-    "[x]*?",
-    "a\"'\\b",
-    "a=b#c&d",
-    "../../etc",
-    "購入完了ページの表示とその直後のボタンのクリックイベント二",
-    "клик_по_кнопке_оформления_заказа_на_главной_странице",
-    "line\nbreak \x1b[31m \u202e\u3000",
-    "購" * 86,
-    "購" * 85 + "入",
-    "x" * 256,
-    "/" * 300,
-]
+ODD_NAMES = dict.fromkeys(
+    [
+        "_key_events__order_",
+        "1st_visit",
+        "a/b",
+        "..",
+        ".",
+        "a b ",
+        "a%2Fb",
+        "größe 日",
+        "[x]*?",
+        "a\"'\\b",
+        "a=b#c&d",
+        "../../etc",
+        "購入完了ページの表示とその直後のボタンのクリックイベント二",
+        "клик_по_кнопке_оформления_заказа_на_главной_странице",
+        "line\nbreak \x1b[31m \u202e\u3000",
+        "購" * 86,
+        "購" * 85 + "入",
+        "x" * 256,
+        "/" * 300,
+        *HOSTILE_NAMES,
+    ]
+)
 
 
 def write(store: LakeStore, table: str, dump_id: int, *frames: pl.DataFrame) -> str:
