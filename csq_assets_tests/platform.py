@@ -91,7 +91,8 @@ class Platform:
     def rows(self, table: str, schema: str = "csq") -> list[dict[str, Any]]:
         """A relation as analysts see it, ordered by all its values."""
         with duckdb.connect(str(self.settings.duckdb_path), read_only=True) as connection:
-            result = connection.table(f'{schema}."{table}"').order("ALL")
+            name = table.replace('"', '""')
+            result = connection.sql(f'FROM {schema}."{name}"').order("ALL")
             return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
 
     def relations(self) -> set[str]:
