@@ -1,11 +1,14 @@
 """moto's S3 behind a proxy that answers some requests itself, as a faulty server would."""
 
+import socket
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,12 +18,14 @@ from csq_assets.errors import CsqError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered. `length` is what Content-Length says: the body's if None, nothing if -1."""
+    """What is answered. `length` is what Content-Length says: the body's if None, nothing if -1. With
+    `instead`, the connection is reset or closed without an answer."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    instead: Literal["", "reset", "close"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Request:
         return "list-type=2" in self.path
 
 
-Fault = Callable[[Request], Answer | None]
+Twist: TypeAlias = Callable[[Answer], Answer]  # of what moto has answered
+Fault: TypeAlias = Callable[[Request], Answer | Twist | None]
 
 
 def error(status: int, code: str, message: str = "It says so.") -> Answer:
@@ -69,7 +75,8 @@ PAGES = (
 
 @dataclass(slots=True)
 class FaultyS3:
-    """`fault` gives the answer to a request, or None where moto is to answer it."""
+    """`fault` gives the answer to a request, what becomes of moto's, or None where moto is to answer
+    it."""
 
     endpoint: str
     fault: Fault = lambda _: None
@@ -91,7 +98,16 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
             request = Request(self.command, self.path, dict(self.headers))
             faulty.requests.append(request)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = faulty.fault(request) or self._ask_moto(body)
+            fault = faulty.fault(request)
+            answer = fault if isinstance(fault, Answer) else self._ask_moto(body)
+            answer = fault(answer) if callable(fault) else answer
+            self.close_connection = True
+            if answer.instead:
+                if answer.instead == "reset":  # what is not sent is thrown away, with a RST
+                    lingers = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingers)
+                self.connection.close()
+                return
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -102,7 +118,6 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(answer.body)
-            self.close_connection = True
 
         do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # the server's names
 

@@ -92,13 +92,16 @@ def _answered(error: ClientError, place: Place) -> CsqError | FileNotFoundError:
     text = masked(": ".join(filter(None, (code, said.get("Message")))))
     if operation not in _RIGHTS:
         return means.NOT_USABLE.error(f"{operation}: {text}", place)
-    if code == "NoSuchKey" or (code in means.MISSING and _is_read(operation)):
+    is_of_object = _is_read(operation) or operation == "DeleteObject"
+    if (code == "NoSuchKey" and is_of_object) or (code in means.MISSING and _is_read(operation)):
         return FileNotFoundError(place.url)
     if "requester pays" in text.lower():
         return means.REQUESTER_PAYS.error(text, place)
     if code in means.DENIED:
         named = _RIGHT.search(text)
         return _denied(operation, named[1] if named else _RIGHTS[operation]).error(text, place)
+    if code == "NoSuchKey":  # and no key was asked for
+        return means.ANSWERED.error(text, place)
     return means.ANSWERS.get(code, means.ANSWERED).error(text, place)
 
 

@@ -287,6 +287,16 @@ def test_an_object_that_is_gone_is_deleted_already(faulty_s3: FaultyS3, store: B
     assert [request.method for request in faulty_s3.requests] == ["DELETE"]
 
 
+@pytest.mark.parametrize("reach", [LIST, CHANGES[0], publish])
+def test_no_object_can_be_missing_where_none_is_read(
+    faulty_s3: FaultyS3, store: BucketStore, reach: Callable[[BucketStore], object]
+) -> None:
+    faulty_s3.always(error(404, "NoSuchKey"))
+    refused = refusal(lambda: reach(store))
+    assert isinstance(refused, StorageError)
+    assert str(refused).endswith("NoSuchKey: It says so. Run csq sync again.")
+
+
 def test_an_answer_that_is_cut_is_asked_for_again(faulty_s3: FaultyS3, store: BucketStore) -> None:
     store.put("a", b"the whole object")
     cut = iter([CUT])

@@ -70,18 +70,44 @@ class Crashes:
     def kill_at(self, number: int, below: Path | None = None) -> Kill:
         """End the command before the operation, finish, and compare. Only what is done `below` counts,
         or else all in DAGSTER_HOME."""
-        _restore(self.folder, self.place)
+        self.restore()
         hit = Hit((below or self.place.home,), at=number)
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, hit=hit, planted=self.planted)
         done = operations(self.folder / "warm")
-        differences = tuple(self._finish()) if ended.code == _KILLED else ()
+        differences = tuple(self.finish()) if ended.code == _KILLED else ()
         if ended.code not in (_KILLED, self.code):
             differences = (f"the command ended with {ended.code}: {ended.stderr[-500:]}",)
         what = done[number - 1] if len(done) >= number else ""
         return Kill(self.scenario.name, number, what, ended.code == _KILLED, differences)
 
-    def _finish(self) -> Iterator[str]:
+    def fill_at(self, number: int, below: Path) -> Kill:
+        """Let the disk be full from the n-th operation `below` on; then make room, finish, and compare.
+        It has landed where the command could not do all."""
+        self.restore()
+        hit = Hit((below,), at=number, action="full")
+        ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
+        done = operations(self.folder / "warm")
+        differences = [*_not_in_a_sentence(ended), *self.finish()]
+        what = done[number - 1] if len(done) >= number else ""
+        landed = bool(what) and ended.code != self.code
+        return Kill(self.scenario.name, number, what, landed, tuple(differences))
+
+    def with_clock_off(self, seconds: int) -> Kill:
+        """Run the command with another clock, which is an hour back after a change of the clock."""
+        self.restore()
+        hit = Hit(clock_off_seconds=seconds)
+        ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
+        differences = [*_not_in_a_sentence(ended), *self.finish()]
+        return Kill(self.scenario.name, 0, "", landed=True, differences=tuple(differences))
+
+    def restore(self) -> None:
+        """Put what the scenario starts from in the place of what is there; times stay the same."""
+        shutil.rmtree(self.place.folder)
+        shutil.copytree(_template(self.folder), self.place.folder)
+
+    def finish(self) -> Iterator[str]:
+        """Put everything right, a day later; gives what is otherwise than wanted."""
         _age(self.place.home)
         for command in self.scenario.finish:
             ended = self.place.csq(self.warm, *command)
@@ -144,12 +170,6 @@ def _template(folder: Path) -> Path:
     return folder / "template"
 
 
-def _restore(folder: Path, place: Place) -> None:
-    """Put what the scenario starts from in the place of what is there; times stay the same."""
-    shutil.rmtree(place.folder)
-    shutil.copytree(_template(folder), place.folder)
-
-
 def _require(ended: Ended) -> Ended:
     if ended.code not in (0, 3):
         raise BrokenTrialError(f"a command that was not ended: {ended.code}\n{ended.stderr}")
@@ -162,6 +182,13 @@ def _faults(command: tuple[str, ...], ended: Ended, code: int) -> Iterator[str]:
         yield f"csq {name} ended with {ended.code}, not {code}: {ended.stderr[-800:]}"
     if ended.has_traceback:
         yield f"csq {name} showed a traceback: {ended.stderr[-800:]}"
+
+
+def _not_in_a_sentence(ended: Ended) -> Iterator[str]:
+    if ended.has_traceback:
+        yield f"a traceback: {ended.stderr[-1500:]}"
+    if ended.code not in (0, 1, 2, 3) or (ended.code and not ended.stderr.strip()):
+        yield f"ended with {ended.code}, and said: {ended.stderr[-500:]}"
 
 
 def _age(home: Path) -> None:

@@ -84,7 +84,9 @@ static int deed(const char *name, const char *path, int kind) {
     if (!hit_at || number < hit_at) return 0;
     if (is_full) return (kind & NEEDS_ROOM) != 0;
     if (number > hit_at) return 0; /* another thread, which ends in a moment */
-    if (kind & IS_WRITE) return -1;
+    /* Not of DuckDB's file: it writes blocks of metadata anew in place, and half of one is damage, which
+     * csq tells with the remedy. See docs/reliability.md. */
+    if ((kind & IS_WRITE) && !strstr(path, ".duckdb")) return -1;
     kill(0, SIGKILL);
     for (;;) pause();
 }
@@ -239,7 +241,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {
     REAL(gettimeofday);
     int failed = real(now, zone);
-    if (!failed && now) now->tv_sec += clock_off;
+    if (!failed) now->tv_sec += clock_off;
     return failed;
 }
 

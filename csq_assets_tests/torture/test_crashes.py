@@ -8,7 +8,7 @@ import pytest
 
 from csq_assets_tests.torture import shim
 from csq_assets_tests.torture.crashes import Kill, prepared
-from csq_assets_tests.torture.scenarios import ONE_TABLE, REDELIVERY, Scenario
+from csq_assets_tests.torture.scenarios import INCREMENT, ONE_TABLE, REDELIVERY, Scenario
 from csq_assets_tests.torture.shim import NoCompilerError, build_shim
 
 pytestmark = pytest.mark.slow
@@ -21,10 +21,15 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def test_a_redelivery_is_killed_anywhere(folder: Path) -> None:
-    with prepared(REDELIVERY, folder) as crashes:
-        kills = [crashes.kill_at(number) for number in crashes.chosen(4, seed=3)]
-    assert [(kill.landed, kill.differences) for kill in kills] == [(True, ())] * 4
+def test_a_sync_is_killed_and_meets_full_disks(folder: Path) -> None:
+    with prepared(INCREMENT, folder) as crashes:
+        data = crashes.place.home / "data"
+        trials = [
+            *(crashes.kill_at(number) for number in crashes.chosen(3, seed=3)),
+            *(crashes.fill_at(1, data / below) for below in ("lake/raw", "warehouse.duckdb")),
+            crashes.with_clock_off(-3600),
+        ]
+    assert [(trial.landed, trial.differences) for trial in trials] == [(True, ())] * 6
 
 
 @pytest.mark.parametrize(

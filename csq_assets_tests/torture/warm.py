@@ -67,6 +67,10 @@ class Warm:
         self._process = process
         self._folder = folder
 
+    def kill(self) -> None:
+        """End the command that runs, and what it has started."""
+        os.killpg(int((self._folder / "said.pid").read_text()), signal.SIGKILL)
+
     def csq(
         self,
         *arguments: str,
@@ -131,6 +135,7 @@ def _wait(pid: int) -> int:
 def _become(job: Job) -> NoReturn:
     """The command, in a process group of its own, from which it does not return."""
     os.setsid()
+    Path(job.output).with_suffix(".pid").write_text(str(os.getpid()))
     os.chdir(job.folder)
     os.environ.clear()
     os.environ.update(job.environment)

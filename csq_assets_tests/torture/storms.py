@@ -1,0 +1,169 @@
+"""Syncs of an export and a lake on S3, through a server that fails or that kills them."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, serve_faulty_s3
+from csq_assets_tests.targets import S3Target
+from csq_assets_tests.torture.crashes import BrokenTrialError, Kill
+from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
+from csq_assets_tests.torture.state import State, state_of
+from csq_assets_tests.torture.storage_faults import Storm
+from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
+
+_PATIENCE_SECONDS = 60
+# Two attempts: what is tried is what csq makes of a failure, not the patience of the SDK.
+_AWS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_MAX_ATTEMPTS": "2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stormy:
+    """How a sync went through a storm. `right` of itself, without the clean one after it."""
+
+    kinds: tuple[str, ...]
+    requests: int
+    hit: int
+    code: int
+    seconds: float
+    differences: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Sea:
+    """Export and lakes on moto's server, behind a proxy. `wanted` is how a sync without faults ends."""
+
+    warm: Warm
+    faulty: FaultyS3
+    client: object
+    folder: Path
+    environment: dict[str, str]
+    wanted: State | None = None
+    _number: int = 0
+
+    def sail(self, kinds: tuple[str, ...], seed: int, share: float, syncs: int = 2) -> Stormy:
+        """Sync through faults of these kinds, then without; compare after the latter, and after the
+        former where it says that all is well."""
+        place, storm = self._place(), Storm(kinds, seed, share)
+        start, asked, differences = time.monotonic(), len(self.faulty.requests), []
+        code = 0
+        for _ in range(syncs):
+            self.faulty.fault = storm.fault
+            ended = place.csq(self.warm, "sync")
+            self.faulty.fault = lambda _: None
+            code = ended.code
+            differences += _said(ended)
+            if ended.code == 0:
+                differences += self._compare(place, "though the sync said that all is well, ")
+        seconds = time.monotonic() - start
+        if seconds > syncs * _PATIENCE_SECONDS:
+            differences.append(f"it took {seconds:.0f} s")
+        requests = len(self.faulty.requests) - asked
+        differences += self._finish(place)
+        return Stormy(kinds, requests, storm.hit, code, seconds, tuple(differences))
+
+    def kill_at(self, number: int) -> Kill:
+        """Kill a sync at its n-th request, and compare after a clean one."""
+        place, lock, seen = self._place(), Lock(), list[str]()
+
+        def kill(request: Request) -> Answer | None:
+            with lock:
+                seen.append(f"{request.method} {request.path}")
+                if len(seen) != number:
+                    return None
+            self.warm.kill()
+            return Answer(0, instead="close")
+
+        self.faulty.fault = kill
+        ended = place.csq(self.warm, "sync")
+        self.faulty.fault = lambda _: None
+        what = seen[number - 1] if len(seen) >= number else ""
+        differences = tuple(self._finish(place))
+        return Kill("a lake on S3", number, what, ended.code == -9, differences)
+
+    def _place(self) -> Place:
+        self._number += 1
+        target = S3Target(self.client, "customer")
+        place = Place(
+            self.folder / "now", f"s3://ours/lake{self._number}", target, self.environment
+        )
+        place.make()
+        return place
+
+    def _finish(self, place: Place) -> Iterator[str]:
+        """A clean sync, which puts everything right."""
+        ended = place.csq(self.warm, "sync")
+        if ended.code:
+            yield f"the clean sync ended with {ended.code}: {ended.stderr[-500:]}"
+        yield from self._compare(place, "after a clean sync, ")
+        uploads = self.client.list_multipart_uploads(Bucket="ours").get("Uploads", [])  # pyright: ignore[reportAttributeAccessIssue]
+        yield from (f"an unfinished upload of {one['Key']}" for one in uploads)
+        written = {
+            f"{one.method} {one.path}"
+            for one in self.faulty.requests
+            if one.method not in ("GET", "HEAD") and one.path.startswith("/customer")
+        }
+        yield from (f"sent to the export: {request}" for request in sorted(written))
+
+    def _compare(self, place: Place, when: str) -> Iterator[str]:
+        try:
+            found = state_of(place.home, place.lake, place.warehouse)
+        except Exception as error:  # noqa: BLE001  # that is what there is to find
+            yield f"{when}what is there cannot be read: {error!r}"
+            return
+        if self.wanted is None:
+            self.wanted = found
+        yield from (when + line for line in found.differences(self.wanted))
+
+
+@contextmanager
+def sea(folder: Path) -> Iterator[Sea]:
+    """With an export, and a sync without faults. Raises NoCompilerError, and BrokenTrialError where
+    that sync fails."""
+    with ExitStack() as stack:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        stack.callback(server.stop)
+        host, port = server.get_host_and_port()
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name, value in {**_AWS, "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}.items():
+            patch.setenv(name, value)  # for what compares, in this process
+        client = boto3.Session().client("s3")
+        stack.callback(client.close)
+        for bucket in ("customer", "ours"):
+            client.create_bucket(Bucket=bucket)
+        faulty = stack.enter_context(serve_faulty_s3(f"http://{host}:{port}"))
+        warm = stack.enter_context(start_warm(folder / "warm"))
+        environment = {**_AWS, "AWS_ENDPOINT_URL_S3": faulty.endpoint}
+        found = Sea(warm, faulty, client, folder, environment)
+        FIRST_SYNC.deliver_news(Place(folder, "", S3Target(client, "customer")).export)
+        if differences := found.sail((), 0, 0, syncs=1).differences:
+            raise BrokenTrialError("; ".join(differences))
+        yield found
+
+
+def _said(ended: Ended) -> Iterator[str]:
+    """What a sync may not say. One that fails says why."""
+    if ended.code == HUNG:
+        yield "the sync did not end"
+    elif ended.code < 0:
+        yield f"the sync was ended by signal {-ended.code}"
+    if ended.has_traceback:
+        yield f"the sync showed a traceback: {ended.stderr[-1500:]}"
+    if ended.code and not ended.stderr.strip():
+        yield "the sync failed without a sentence"
