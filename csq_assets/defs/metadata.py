@@ -10,7 +10,7 @@ from csq_assets.dataconnect.column_meanings import meaning_of
 from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
 from csq_assets.defs.keys import Keys
 from csq_assets.pipeline.ingest import Ingested, TableIngest
-from csq_assets.pipeline.refresh import RefreshedIdentity, RefreshedTable
+from csq_assets.pipeline.outcomes import RefreshedIdentity, RefreshedTable
 from csq_assets.publish.publication import Published
 
 

@@ -1,28 +1,22 @@
 """Brings the warehouse up to the effective dumps, one relation at a time, and evaluates its checks."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
-from csq_assets.dataconnect.checks import CurrentFacts, Finding, RowFacts, evaluate
+from csq_assets.dataconnect.audits import TableAudit
+from csq_assets.dataconnect.checks import Finding
 from csq_assets.dataconnect.column_types import NO_PINS, Pins, TablePins
-from csq_assets.dataconnect.plan import TablePlan
-from csq_assets.dataconnect.relation import Relation, without
-from csq_assets.dataconnect.tables import (
-    ALL_EVENTS,
-    IDENTITY_ASSET,
-    PROPERTY_DEFINITIONS,
-    current_asset,
-    key_columns,
-)
+from csq_assets.dataconnect.tables import ALL_EVENTS, PROPERTY_DEFINITIONS, current_asset
 from csq_assets.interruption import interruptible
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
-from csq_assets.warehouse.applied_state import TableState, read_state, read_tables
+from csq_assets.pipeline.outcomes import Outcomes, RefreshedIdentity, RefreshedTable, Relations
+from csq_assets.warehouse.applied_state import read_state, read_tables
+from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.definitions_table import refresh_property_definitions
 from csq_assets.warehouse.engine import count
 from csq_assets.warehouse.identity_refresh import read_identity, refresh_identity
@@ -31,35 +25,6 @@ from csq_assets.warehouse.table_audit import audit_table
 from csq_assets.warehouse.table_refresh import drop_table, refresh_table
 from csq_assets.warehouse.type_audit import audit_types
 from csq_assets.warehouse.views import complete_all_events
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshedTable:
-    """What a refresh did to one table, and what its checks found."""
-
-    audit: TableAudit
-    columns: Mapping[str, str]  # the newest manifest's, each with its name in DuckDB
-    facts: CurrentFacts
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshedIdentity:
-    """What a refresh did to the identity map, and what its check found."""
-
-    audit: IdentityAudit
-    findings: tuple[Finding, ...]
-
-
-class Relations(Protocol):
-    """What is remembered of each relation, by asset."""
-
-    def relation(self, asset: str) -> Relation | None: ...
-
-    def save_relation(self, relation: Relation) -> None: ...
-
-    def forget_relation(self, asset: str) -> None: ...
-
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,18 +64,12 @@ class Refresh:
         Raises StorageError where the migrations cannot be read; the map is unchanged.
         """
         audit = refresh_identity(self.connection, self.effective.migrations(), rebuild=rebuild)
-        return RefreshedIdentity(audit, self._evaluate_identity(audit))
+        return self._outcomes.identity(audit)
 
     @_interruptible
     def evaluate_identity(self) -> tuple[Finding, ...]:
         """What the check finds in the map as it stands."""
-        return self._evaluate_identity(read_identity(self.connection))
-
-    def _evaluate_identity(self, audit: IdentityAudit) -> tuple[Finding, ...]:
-        findings = evaluate("user_identity", audit)
-        relation = Relation(IDENTITY_ASSET, audit.users_resolved, findings=_failed(findings))
-        self.documents.save_relation(relation)
-        return findings
+        return self._outcomes.identity(read_identity(self.connection)).findings
 
     @_interruptible
     def refresh_table(self, table: str, *, rebuild: bool = False) -> RefreshedTable:
@@ -159,45 +118,18 @@ class Refresh:
         record_reports(self.connection, self.effective.report_rows())
         refresh_property_definitions(self.connection, self.effective.dumps(PROPERTY_DEFINITIONS))
 
+    def types(self, schema: str, relation: str) -> Mapping[str, str]:
+        """The columns that analysts see, each with its type; none where there is no such relation."""
+        return shown_types(self.connection, schema, relation)
+
     def _drop(self, table: str) -> None:
         drop_table(self.connection, table)
         self.documents.forget_relation(current_asset(table))
 
     def _finish(self, table: str, audit: TableAudit) -> RefreshedTable:
-        """Evaluate the checks on the table as it stands, and remember what is known of it."""
-        state = read_state(self.connection, table)
-        columns = state.columns if state else {}
-        types = audit_types(self.connection, table)
-        findings = evaluate("rows", RowFacts(bool(key_columns(table, columns)), audit, types))
-        relation = self._remember(table, state, audit.rows_kept, findings)
-        facts = self.effective.facts.get(table) or CurrentFacts(TablePlan())
-        facts = replace(facts, relation=relation)
-        return RefreshedTable(audit, columns, facts, (*findings, *evaluate("current", facts)))
+        state, types = read_state(self.connection, table), audit_types(self.connection, table)
+        return self._outcomes.table(table, state, audit, types)
 
-    def _remember(
-        self, table: str, state: TableState | None, rows: int, findings: tuple[Finding, ...]
-    ) -> Relation | None:
-        asset = current_asset(table)
-        if state is None:
-            self.documents.forget_relation(asset)
-            return None
-        known = self.documents.relation(asset)
-        columns = tuple(state.columns.values())
-        before = (column for dump in state.dumps[-2:-1] for column in state.shown(dump.columns))
-        relation = Relation(
-            asset,
-            rows,
-            state.dumps[-1].dump_id,
-            columns,
-            removed=without(before, columns),
-            findings=_failed(findings),
-        ).after(known)
-        if relation.gone:
-            relation = relation.with_uses(self.uses(asset))
-        if relation != known:
-            self.documents.save_relation(relation)
-        return relation
-
-
-def _failed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if not finding.passed)
+    @property
+    def _outcomes(self) -> Outcomes:
+        return Outcomes(self.effective, self.documents, self.uses)

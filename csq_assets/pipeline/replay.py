@@ -22,8 +22,9 @@ from csq_assets.dataconnect.relation import Relation
 from csq_assets.errors import located
 from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.pipeline.outcomes import RefreshedIdentity, RefreshedTable
 from csq_assets.pipeline.progress import Listener
-from csq_assets.pipeline.refresh import Refresh, RefreshedIdentity, RefreshedTable
+from csq_assets.pipeline.refresh import Refresh
 from csq_assets.warehouse.staleness import read_applied
 
 

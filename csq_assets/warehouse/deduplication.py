@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.tables import TableKind
 from csq_assets.warehouse.engine import count, first_row, quote
-from csq_assets.warehouse.keyed_sql import KEY_VERDICT, USER_VERDICT
+from csq_assets.warehouse.keyed_sql import KEY_VERDICT, USER_VERDICT, outcome
 from csq_assets.warehouse.users_sql import merged_users
 
 
@@ -89,26 +89,13 @@ class Deduplication:
         if not self._has_key:
             return Deduplicated()
         merged = self._merge(stored) if self._merges else 0
-        # Rows of users that are merged do not win, but count.
-        key, kept, was = "user_id, key_id", "wins", "shown"
-        if self._merges:
-            key, kept, was = "user_id, raw_user_id", "stays", "TRUE"
-        updated = (
-            f"SELECT count(*) FROM (SELECT user_id FROM verdict GROUP BY {key} HAVING "
-            f"bool_or({kept} AND address IS NULL) AND bool_or({was} AND NOT address IS NULL))"
-        )
-        # A row that was a duplicate before is one no more, or is counted once.
-        duplicates = f"count(*) FILTER (WHERE NOT {kept}) - count(*) FILTER (WHERE NOT {was})"
-        duplicated_keys = (
-            f"SELECT count(*) FROM (SELECT user_id FROM ({self._shown()}) "
-            "GROUP BY user_id, key_id HAVING count(*) > 1)"
-        )
-        counts = first_row(
+        duplicated_keys = count(
             self._connection,
-            f"SELECT ({updated}), count(*) FILTER (WHERE address IS NULL AND NOT {kept}), "
-            f"{duplicates}, ({duplicated_keys}) FROM verdict",
+            f"SELECT count(*) FROM (SELECT user_id FROM ({self._shown()}) "
+            "GROUP BY user_id, key_id HAVING count(*) > 1)",
         )
-        return Deduplicated(*counts or (), merged=merged)
+        counts = first_row(self._connection, outcome(merges=self._merges))
+        return Deduplicated(*counts or (), duplicated_keys=duplicated_keys, merged=merged)
 
     def _merge(self, stored: Mapping[str, str]) -> int:
         """Rebuild the merged rows of the touched users; how many rows of the table went into others."""

@@ -33,3 +33,23 @@ _ONE_ID = f"min(touched.raw_user_id) OVER ({_KEY}) = max(touched.raw_user_id) OV
 KEY_VERDICT = _verdict(_IS_NEWEST)
 # Where several ids became one user no row wins: `merged_users` makes the one that is shown.
 USER_VERDICT = _verdict(f"{_IS_NEWEST} AND {_ONE_ID}")
+
+
+def outcome(*, merges: bool) -> str:
+    """What became of the rows of `verdict`: keys whose row is a newer one, rows that arrived and are
+    neither shown nor merged, and duplicates that are dropped, less those that are none any more. A row
+    that arrives has no `address`. Where users are merged, rows that are not shown count.
+    """
+    key, kept, was = "user_id, key_id", "wins", "shown"
+    if merges:
+        key, kept, was = "user_id, raw_user_id", "stays", "TRUE"
+    updated = (
+        f"SELECT count(*) FROM (SELECT user_id FROM verdict GROUP BY {key} HAVING "
+        f"bool_or({kept} AND address IS NULL) AND bool_or({was} AND NOT address IS NULL)) AS renewed"
+    )
+    # A row that was a duplicate before is one no more, or is counted once.
+    duplicates = f"count(*) FILTER (WHERE NOT {kept}) - count(*) FILTER (WHERE NOT {was})"
+    return (
+        f"SELECT ({updated}) AS updated, count(*) FILTER (WHERE address IS NULL AND NOT {kept}) "
+        f"AS lost, {duplicates} AS duplicates FROM verdict"
+    )

@@ -10,7 +10,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from csq_assets.dataconnect.column_types import NO_PINS, NO_TABLE_PINS, Pins, TablePins
-from csq_assets.dataconnect.tables import USER_MIGRATIONS
+from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
 from csq_assets.warehouse.applied_state import identity_version, lake_identity, read_tables
 from csq_assets.warehouse.column_facts import tables_without_facts
 from csq_assets.warehouse.connection import open_warehouse
@@ -27,7 +27,8 @@ class Applied:
     `migrations` are the dump and the content that the identity map was made from, None without any.
 
     `dumps` says of each row whether it has an `applied_at`. `pins` are the types that somebody chose,
-    by table; the tables of `without_types` were last refreshed by a version that knew no types.
+    by table; the tables of `without_types` were last refreshed by a version that knew no types. Without
+    `has_meta`, the engine keeps no `csq_meta`, and what would be in it is not behind.
     """
 
     contents: Mapping[str, Mapping[int, str]]
@@ -38,6 +39,7 @@ class Applied:
     pins: TablePins = field(default_factory=dict[str, Pins])
     without_types: frozenset[str] = frozenset()
     migrations: tuple[int, str] | None = None
+    has_meta: bool = True
 
     @property
     def dump_ids(self) -> frozenset[int]:
@@ -53,6 +55,7 @@ class Applied:
             table
             for table in {*wanted, *self.contents}
             if wanted.get(table, {}) != self.contents.get(table, {})
+            and (self.has_meta or table != PROPERTY_DEFINITIONS)
         )
         otherwise_pinned = (
             table
@@ -63,8 +66,14 @@ class Applied:
 
     def stale_dump_rows(self, rows: Iterable[DumpRow]) -> frozenset[str]:
         """The tables of which `csq_meta.dumps` does not say just this."""
+        if not self.has_meta:
+            return frozenset()
         wanted = {(row, row.dump_id in self.contents.get(row.table_name, ())) for row in rows}
         return frozenset(row.table_name for row, _ in wanted ^ self.dumps)
+
+    def lacks_reports(self, reports: Iterable[ReportRow]) -> bool:
+        """Whether `csq_meta.sync_reports` does not say just this."""
+        return self.has_meta and self.reports != frozenset(reports)
 
 
 def read_applied_file(path: Path, *, wait_seconds: float) -> Applied:
