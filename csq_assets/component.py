@@ -54,6 +54,10 @@ class DataConnectComponent(dg.Component, dg.Model, dg.Resolvable):
     alert_severity: str = _attribute("alert_severity")
     ui_url: str | None = _attribute("ui_url")
     code_location: str | None = _attribute("code_location")
+    engine: str = _attribute("engine")
+    spark_submit: str = _attribute("spark_submit")
+    spark_catalog: str = _attribute("spark_catalog")
+    spark_buckets: str = _attribute("spark_buckets")
 
     @classmethod
     def from_environment(cls) -> "DataConnectComponent":
@@ -115,4 +119,4 @@ def _plain(value: object) -> object:
         return [*map(_plain, value)]
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path | int) else value

@@ -1,6 +1,8 @@
 """Tests settings and rights, one probe each, with the remedy."""
 
 import os
+import shlex
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,7 +49,10 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     yield _tried("DAGSTER_HOME", _try_instance)
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))
-    yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
+    if settings.engine == "spark":
+        yield _tried("Spark", lambda: _try_spark(settings.spark_submit))
+    else:
+        yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
     if settings.snapshot_path is not None:
         snapshot = settings.snapshot_path
         yield _tried("DuckDB snapshot", lambda: _try_folder(snapshot, "CSQ_DUCKDB_SNAPSHOT_PATH"))
@@ -151,6 +156,18 @@ def _try_objects(objects: ObjectStore) -> str:
     finally:
         objects.delete(key)
     return f"written, listed, read and deleted an object in {objects.url}"
+
+
+def _try_spark(submit: str) -> str:
+    """Whether the command is there: what the cluster says, the first job tells."""
+    command = shlex.split(submit)[0]
+    if shutil.which(command) is None:
+        raise SettingsError(
+            f"there is no command {command}",
+            where={"setting": "CSQ_SPARK_SUBMIT"},
+            remedy="Install Spark 3.5, or write the path of its spark-submit.",
+        )
+    return submit
 
 
 def _try_warehouse(path: Path) -> str:

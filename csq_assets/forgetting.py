@@ -32,7 +32,7 @@ from csq_assets.defs.run_requests import (
     refresh_request,
     snapshot_request,
 )
-from csq_assets.errors import BusyError, CsqError, StorageError
+from csq_assets.errors import BusyError, CsqError, StorageError, UsageError
 from csq_assets.headless import HeadlessRuns, Listener, planner_of
 from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
@@ -73,6 +73,12 @@ def run_forget(
     filled from; BusyError where another pass, a run of Dagster's, or who has the DuckDB file, does not
     end in time.
     """
+    if settings.engine == "spark":
+        raise UsageError(
+            "csq forget cannot take anybody out of Iceberg tables",
+            remedy="Forget with CSQ_ENGINE=duckdb, which empties the lake; then run csq rebuild with "
+            "spark, and let Iceberg's expire_snapshots remove the snapshots from before.",
+        )
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
         keys, began_at = Keys.of(settings), datetime.now(UTC)
         fail_orphaned_runs(instance, keys)

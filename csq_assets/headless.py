@@ -156,4 +156,5 @@ def planner_of(settings: Settings, lake: Lake) -> Planner:
         settings.skips,
         read_chosen_types(settings.types_path),
         place=place_of(settings),
+        engine=settings.engine,
     )

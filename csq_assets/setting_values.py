@@ -1,6 +1,7 @@
 """What a setting that is no place may be. Raises SettingsError, naming the variable."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -42,6 +43,61 @@ def publish_format(value: str) -> str:
     if value not in ("iceberg", "parquet"):
         raise wrong("CSQ_PUBLISH_FORMAT", f'"{value}" is no format', "Write iceberg or parquet.")
     return value
+
+
+def engine(value: str) -> str:
+    """What keeps the current tables."""
+    if value not in ("duckdb", "spark"):
+        raise wrong("CSQ_ENGINE", f'"{value}" is no engine', "Write duckdb or spark.")
+    return value
+
+
+def refuse_with_spark(**given: object) -> None:
+    """Settings of what only DuckDB does."""
+    for variable, value in given.items():
+        if value:
+            raise wrong(
+                variable,
+                "CSQ_ENGINE is spark, and this needs the tables in a DuckDB file",
+                f"Unset {variable}, or CSQ_ENGINE.",
+            )
+
+
+def spark_submit(value: str) -> str:
+    """A command, as a shell reads it."""
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        words = []
+    if not words:
+        raise wrong(
+            "CSQ_SPARK_SUBMIT",
+            f"{value} is no command",
+            "Write for example spark-submit --master spark://host:7077.",
+        )
+    return value
+
+
+def spark_catalog(value: str) -> str:
+    """An identifier."""
+    if not re.fullmatch(r"[a-z]\w*", value, re.ASCII):
+        raise wrong(
+            "CSQ_SPARK_CATALOG",
+            f'"{value}" is not the name of a catalog',
+            "Write a word in lower case, as in spark.sql.catalog.csq.",
+        )
+    return value
+
+
+def spark_buckets(value: str) -> int:
+    """A number of buckets."""
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", value, re.ASCII):
+        raise wrong(
+            "CSQ_SPARK_BUCKETS",
+            f'"{value}" is not a number from 1 to 99999',
+            "Write for example 16.",
+        )
+    return int(value)
 
 
 def dropped_columns(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -133,6 +133,29 @@ class Settings:
         "project, or than csq_assets",
     )
 
+    engine: str = _setting(
+        "CSQ_ENGINE",
+        "duckdb",
+        "what keeps the current tables: `duckdb`, or `spark`, as Iceberg tables",
+    )
+    spark_submit: str = _setting(
+        "CSQ_SPARK_SUBMIT",
+        "spark-submit",
+        "with the engine `spark`, the command that gives a job to the cluster, and its options: "
+        "`spark-submit --master spark://host:7077`",
+    )
+    spark_catalog: str = _setting(
+        "CSQ_SPARK_CATALOG",
+        "csq",
+        "with the engine `spark`, the catalog of the tables. Spark's settings say what it is; without "
+        "them it is the folder `iceberg` of the lake",
+    )
+    spark_buckets: int = _setting(
+        "CSQ_SPARK_BUCKETS",
+        "16",
+        "with the engine `spark`, the number of buckets of users into which a new table is partitioned",
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; an empty one counts as not set.
@@ -192,6 +215,10 @@ class Settings:
             alert_severity=values.alert_severity(texts["alert_severity"]),
             ui_url=values.ui_url(texts["ui_url"]),
             code_location=texts["code_location"] or "csq_assets",
+            engine=values.engine(texts["engine"]),
+            spark_submit=values.spark_submit(texts["spark_submit"]),
+            spark_catalog=values.spark_catalog(texts["spark_catalog"]),
+            spark_buckets=values.spark_buckets(texts["spark_buckets"]),
         ).checked()
 
     def checked(self) -> "Settings":
@@ -221,6 +248,13 @@ class Settings:
                 "CSQ_PUBLISH_URL",
                 f"{self.publish_url} and the lake at {self.lake_url} overlap",
                 "Choose another place: files there are replaced and deleted.",
+            )
+        if self.engine == "spark":
+            values.refuse_with_spark(
+                CSQ_DUCKDB_SNAPSHOT_PATH=snapshot,
+                CSQ_PUBLISH_URL=self.publish_url,
+                CSQ_TYPES=self.types_path,
+                CSQ_DBT_PROJECT=self.dbt_project,
             )
         if self.hash_columns and self.hash_key is None:
             raise wrong(

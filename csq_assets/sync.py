@@ -30,7 +30,7 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.defs.unlisted import record_unlisted
-from csq_assets.errors import CsqError, StorageError
+from csq_assets.errors import CsqError, StorageError, UsageError
 from csq_assets.headless import HeadlessRuns, planner_of
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
@@ -125,6 +125,11 @@ def run_rebuild(
     Raises UsageError for a table that is unknown, StorageError while somebody is being forgotten; else
     what `run_sync` raises.
     """
+    if accept_lake and settings.engine == "spark":
+        raise UsageError(
+            "with CSQ_ENGINE=spark the tables are in the lake, and there is none to accept",
+            remedy="Run csq rebuild.",
+        )
     with pass_lock(settings.duckdb_path, wait_seconds=_WAIT_SECONDS):
         keys = Keys.of(settings)
         fail_orphaned_runs(instance, keys)

@@ -46,6 +46,10 @@ def test_without_variables_everything_lies_under_data(
         alert_severity="ERROR",
         ui_url=None,
         code_location="csq_assets",
+        engine="duckdb",
+        spark_submit="spark-submit",
+        spark_catalog="csq",
+        spark_buckets=16,
     )
 
 

@@ -23,6 +23,8 @@ from csq_assets.defs.published_assets import PublishedAssets
 from csq_assets.defs.raw_assets import build_raw_asset
 from csq_assets.defs.resources import ExportResource, LakeResource, WarehouseResource
 from csq_assets.defs.sensor import build_sync_reports_sensor
+from csq_assets.defs.spark_engine import IcebergTables, Launcher, SparkEngine
+from csq_assets.defs.spark_maintenance import build_maintenance
 from csq_assets.lake.locations import open_lake
 from csq_assets.pipeline.type_file import read_chosen_types
 from csq_assets.s3_resource import PooledS3Resource
@@ -45,11 +47,13 @@ def build_definitions(
     sync_interval: timedelta | None = None,
     s3: S3Resource | None = None,
     duckdb: DuckDBResource | None = None,
+    launcher: Launcher | None = None,
 ) -> dg.Definitions:
     """Everything that Dagster loads: assets, checks, jobs, the sensor, resources.
 
     `sync_interval` is the usual time between two syncs. `s3` makes the S3 clients, by default as the
-    AWS SDK's variables say; `duckdb` the connections to the DuckDB file, by default of the settings.
+    AWS SDK's variables say; `duckdb` the connections to the DuckDB file, by default of the settings;
+    `launcher` has a cluster of Spark execute jobs, by default through `CSQ_SPARK_SUBMIT`.
     Raises SettingsError where the file of chosen types is wrong.
     Nothing here takes a name, an executor or an IO manager of other definitions, so they can be merged.
     """
@@ -61,21 +65,28 @@ def build_definitions(
         for table in (*tables, PROPERTY_DEFINITIONS)
     ]
     read_chosen_types(settings.types_path)  # refuses what is wrong before anything runs
-    factory = CurrentAssets(keys, settings.skips, settings.owners, settings.types_path)
+    spark = SparkEngine.of(settings, keys, launcher) if settings.engine == "spark" else None
+    factory = CurrentAssets(keys, settings.skips, settings.owners, settings.types_path, spark)
     current = factory.build(tables)
     if settings.snapshot_path is not None:
         current.append(factory.snapshot(tables, str(settings.snapshot_path)))
     if settings.publish_url is not None:
         current += PublishedAssets(keys, settings).build(tables)
+    # A process for each of many small steps would cost far more than the steps; a cluster may have
+    # several jobs at once, where a DuckDB file has one writer.
+    executor = dg.multiprocess_executor if spark else dg.in_process_executor
     jobs = [
         dg.define_asset_job(
             name,
             selection=dg.AssetSelection.assets(*(key for asset in assets for key in asset.keys)),
-            # A process for each of many small steps would cost far more than the steps.
-            executor_def=dg.in_process_executor,
+            executor_def=executor_def,
         )
-        for name, assets in ((keys.raw_job, raw), (keys.current_job, current))
+        for name, assets, executor_def in (
+            (keys.raw_job, raw, dg.in_process_executor),
+            (keys.current_job, current, executor),
+        )
     ]
+    maintenance = build_maintenance(keys, spark, tables) if spark else None
     marts = _marts(settings, keys)
     if marts is not None:
         jobs.append(_marts_job(keys, marts))
@@ -97,7 +108,8 @@ def build_definitions(
             *([marts] if marts else []),
         ],
         asset_checks=[build_external_checks(keys)],
-        jobs=jobs,
+        jobs=[*jobs, *([maintenance.job] if maintenance else [])],
+        schedules=[maintenance] if maintenance else [],
         sensors=[
             build_sync_reports_sensor(settings, tables, jobs),
             *([build_alerts_sensor(settings)] if settings.alerts else []),
@@ -113,7 +125,7 @@ def build_definitions(
             keys.lake: lake,
             keys.duckdb: duckdb,
             keys.lake_io: LakeIOManager(lake=lake),
-            keys.duckdb_io: DuckDBIOManager(duckdb=duckdb),
+            keys.duckdb_io: IcebergTables() if spark else DuckDBIOManager(duckdb=duckdb),
         },
     )
 

@@ -22,10 +22,11 @@ from csq_assets.defs.current_checks import columns_in_use
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.resources import Resources, connect
+from csq_assets.defs.spark_engine import SparkEngine
 from csq_assets.pipeline.lake_guard import check_lake
+from csq_assets.pipeline.outcomes import Engine
 from csq_assets.pipeline.refresh import Refresh
 from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.warehouse.columns import shown_types
 from csq_assets.warehouse.snapshot import publish_snapshot
 
 CODE_VERSION = "1"  # changes when the same partitions give other rows
@@ -42,12 +43,13 @@ class RefreshConfig(dg.Config):
 @dataclass(frozen=True, slots=True)
 class CurrentAssets:
     """The factories. `skips` says which tables are left alone; `owners` are those of all assets;
-    `types` is the file of chosen types."""
+    `types` is the file of chosen types. Without `spark`, DuckDB keeps the tables."""
 
     keys: Keys
     skips: Callable[[str], bool]
     owners: Sequence[str] = ()
     types: Path | None = None
+    spark: SparkEngine | None = None
 
     def build(self, tables: Sequence[str]) -> list[dg.AssetsDefinition]:
         """The identity map, the current tables, `csq.all_events`, and the rest of `csq_meta`."""
@@ -73,7 +75,7 @@ class CurrentAssets:
                 else:
                     refreshed = refresh.refresh_identity(rebuild=config.rebuild)
                     findings = refreshed.findings
-                    types = shown_types(refresh.connection, "csq_meta", "user_identity")
+                    types = refresh.types("csq_meta", "user_identity")
                     yield dg.MaterializeResult(
                         asset_key=key, metadata=metadata.identity_metadata(refreshed, types)
                     )
@@ -97,7 +99,7 @@ class CurrentAssets:
                 else:
                     refreshed = refresh.refresh_table(table, rebuild=config.rebuild)
                     findings = refreshed.findings
-                    types = shown_types(refresh.connection, "csq", table)
+                    types = refresh.types("csq", table)
                     yield dg.MaterializeResult(
                         asset_key=key,
                         metadata=metadata.table_metadata(self.keys, table, refreshed, types),
@@ -113,8 +115,8 @@ class CurrentAssets:
         @self._step(spec)
         def all_events(context: dg.AssetExecutionContext) -> Iterator[Result]:
             with self._refreshing(context) as refresh:
-                types = shown_types(refresh.connection, "csq", ALL_EVENTS)
-                facts = metadata.events_metadata(refresh.count_events(), types)
+                rows = refresh.count_events()
+                facts = metadata.events_metadata(rows, refresh.types("csq", ALL_EVENTS))
                 yield dg.MaterializeResult(asset_key=key, metadata=facts)
 
         return all_events
@@ -146,7 +148,11 @@ class CurrentAssets:
         return snapshot
 
     @contextmanager
-    def _refreshing(self, context: dg.AssetExecutionContext) -> Iterator[Refresh]:
+    def _refreshing(self, context: dg.AssetExecutionContext) -> Iterator[Engine]:
+        if self.spark is not None:
+            with self.spark.refreshing(context, self.keys, self.skips) as engine:
+                yield engine
+            return
         resources = Resources(context.resources, self.keys)
         with errors_as_failures(), connect(resources.duckdb) as connection:
             effective, lake = resources.lake.effective_dumps(self.skips), resources.lake.open()
@@ -164,15 +170,16 @@ class CurrentAssets:
         table: str | None = None,
     ) -> dg.AssetSpec:
         """Of a relation in `schema`, which the IO manager reads, or of something else."""
+        kinds = {"spark", "iceberg"} if self.spark else {"duckdb"}
         spec = dg.AssetSpec(
             key,
             deps=deps,
             description=description,
             group_name=self.keys.table_group("current", table or USER_MIGRATIONS),
-            kinds={"duckdb"},
+            kinds=kinds,
             owners=self.owners,
             metadata=_relation(schema, table or key.path[-1]) if schema else {},
-            tags={"dagster/storage_kind": "duckdb"},
+            tags={"dagster/storage_kind": "iceberg" if self.spark else "duckdb"},
             code_version=CODE_VERSION,
         )
         return spec.with_io_manager_key(self.keys.duckdb_io) if schema else spec

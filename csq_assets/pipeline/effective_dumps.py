@@ -37,6 +37,11 @@ class EffectiveDumps:
         contents = self.contents.get(table, {})
         return [self._content(table, dump_id, digest) for dump_id, digest in contents.items()]
 
+    def rows(self, table: str, dump_id: int) -> int:
+        """The rows of the partition of a dump that counts."""
+        record = self.state.records[dump_id].table(table)
+        return record.content.rows if record and record.content else 0
+
     def migrations(self) -> DumpContent | None:
         """The newest applied `user_migrations`. If it is skipped by now, the one from before."""
         plan = self._every_plan.get(USER_MIGRATIONS, TablePlan())

@@ -18,12 +18,13 @@ from csq_assets.errors import UsageError
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import Lake
+from csq_assets.pipeline.applied_documents import AppliedDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.marts_state import stale_version
 from csq_assets.warehouse.publications import unpublished
-from csq_assets.warehouse.staleness import read_applied_file
+from csq_assets.warehouse.staleness import Applied, read_applied_file
 
 _SHOWN = 5  # dumps in a message
 
@@ -61,7 +62,7 @@ class RefreshPlan:
 @dataclass(frozen=True, slots=True)
 class Planner:
     """For one lake and one DuckDB file, with a copy of it at `snapshot`, published at `place`. `types`
-    are those that somebody chose."""
+    are those that somebody chose. With the engine `spark` there is no file: the lake knows."""
 
     lake: Lake
     warehouse: Path
@@ -69,11 +70,12 @@ class Planner:
     skips: Callable[[str], bool]
     types: ChosenTypes = field(default_factory=ChosenTypes)
     place: str | None = None
+    engine: str = "duckdb"
 
     def check_lake(self, *, wait_seconds: float) -> None:
         """Raise SettingsError where the DuckDB file was filled from another lake, or from one that knew
         more; BusyError where another process keeps the file for longer than `wait_seconds`."""
-        applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
+        applied = self._applied(wait_seconds)
         records = self.lake.ledger.records() if applied.contents else ()
         refuse_other_lake(self.lake, records, applied.lake, applied.dump_ids)
 
@@ -124,7 +126,7 @@ class Planner:
         Raises StorageError where another process keeps the file for longer than `wait_seconds`.
         """
         effective = EffectiveDumps(self.lake, state)
-        applied = read_applied_file(self.warehouse, wait_seconds=wait_seconds)
+        applied = self._applied(wait_seconds)
         behind = applied.stale_tables(effective.contents, self.types.pins)
         stale = {table for table in behind if not self.skips(table)}
         stale |= {table for table, facts in effective.facts.items() if facts.unapplied}
@@ -139,7 +141,7 @@ class Planner:
         made_from = (migrations.dump_id, migrations.content) if migrations else None
         if USER_MIGRATIONS in stale or applied.migrations != made_from:
             stale.update(effective.plans)  # ids may resolve otherwise, in every table
-        is_behind = bool(stale) or applied.reports != frozenset(reports)
+        is_behind = bool(stale) or applied.lacks_reports(reports)
         tables = tuple(table for table in effective.plans if table in stale)
         wanted = {table: effective.contents.get(table) for table in sorted(stale)}
         return RefreshPlan(tables, is_behind, fingerprint=f"{wanted} {self.types.pins} {reports}")
@@ -171,6 +173,11 @@ class Planner:
             self.warehouse, read_only=True, wait_seconds=wait_seconds
         ) as connection:
             return unpublished(connection, self.place)
+
+    def _applied(self, wait_seconds: float) -> Applied:
+        if self.engine == "spark":
+            return AppliedDocuments(self.lake).applied()
+        return read_applied_file(self.warehouse, wait_seconds=wait_seconds)
 
     def _whole_dump(self, discovery: Discovery, dump_id: int) -> Work:
         dumps = discovery.catalog.dumps()

@@ -1,0 +1,156 @@
+"""A relation as an Iceberg table, with what is applied to it in the summary of its newest snapshot."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from csq_assets.errors import StorageError
+from csq_assets.spark.dialect import pyspark, quote
+from csq_assets.spark.messages import Place
+
+STATE = "csq.state"
+_BRANCH = "csq_next"
+_PROPERTIES = {
+    "format-version": "2",
+    "write.merge.mode": "merge-on-read",
+    "write.delete.mode": "merge-on-read",
+    "write.parquet.compression-codec": "zstd",
+    "write.distribution-mode": "hash",
+}
+# Columns of Iceberg's own metadata, which no table may have.
+_RESERVED = ("_file", "_pos", "_deleted", "_spec_id", "_partition")
+
+
+class IcebergTable:
+    """`<catalog>.<namespace><suffix>.<name>`. Spark's objects have no types to name."""
+
+    def __init__(self, spark: Any, place: Place, suffix: str, name: str) -> None:
+        self._spark = spark
+        self._catalog = quote(place.catalog)
+        self._schema = f"{self._catalog}.{quote(place.namespace + suffix)}"
+        self.name = f"{self._schema}.{quote(name)}"
+
+    def exists(self) -> bool:
+        return self._spark.catalog.tableExists(self.name)
+
+    def columns(self) -> dict[str, str]:
+        """Each column with its type; none where there is no such table."""
+        if not self.exists():
+            return {}
+        return {
+            one.name: one.dataType.simpleString() for one in self._spark.table(self.name).schema
+        }
+
+    def frame(self, snapshot: int | None = None) -> Any:
+        """The rows, now or as of a snapshot."""
+        reader = self._spark.read.format("iceberg")
+        if snapshot is not None:
+            reader = reader.option("snapshot-id", str(snapshot))
+        return reader.table(self.name)
+
+    def has_snapshot(self, snapshot: int) -> bool:
+        found = self._spark.sql(f"SELECT snapshot_id FROM {self.name}.snapshots")
+        return any(row[0] == snapshot for row in found.collect())
+
+    def head(self) -> tuple[int, Any] | None:
+        """The snapshot that people see, and the state that was written with it, or before it if rows
+        were only put into other files since. None where the table is not ours, or somebody else
+        changed it: it is to be replaced."""
+        if not self.exists():
+            return None
+        found = self._spark.sql(
+            f"SELECT snapshot.snapshot_id, snapshot.operation, snapshot.summary[{_text(STATE)}] "
+            f"FROM {self.name}.history AS history JOIN {self.name}.snapshots AS snapshot "
+            "ON snapshot.snapshot_id = history.snapshot_id WHERE history.is_current_ancestor "
+            "ORDER BY history.made_current_at DESC, snapshot.committed_at DESC"
+        ).collect()
+        for _, operation, state in found:
+            if state is not None:
+                return found[0][0], json.loads(state)
+            if operation != "replace":
+                return None
+        return None
+
+    def replace(self, frame: Any, state: Any, *, buckets: int | None, by: str = "user_id") -> None:
+        """Put `frame` in the place of what there is, by one commit. With `buckets`, its rows are
+        partitioned by the bucket of `by`."""
+        functions = pyspark("sql.functions")
+        refuse_reserved(frame.columns)
+        self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {self._schema}")
+        writer = frame.writeTo(self.name).using("iceberg")
+        writer = writer.option(f"snapshot-property.{STATE}", json.dumps(state))
+        for name, value in _PROPERTIES.items():
+            writer = writer.tableProperty(name, value)
+        if buckets:
+            writer = writer.partitionedBy(functions.bucket(buckets, by))
+        elif by != "user_id":
+            writer = writer.partitionedBy(functions.col(by))
+        writer.createOrReplace()
+
+    def add_columns(self, types: Mapping[str, str], after: Sequence[str]) -> None:
+        """Add columns at their places among `after`, the order that there is to be."""
+        for name, kind in types.items():
+            refuse_reserved([name])
+            place = list(after).index(name)
+            where = f"AFTER {quote(after[place - 1])}" if place else "FIRST"
+            self._spark.sql(f"ALTER TABLE {self.name} ADD COLUMN {quote(name)} {kind} {where}")
+
+    def merge(self, changes: str, merge: str, state: Callable[[Any], Any]) -> None:
+        """Change rows as the clauses of `merge` say, from the view `changes`, and record the state,
+        which is asked for with the rows as they will be.
+
+        All of it is done on a branch, which becomes what people see by one commit: whatever is killed
+        before leaves a branch that the next merge replaces.
+        """
+        spark, branch = self._spark, f"{self.name}.branch_{_BRANCH}"
+        spark.sql(f"ALTER TABLE {self.name} CREATE OR REPLACE BRANCH {_BRANCH}")
+        spark.sql(f"MERGE INTO {branch} AS known USING {changes} AS changes {merge}")
+        told = json.dumps(state(spark.table(branch)))
+        self._note(branch, told)
+        spark.sql(
+            f"CALL {self._catalog}.system.fast_forward("
+            f"table => {_text(self.name)}, branch => 'main', to => {_text(_BRANCH)})"
+        )
+
+    def note(self, state: Any) -> None:
+        """Record the state, by a commit that changes no row."""
+        self._note(self.name, json.dumps(state))
+
+    def _note(self, where: str, told: str) -> None:
+        writer = self.frame().limit(0).writeTo(where)
+        writer.option(f"snapshot-property.{STATE}", told).append()
+
+    def roll_back(self, snapshot: int) -> None:
+        """Let people see that snapshot again, if it is not what they see."""
+        head = self.head()
+        if head and head[0] != snapshot:
+            self.call("rollback_to_snapshot", snapshot_id=str(snapshot))
+
+    def overwrite(self, frame: Any, condition: Any, state: Any) -> None:
+        """Put `frame` in the place of the rows that meet the condition, by one commit."""
+        writer = frame.writeTo(self.name).option(f"snapshot-property.{STATE}", json.dumps(state))
+        writer.overwrite(condition)
+
+    def drop(self) -> None:
+        self._spark.sql(f"DROP TABLE IF EXISTS {self.name} PURGE")
+
+    def call(self, procedure: str, **arguments: str) -> None:
+        """Call one of Iceberg's procedures; arguments are SQL."""
+        given = "".join(f", {name} => {value}" for name, value in arguments.items())
+        self._spark.sql(
+            f"CALL {self._catalog}.system.{procedure}(table => {_text(self.name)}{given})"
+        )
+
+
+def refuse_reserved(columns: Sequence[str]) -> None:
+    """Raise StorageError for a column that Iceberg keeps for itself."""
+    for column in columns:
+        if column in _RESERVED:
+            raise StorageError(
+                f'Iceberg has a column "{column}" of its own, so the table cannot have it',
+                remedy="Put it into CSQ_DROP_COLUMNS, or rename it at Contentsquare.",
+            )
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

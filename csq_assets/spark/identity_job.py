@@ -1,0 +1,149 @@
+"""The identity map in Iceberg: from_user_id, user_id, only of ids that change."""
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from csq_assets.dataconnect.audits import IdentityAudit
+from csq_assets.dataconnect.identity import close_pairs
+from csq_assets.dataconnect.tables import USER_IDENTITY
+from csq_assets.spark.delivered import read_partition
+from csq_assets.spark.dialect import spark_sql
+from csq_assets.spark.iceberg import IcebergTable
+from csq_assets.spark.messages import Answer, Partition, Place, RefreshIdentity
+from csq_assets.warehouse.identity_sql import (
+    CAST_PAIRS,
+    PAIRS_IN_FORCE,
+    PAIRS_TO_FOLLOW,
+    RESOLVED_IDS,
+)
+
+_AUDITS = TypeAdapter(IdentityAudit)
+_EXAMPLES = 10
+_COLUMNS = "from_user_id bigint, user_id bigint"
+_VIEWS = {name: f"csq_{name}" for name in ("delivered", "pairs", "hops", "followed")}
+
+
+class IdentityTable:
+    """The map as it stands. `version` is the snapshot that last changed what it says, 0 before one."""
+
+    def __init__(self, spark: Any, place: Place) -> None:
+        self._spark = spark
+        self.table = IcebergTable(spark, place, "_meta", USER_IDENTITY)
+        self._head = self.table.head()
+
+    @property
+    def version(self) -> int:
+        if self._head is None:
+            return 0
+        snapshot, state = self._head
+        return state["version"] or snapshot
+
+    def show(self, view: str) -> None:
+        """Let the map be read as `view`."""
+        self._map(self.version).createOrReplaceTempView(view)
+
+    def changed_since(self, version: int) -> tuple[Any, bool] | None:
+        """The ids that resolve otherwise than at that version, `user_id`, and `next_user_id`; None
+        where none does. Where that snapshot is gone, the whole map, and that it is."""
+        if version == self.version:
+            return None
+        if version and not self.table.has_snapshot(version):
+            return self._map(self.version).toDF("user_id", "next_user_id"), True
+        return self._differing(self._map(version), self._map(self.version)), False
+
+    def refresh(self, work: RefreshIdentity) -> Answer:
+        """Bring the map to what the migrations say. Raises StorageError; the map is unchanged."""
+        wanted = [work.migrations.dump_id, work.migrations.content] if work.migrations else None
+        state = self._head[1] if self._head else None
+        if state is not None and state["migrations"] == wanted and not work.rebuild:
+            audit = _AUDITS.validate_python(state["audit"])
+            return self._answer(replace(audit, changed=False, users_changed=0))
+        resolved, audit = self._resolve(work.migrations)
+        resolved = resolved.persist()
+        changed = self._differing(self._map(self.version), resolved).count()
+        audit = replace(
+            audit,
+            changed=changed > 0,
+            users_changed=changed,
+            users_resolved=resolved.count(),
+        )
+        state = {"migrations": wanted, "audit": _AUDITS.dump_python(audit, mode="json")}
+        if changed or self._head is None:
+            self.table.replace(resolved, {**state, "version": None}, buckets=None)
+        else:
+            self.table.note({**state, "version": self.version})
+        resolved.unpersist()
+        self._head = self.table.head()
+        return self._answer(audit)
+
+    def note(self) -> None:
+        """Write the state once more, so that no snapshot before is needed for it."""
+        if self._head:
+            self.table.note({**self._head[1], "version": self.version})
+
+    def _map(self, version: int) -> Any:
+        if not version or self._head is None:
+            return self._spark.createDataFrame([], _COLUMNS)
+        return self.table.frame(self._head[0] if version == self.version else version)
+
+    def _differing(self, before: Any, after: Any) -> Any:
+        before.createOrReplaceTempView("csq_map_before")
+        after.createOrReplaceTempView("csq_map_after")
+        return self._spark.sql(
+            "SELECT coalesce(before.from_user_id, after.from_user_id) AS user_id, "
+            "coalesce(after.user_id, before.from_user_id) AS next_user_id "
+            "FROM csq_map_before AS before FULL JOIN csq_map_after AS after "
+            "ON after.from_user_id = before.from_user_id "
+            "WHERE NOT before.user_id <=> after.user_id"
+        )
+
+    def _resolve(self, migrations: Partition | None) -> tuple[Any, IdentityAudit]:
+        spark = self._spark
+        if migrations is None:
+            return self._map(0), IdentityAudit()
+        texts = {"from_user_id": "from_text", "to_user_id": "to_text"}
+        read_partition(spark, migrations, texts).createOrReplaceTempView(_VIEWS["delivered"])
+        for view, statement in (("pairs", CAST_PAIRS), ("hops", PAIRS_IN_FORCE)):
+            made = spark.sql(spark_sql(statement, _VIEWS)).persist()
+            made.createOrReplaceTempView(_VIEWS[view])
+        pairs = [
+            (row[0], row[1]) for row in spark.sql(spark_sql(PAIRS_TO_FOLLOW, _VIEWS)).collect()
+        ]
+        identity = close_pairs(pairs)
+        followed = [(start, identity.resolve(start)) for start, _ in pairs]
+        spark.createDataFrame(followed, _COLUMNS).createOrReplaceTempView(_VIEWS["followed"])
+        audit = replace(
+            self._quality(),
+            dump_id=migrations.dump_id,
+            cycles=len(identity.cycles),
+            cycle_examples=identity.cycles[:_EXAMPLES],
+        )
+        return spark.sql(spark_sql(RESOLVED_IDS, _VIEWS)), audit
+
+    def _quality(self) -> IdentityAudit:
+        pairs, hops = (self._spark.table(_VIEWS[name]) for name in ("pairs", "hops"))
+        refused = pairs.where("from_user_id IS NULL OR to_user_id IS NULL")
+        contested = hops.where("contested")
+        return IdentityAudit(
+            pairs=pairs.count(),
+            refused=refused.count(),
+            refused_examples=tuple(
+                f"{_shown(row.from_text)} → {_shown(row.to_text)}"
+                for row in refused.orderBy("place").limit(_EXAMPLES).collect()
+            ),
+            contested=contested.count(),
+            contested_examples=tuple(
+                row.from_user_id
+                for row in contested.orderBy("from_user_id").limit(_EXAMPLES).collect()
+            ),
+        )
+
+    def _answer(self, audit: IdentityAudit) -> Answer:
+        columns = self.table.columns()
+        return Answer("identity", rows=audit.users_resolved, columns=columns, identity=audit)
+
+
+def _shown(text: str | None) -> str:
+    return "null" if text is None else f'"{text}"'
