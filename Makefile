@@ -10,7 +10,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy
+.PHONY: help demo test-spark install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -41,6 +41,9 @@ test: install-dev ## Run the tests, on all cores
 
 bench-check: install-dev ## Run the tests of the benchmarks, which measure small cases
 	@$(BIN)/pytest benchmarks
+
+test-spark: install-dev .venv-spark/installed ## Compare Spark and Iceberg with the rules; needs Java 17
+	@CSQ_TEST_SPARK=$$PWD/.venv-spark/bin/python $(BIN)/pytest csq_assets_tests/spark
 
 fuzz: install-dev ## Try hostile documents and files; FUZZ="--factor 10 --write" tries more, for the record
 	@$(BIN)/python -m csq_assets_tests.fuzz $(FUZZ)
@@ -85,7 +88,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-header --quiet $(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade)
 
 clean: ## Remove .venv, caches, and all data of the demo
-	@rm -rf .venv site .pytest_cache .ruff_cache .hypothesis .import_linter_cache data
+	@rm -rf .venv .venv-spark site .pytest_cache .ruff_cache .hypothesis .import_linter_cache data
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -96,6 +99,15 @@ clean: ## Remove .venv, caches, and all data of the demo
 	@echo 'Installing the pinned packages into .venv …' >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-spark/installed: csq_assets_tests/spark/requirements.txt
+	@command -v java >/dev/null || { command -v apt-get >/dev/null && apt-get update --quiet \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends \
+		openjdk-17-jre-headless; } || { echo 'Install Java 17, which Spark needs.' >&2; exit 2; }
+	@echo 'Installing Spark into .venv-spark …' >&2
+	@$(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

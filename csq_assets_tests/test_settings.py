@@ -78,6 +78,10 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_ALERT_SEVERITY": "WARN",
             "CSQ_UI_URL": "https://ui.example.com/dagster/",
             "CSQ_CODE_LOCATION": "analytics",
+            "CSQ_ENGINE": "duckdb",
+            "CSQ_SPARK_SUBMIT": "spark-submit --master 'spark://host:7077'",
+            "CSQ_SPARK_CATALOG": "glue",
+            "CSQ_SPARK_BUCKETS": "256",
         }
     )
     assert settings == Settings(
@@ -107,6 +111,10 @@ def test_each_variable_sets_its_field() -> None:
         alert_severity="WARN",
         ui_url="https://ui.example.com/dagster",
         code_location="analytics",
+        engine="duckdb",
+        spark_submit="spark-submit --master 'spark://host:7077'",
+        spark_catalog="glue",
+        spark_buckets=256,
     )
     assert "secret" not in repr(settings)
     assert settings.described() == (
@@ -132,6 +140,10 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_ALERT_SEVERITY", "WARN"),
         ("CSQ_UI_URL", "https://ui.example.com/dagster"),
         ("CSQ_CODE_LOCATION", "analytics"),
+        ("CSQ_ENGINE", "duckdb"),
+        ("CSQ_SPARK_SUBMIT", "spark-submit --master 'spark://host:7077'"),
+        ("CSQ_SPARK_CATALOG", "glue"),
+        ("CSQ_SPARK_BUCKETS", "256"),
     )
 
 
@@ -498,3 +510,16 @@ def test_dagster_finds_its_home_where_it_is_started(
     monkeypatch.setenv("DAGSTER_HOME", "/elsewhere")
     set_default_dagster_home()
     assert os.environ["DAGSTER_HOME"] == "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CSQ_ENGINE", "Spark", '"Spark" is no engine. Write duckdb or spark.'),
+        ("CSQ_SPARK_SUBMIT", "a 'b", "a 'b is no command."),
+        ("CSQ_SPARK_CATALOG", "my-catalog", '"my-catalog" is not the name of a catalog.'),
+        ("CSQ_SPARK_BUCKETS", "0", '"0" is not a number from 1 to 99999.'),
+    ],
+)
+def test_settings_of_spark_are_checked(variable: str, value: str, said: str) -> None:
+    assert refusal_of(**{variable: value}).startswith(f"setting {variable}: {said}")

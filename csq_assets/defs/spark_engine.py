@@ -1,6 +1,7 @@
 """The engine `spark`: each step launches a job by Dagster Pipes, and this process knows no Spark."""
 
 import shlex
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,9 +46,12 @@ def submitted(command: str, context: StepContext, extras: dict[str, Any]) -> lis
     # A clone is no installed package; what is installed beside csq_assets is for this Python alone.
     environment = {} if package.name == "site-packages" else {"PYTHONPATH": str(package)}
     try:
-        done = dg.PipesSubprocessClient(env=environment).run(
-            context=context, command=[*words, str(JOB)], extras=extras
-        )
+        with warnings.catch_warnings():  # Dagster calls messages of one's own a preview
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            done = dg.PipesSubprocessClient(env=environment).run(
+                context=context, command=[*words, str(JOB)], extras=extras
+            )
+            return list(done.get_custom_messages())
     except FileNotFoundError:
         raise StorageError(
             f"there is no command {words[0]}",
@@ -59,7 +63,6 @@ def submitted(command: str, context: StepContext, extras: dict[str, Any]) -> lis
             f"the job on Spark failed: {error}",
             remedy="Its output is in the logs of the step. Nothing has changed: run csq sync again.",
         ) from None
-    return list(done.get_custom_messages())
 
 
 @dataclass(frozen=True, slots=True)
