@@ -31,8 +31,9 @@ def test_relations_are_read_from_views_and_keep_their_names() -> None:
 @pytest.mark.parametrize("merges", [True, False])
 def test_counts_are_rendered(merges: bool) -> None:  # noqa: FBT001  # a parameter of pytest
     rendered = spark_sql(outcome(merges=merges), VIEWS)
-    names = [one.alias for one in sqlglot.parse_one(rendered, read="spark").selects]
-    assert names == ["updated", "lost", "duplicates"]
+    tree = sqlglot.parse_one(rendered, read="spark")
+    assert isinstance(tree, exp.Select)
+    assert [one.alias for one in tree.selects] == ["updated", "lost", "duplicates"]
 
 
 def test_a_table_has_the_columns_of_its_manifest_then_our_own() -> None:
