@@ -135,7 +135,10 @@ class Changes:
         if rows is None:
             self._view("csq_coming", "SELECT * FROM csq_stored WHERE FALSE")
         else:
-            rows.select(*self._inner.split(", "), "shown").createOrReplaceTempView("csq_coming")
+            rows.createOrReplaceTempView("csq_delivered_rows")
+            user = "coalesce(resolved_user_id, raw_user_id) AS user_id"
+            others = ", ".join(name for name in self._inner.split(", ") if name != "user_id")
+            self._view("csq_coming", f"SELECT {user}, {others}, shown FROM csq_delivered_rows")
 
     def write(
         self,
