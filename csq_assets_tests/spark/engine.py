@@ -45,6 +45,8 @@ class Session:
         assert self.process.stdin
         self.process.stdin.close()
         self.process.wait(60)
+        if self.process.stdout:
+            self.process.stdout.close()
         self._log.close()
 
     def ask(self, **question: Any) -> dict[str, Any]:
