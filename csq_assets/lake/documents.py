@@ -26,11 +26,13 @@ _TOMBSTONES, _RESTORE = "forgotten.json", "Put that file back from a backup."
 _CATALOGS, _ALL_RELATIONS = TypeAdapter(Catalog), TypeAdapter(Relation)
 _ALL_TOMBSTONES = TypeAdapter(Tombstones)
 _AT_ONCE = 16
+_FORMAT = 1  # grows when an earlier version would take a lake wrong
 
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
     identity: uuid.UUID
+    format: int = 1  # the first versions named none
 
 
 _IDENTITIES = TypeAdapter(_Identity)
@@ -48,15 +50,21 @@ class LakeDocuments:
 
     def identity(self) -> str | None:
         """What tells the lake from another one under the same setting; None where nothing was written
-        into it yet."""
+        into it yet. Raises StorageError where a later version wrote the lake."""
         found = self.read(_LAKE, _IDENTITIES, _RESTORE)
+        if found and found.format > _FORMAT:
+            raise StorageError(
+                f"the lake {self._objects.url} has format {found.format}, this version of csq_assets "
+                f"knows {_FORMAT}",
+                remedy="Use the version that wrote it, or a later one.",
+            )
         return str(found.identity) if found else None
 
     def ensure_identity(self) -> str:
         """The lake's identity, given to it now if it has none."""
         if (known := self.identity()) is not None:
             return known
-        made = _Identity(uuid.uuid4())
+        made = _Identity(uuid.uuid4(), _FORMAT)
         self._objects.put(_LAKE, _IDENTITIES.dump_json(made))
         return self.identity() or str(made.identity)  # another's, if it was later
 
