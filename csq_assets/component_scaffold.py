@@ -50,7 +50,9 @@ class DataConnectScaffolder(dg.Scaffolder[ScaffoldParams]):
 def _described(name: str, value: str | None) -> str:
     """The attribute, below what it is; if it has its default, as a comment too."""
     attribute = ATTRIBUTES[name]
-    comment = "".join(f"# {line}\n" for line in textwrap.wrap(attribute.meaning, 96))
+    comment = "".join(
+        f"# {line}\n" for line in textwrap.wrap(attribute.meaning, 96, break_on_hyphens=False)
+    )
     if value is None:
         default = "[]" if attribute.is_list else attribute.default or ""
         return f"{comment}#{name}: {default}".rstrip() + "\n"

@@ -54,4 +54,6 @@ def _annotated_settings() -> str:
 
 
 def _comment(text: str) -> str:
-    return textwrap.fill(text, 100, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.fill(
+        text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )

@@ -40,7 +40,7 @@ TABLE_SCRATCH = (
     Scratch("touched_keys", "user_id BIGINT, key_id BIGINT", "deduplication", ("deduplication",)),
     Scratch("touched_rows", _CANDIDATE, "deduplication", ("deduplication",)),
     # Those of them, or of what a replay reads, that have a rival: whether each stays and is shown.
-    Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", "deduplication")),
+    Scratch("verdict", _VERDICT, "deduplication", ("delivered_sql", "row_store", "keyed_sql")),
 )
 IDENTITY_SCRATCH = (
     # Pairs as delivered and as integers, and the one of each id that counts.
