@@ -20,6 +20,7 @@ from csq_assets.spark.messages import (
     RefreshTable,
     Work,
 )
+from csq_assets.spark.names import refuse_clash
 from csq_assets.warehouse.partition_files import DumpContent, read_columns
 
 Launch = Callable[[Work], Answer]
@@ -52,7 +53,8 @@ class SparkRefresh:
         return self.refresh_identity().findings
 
     def refresh_table(self, table: str, *, rebuild: bool = False) -> RefreshedTable:
-        """Bring one current table up to date."""
+        """Bring one current table up to date. Raises NameClashError where another has its name."""
+        refuse_clash(table, self.effective.plans, self._documents.tables())
         identity = self._documents.identity()
         dumps = self.effective.dumps(table)
         wanted = tuple(self._partition(table, dump) for dump in dumps)

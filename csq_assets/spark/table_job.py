@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from csq_assets.dataconnect.audits import TableAudit
-from csq_assets.dataconnect.tables import TableKind, asset_name, kind_of
+from csq_assets.dataconnect.tables import TableKind, kind_of
 from csq_assets.errors import StorageError
 from csq_assets.spark.changes import Changes
 from csq_assets.spark.delivered import delivered_columns, read_partition
@@ -20,16 +20,12 @@ from csq_assets.spark.iceberg import IcebergTable
 from csq_assets.spark.identity_job import IdentityTable
 from csq_assets.spark.layout import Layout
 from csq_assets.spark.messages import Answer, AuditTable, Partition, Place, RefreshTable
+from csq_assets.spark.names import table_name
 from csq_assets.spark.table_state import Commit
 from csq_assets.warehouse.applied_state import AppliedDump, TableState
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 
 _VIEWS = {"csq_meta.user_identity": "csq_identity"}
-
-
-def table_name(table: str) -> str:
-    """The table's name in the catalog: Glue and Athena know lower case alone."""
-    return asset_name(table).lower()
 
 
 class CurrentTable:

@@ -16,7 +16,7 @@ from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.spark_refresh import SparkRefresh
 from csq_assets.spark.messages import Answer, Place, Request, Work, answer_of, dumped
-from csq_assets.spark.table_job import table_name
+from csq_assets.spark.names import table_name
 from csq_assets_tests import model
 from csq_assets_tests.pipeline.harness import IDENTITY, META, Harness
 
