@@ -10,7 +10,7 @@ OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_D
 	CSQ_HASH_KEY= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test-spark install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy
+.PHONY: help demo demo-spark test-spark install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -44,6 +44,9 @@ bench-check: install-dev ## Run the tests of the benchmarks, which measure small
 
 test-spark: install-dev .venv-spark/installed ## Compare Spark and Iceberg with the rules; needs Java 17
 	@CSQ_TEST_SPARK=$$PWD/.venv-spark/bin/python $(BIN)/pytest csq_assets_tests/spark
+
+demo-spark: install .venv-spark/installed ## The sample on a small cluster of Spark, with Iceberg on S3, beside DuckDB
+	@$(BIN)/python -m csq_assets_tests.spark.demo $$PWD/.venv-spark/bin/python
 
 fuzz: install-dev ## Try hostile documents and files; FUZZ="--factor 10 --write" tries more, for the record
 	@$(BIN)/python -m csq_assets_tests.fuzz $(FUZZ)
@@ -107,7 +110,7 @@ clean: ## Remove .venv, caches, and all data of the demo
 		openjdk-17-jre-headless; } || { echo 'Install Java 17, which Spark needs.' >&2; exit 2; }
 	@echo 'Installing Spark into .venv-spark …' >&2
 	@$(PYTHON) -m venv .venv-spark
-	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

@@ -1,78 +1,18 @@
-"""Spark for tests: a session that lasts, and passes that refresh through it."""
+"""Passes whose refresh is done by Spark, beside the oracle."""
 
-import json
-import os
-import shlex
-import subprocess
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from csq_assets.errors import StorageError
 from csq_assets.pipeline.applied_documents import AppliedDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.spark_refresh import SparkRefresh
-from csq_assets.spark.messages import Answer, Place, Request, Work, answer_of, dumped
+from csq_assets.spark.messages import Answer, Place, Work
 from csq_assets.spark.names import table_name
 from csq_assets_tests import model
 from csq_assets_tests.pipeline.harness import IDENTITY, META, Harness
-
-REPOSITORY = Path(__file__).parent.parent.parent
-
-
-class Session:
-    """The process that keeps a session of Spark."""
-
-    def __init__(
-        self, python: Path, submit: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> None:
-        self._log = log.open("ab")
-        # Not by spark-submit itself, which gives its own standard input to nobody.
-        options = {"PYSPARK_SUBMIT_ARGS": shlex.join([*submit, "pyspark-shell"])}
-        self.process = subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("session.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **options, **environment},
-            text=True,
-        )
-
-    def close(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(60)
-        if self.process.stdout:
-            self.process.stdout.close()
-        self._log.close()
-
-    def ask(self, **question: Any) -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("{"):
-                told = json.loads(line)
-                if "csq_error" in told:
-                    raise StorageError(
-                        told["csq_error"]["message"], where=told["csq_error"]["where"]
-                    )
-                assert "error" not in told, told["error"]
-                return told
-        raise AssertionError("the session of Spark ended")
-
-    def execute(self, place: Place, work: Work) -> Answer:
-        told = self.ask(request=dumped(Request(place, work)))
-        return answer_of(work, [told["answer"]])
-
-    def query(self, place: Place, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        nothing = Request(place, Work.__args__[1]("x", ()))
-        told = self.ask(sql=sql, request=dumped(nothing))
-        return told["columns"], [tuple(row) for row in told["rows"]]
+from csq_assets_tests.spark.session import Session
 
 
 @dataclass(slots=True)

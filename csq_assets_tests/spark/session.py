@@ -1,37 +1,83 @@
-"""One session of Spark for many requests: a line of JSON each, and a line for the answer.
-
-It is executed by the Python of the cluster, so that tests pay for a session once.
-"""
+"""One session of Spark on a cluster, for many requests."""
 
 import json
-import sys
-import traceback
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from csq_assets.errors import CsqError
-from csq_assets.spark.job import execute, open_session
-from csq_assets.spark.messages import ANSWERS, REQUESTS
+from csq_assets.errors import StorageError
+from csq_assets.spark.messages import Answer, Place, Request, Work, answer_of, dumped
+from csq_assets_tests.spark.cluster import Cluster
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 
-def main() -> None:
-    answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        request = json.loads(line)
+class Session:
+    """The process that keeps a session of Spark."""
+
+    def __init__(
+        self, python: Path, submit: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        self._log = log.open("ab")
+        # Not by spark-submit itself, which gives its own standard input to nobody.
+        options = {"PYSPARK_SUBMIT_ARGS": shlex.join([*submit, "pyspark-shell"])}
+        self.process = subprocess.Popen(
+            [str(python), str(Path(__file__).with_name("serve.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **options, **environment},
+            text=True,
+            start_new_session=True,
+        )
+
+    @classmethod
+    @contextmanager
+    def opened(cls, running: Cluster, log: Path) -> Iterator["Session"]:
+        """A session on the cluster, which is closed however the block ends."""
+        session = cls(running.software.python, running.options(), running.environment, log)
         try:
-            if "sql" in request:
-                request_place = REQUESTS.validate_python(request["request"]).place
-                found = open_session(request_place).sql(request["sql"])
-                told = {"columns": found.columns, "rows": [list(row) for row in found.collect()]}
-            else:
-                wanted = REQUESTS.validate_python(request["request"])
-                answer = execute(open_session(wanted.place), wanted)
-                told = {"answer": ANSWERS.dump_python(answer, mode="json")}
-        except CsqError as error:
-            told = {"csq_error": {"message": error.message, "where": error.where}}
-        except Exception:  # noqa: BLE001  # the test is told, whatever it was
-            told = {"error": traceback.format_exc()}
-        answers.write(json.dumps(told, default=str) + "\n")
-        answers.flush()
+            yield session
+        finally:
+            session.close()
 
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self._log.close()
 
-if __name__ == "__main__":
-    main()
+    def ask(self, **question: Any) -> dict[str, Any]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("{"):
+                told = json.loads(line)
+                if "csq_error" in told:
+                    raise StorageError(
+                        told["csq_error"]["message"], where=told["csq_error"]["where"]
+                    )
+                assert "error" not in told, told["error"]
+                return told
+        raise AssertionError("the session of Spark ended")
+
+    def execute(self, place: Place, work: Work) -> Answer:
+        told = self.ask(request=dumped(Request(place, work)))
+        return answer_of(work, [told["answer"]])
+
+    def query(self, place: Place, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        nothing = Request(place, Work.__args__[1]("x", ()))
+        told = self.ask(sql=sql, request=dumped(nothing))
+        return told["columns"], [tuple(row) for row in told["rows"]]

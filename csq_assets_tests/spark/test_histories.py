@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from csq_assets.spark.messages import Place, RefreshTable
-from csq_assets_tests.spark.engine import Session, SparkHarness
+from csq_assets_tests.spark.engine import SparkHarness
+from csq_assets_tests.spark.session import Session
 from csq_assets_tests.warehouse.deliveries import delivered
 
 PYTHON = os.environ.get("CSQ_TEST_SPARK", "")  # without it, nobody collects this
