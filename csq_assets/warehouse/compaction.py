@@ -14,8 +14,9 @@ from csq_assets.interruption import interruptible
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.engine import count, first_row, quote, quote_text
 
-# A smaller file is left alone. With a sixth of it free, a file is a fifth larger than a new one.
-_LEAST_BYTES = 64 * 1024**2
+# With a sixth of it free, a file is a fifth larger than a new one. What a day leaves free, the next one
+# fills again: less than this is not worth a copy.
+_LEAST_FREE_BYTES = 64 * 1024**2
 _FREE_SHARE = 1 / 6
 _ROOM = 1.1  # on the disk, in multiples of what is used of the file
 _COPY = "csq compacted"
@@ -38,9 +39,10 @@ ORDER BY ALL
 
 
 def compact_if_due(path: Path | str, *, memory_limit: str = "2GB") -> int:
-    """`compact` a file of which more than a sixth is free. Gives the bytes that this gives back.
+    """`compact` a file of which more than a sixth, and 64 MiB, are free. Gives the bytes that this
+    gives back.
 
-    A small file is left alone, and so is one that another process has, or that its disk has no room
+    Any other file is left alone, and so is one that another process has, or that its disk has no room
     for: nothing is wrong then, and a later call may find it otherwise.
     Raises StorageError where it cannot be copied, and then the file is as it was.
     """
@@ -103,13 +105,16 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _is_due(path: Path) -> bool:
-    if not path.exists() or path.stat().st_size < _LEAST_BYTES:
+    if not path.exists() or path.stat().st_size < _LEAST_FREE_BYTES:
         return False
-    sizes = "SELECT free_blocks, total_blocks, used_blocks * block_size FROM pragma_database_size()"
+    sizes = (
+        "SELECT free_blocks * block_size, total_blocks * block_size, used_blocks * block_size "
+        "FROM pragma_database_size()"
+    )
     with open_warehouse(path, wait_seconds=0, read_only=True) as connection, _beside(path):
-        free, total, used_bytes = first_row(connection, sizes) or (0, 0, 0)
+        free, total, used = first_row(connection, sizes) or (0, 0, 0)
         room = shutil.disk_usage(path.parent).free
-    return free > total * _FREE_SHARE and room > used_bytes * _ROOM
+    return free > max(total * _FREE_SHARE, _LEAST_FREE_BYTES) and room > used * _ROOM
 
 
 def _copy(connection: DuckDBPyConnection, beside: Path) -> None:

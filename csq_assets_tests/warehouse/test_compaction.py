@@ -103,7 +103,7 @@ def grown(tmp_path: Path) -> Path:
     """A file that is large enough to be looked at, and half of it free."""
     path = tmp_path / "warehouse.duckdb"
     with open_warehouse(path) as connection:
-        made = "AS SELECT hash(range) AS text FROM range(6_000_000)"
+        made = "AS SELECT hash(range) AS text FROM range(9_000_000)"
         connection.execute(f"CREATE TABLE csq_rows.old {made}; CREATE TABLE csq_rows.new {made}")
         connection.execute("DROP TABLE csq_rows.old")
     return path
@@ -116,7 +116,7 @@ def test_a_file_is_compacted_once_when_a_sixth_is_free(grown: Path) -> None:
     assert grown.stat().st_size == size - freed
     with open_warehouse(grown, read_only=True) as connection:
         rows = connection.execute("SELECT count(DISTINCT text) FROM csq_rows.new").fetchall()
-        assert rows == [(6_000_000,)]
+        assert rows == [(9_000_000,)]
     before = identity(grown)
     assert compact_if_due(grown) == 0
     assert identity(grown) == before
