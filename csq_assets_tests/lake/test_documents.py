@@ -110,7 +110,7 @@ def test_a_lake_gets_an_identity_once(objects: ObjectStore, documents: LakeDocum
     identity = documents.ensure_identity()
     assert str(uuid.UUID(identity)) == identity
     assert (documents.ensure_identity(), documents.identity()) == (identity, identity)
-    assert json.loads(objects.read("lake.json")) == {"identity": identity}
+    assert json.loads(objects.read("lake.json")) == {"identity": identity, "format": 1}
     objects.delete("lake.json")
     assert documents.ensure_identity() != identity
 
