@@ -7,7 +7,7 @@ BIN := .venv/bin
 OWN := CSQ_EXPORT_URL= CSQ_MANIFEST_PREFIX= CSQ_SKIP_TABLES= CSQ_LAKE_URL= CSQ_DUCKDB_PATH= \
 	CSQ_DUCKDB_SNAPSHOT_PATH= CSQ_PUBLISH_URL= CSQ_TYPES= CSQ_DBT_PROJECT= CSQ_OWNERS= CSQ_KEY_PREFIX= \
 	CSQ_GROUP_PREFIX= CSQ_ALERTS= CSQ_CODE_LOCATION= CSQ_DROP_COLUMNS= CSQ_HASH_COLUMNS= \
-	CSQ_HASH_KEY= DAGSTER_HOME=
+	CSQ_HASH_KEY= CSQ_ENGINE= DAGSTER_HOME=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-spark test-spark install install-dev install-extras ui test fuzz audit torture check format bench bench-check golden lock clean docs screenshots check-deploy

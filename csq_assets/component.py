@@ -56,6 +56,7 @@ class DataConnectComponent(dg.Component, dg.Model, dg.Resolvable):
     code_location: str | None = _attribute("code_location")
     engine: str = _attribute("engine")
     spark_submit: str = _attribute("spark_submit")
+    spark_emr_serverless: str | None = _attribute("spark_emr_serverless")
     spark_catalog: str = _attribute("spark_catalog")
     spark_buckets: str = _attribute("spark_buckets")
 

@@ -50,7 +50,7 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))
     if settings.engine == "spark":
-        yield _tried("Spark", lambda: _try_spark(settings.spark_submit))
+        yield _tried("Spark", lambda: _try_spark(settings))
     else:
         yield _tried("DuckDB file", lambda: _try_warehouse(settings.duckdb_path))
     if settings.snapshot_path is not None:
@@ -158,16 +158,22 @@ def _try_objects(objects: ObjectStore) -> str:
     return f"written, listed, read and deleted an object in {objects.url}"
 
 
-def _try_spark(submit: str) -> str:
-    """Whether the command is there: what the cluster says, the first job tells."""
-    command = shlex.split(submit)[0]
+def _try_spark(settings: Settings) -> str:
+    """Whether what launches jobs is there: what the cluster says, the first job tells."""
+    if settings.spark_emr_serverless is not None:
+        from csq_assets.defs.emr_serverless import (  # noqa: PLC0415 - imports Dagster
+            EmrServerless,
+        )
+
+        return EmrServerless.of(settings.spark_emr_serverless, settings.lake_url).look()
+    command = shlex.split(settings.spark_submit)[0]
     if shutil.which(command) is None:
         raise SettingsError(
             f"there is no command {command}",
             where={"setting": "CSQ_SPARK_SUBMIT"},
             remedy="Install Spark 3.5, or write the path of its spark-submit.",
         )
-    return submit
+    return settings.spark_submit
 
 
 def _try_warehouse(path: Path) -> str:

@@ -144,6 +144,12 @@ class Settings:
         "with the engine `spark`, the command that gives a job to the cluster, and its options: "
         "`spark-submit --master spark://host:7077`",
     )
+    spark_emr_serverless: Path | None = _setting(
+        "CSQ_SPARK_EMR_SERVERLESS",
+        None,
+        "with the engine `spark`, jobs on EMR Serverless instead: the JSON file that "
+        "`aws emr-serverless start-job-run --cli-input-json` takes",
+    )
     spark_catalog: str = _setting(
         "CSQ_SPARK_CATALOG",
         "csq",
@@ -217,6 +223,11 @@ class Settings:
             code_location=texts["code_location"] or "csq_assets",
             engine=values.engine(texts["engine"]),
             spark_submit=values.spark_submit(texts["spark_submit"]),
+            spark_emr_serverless=(
+                absolute_path("CSQ_SPARK_EMR_SERVERLESS", texts["spark_emr_serverless"], folder)
+                if texts["spark_emr_serverless"]
+                else None
+            ),
             spark_catalog=values.spark_catalog(texts["spark_catalog"]),
             spark_buckets=values.spark_buckets(texts["spark_buckets"]),
         ).checked()

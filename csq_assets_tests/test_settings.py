@@ -48,6 +48,7 @@ def test_without_variables_everything_lies_under_data(
         code_location="csq_assets",
         engine="duckdb",
         spark_submit="spark-submit",
+        spark_emr_serverless=None,
         spark_catalog="csq",
         spark_buckets=16,
     )
@@ -80,6 +81,7 @@ def test_each_variable_sets_its_field() -> None:
             "CSQ_CODE_LOCATION": "analytics",
             "CSQ_ENGINE": "duckdb",
             "CSQ_SPARK_SUBMIT": "spark-submit --master 'spark://host:7077'",
+            "CSQ_SPARK_EMR_SERVERLESS": "/etc/csq/emr.json",
             "CSQ_SPARK_CATALOG": "glue",
             "CSQ_SPARK_BUCKETS": "256",
         }
@@ -113,6 +115,7 @@ def test_each_variable_sets_its_field() -> None:
         code_location="analytics",
         engine="duckdb",
         spark_submit="spark-submit --master 'spark://host:7077'",
+        spark_emr_serverless=Path("/etc/csq/emr.json"),
         spark_catalog="glue",
         spark_buckets=256,
     )
@@ -142,6 +145,7 @@ def test_each_variable_sets_its_field() -> None:
         ("CSQ_CODE_LOCATION", "analytics"),
         ("CSQ_ENGINE", "duckdb"),
         ("CSQ_SPARK_SUBMIT", "spark-submit --master 'spark://host:7077'"),
+        ("CSQ_SPARK_EMR_SERVERLESS", "/etc/csq/emr.json"),
         ("CSQ_SPARK_CATALOG", "glue"),
         ("CSQ_SPARK_BUCKETS", "256"),
     )
@@ -173,6 +177,7 @@ def test_what_is_not_set_is_described_as_none() -> None:
         "CSQ_GROUP_PREFIX",
         "CSQ_ALERTS",
         "CSQ_UI_URL",
+        "CSQ_SPARK_EMR_SERVERLESS",
     ]
 
 

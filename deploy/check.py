@@ -1,8 +1,8 @@
 """Checks deploy/ without Docker and Kubernetes: make check-deploy.
 
-Compose and Helm's values against their schemas, and units by systemd. The Dockerfile by its own
-steps, below a temporary folder, with the Python that is here; then its command must start, and its
-health check must pass.
+Compose and Helm's values against their schemas, instances against Dagster's, and units by systemd. The
+Dockerfile by its own steps, below a temporary folder, with the Python that is here; then its command
+must start, and its health check must pass.
 """
 
 import json
@@ -16,7 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
+
+import yaml
+from dagster._config import process_config, resolve_to_config_type
 
 DEPLOY = Path(__file__).parent
 CLONE = DEPLOY.parent
@@ -30,6 +34,7 @@ NEEDS_ROOT = ("useradd", "chown")  # do nothing here
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         check_schemas()
+        check_instances()
         check_units(Path(folder))
         check_image(Path(folder, "image"))
 
@@ -38,9 +43,22 @@ def check_schemas() -> None:
     for schema, file in (
         (("--builtin-schema", "vendor.compose-spec"), "compose.yaml"),
         (("--schemafile", DEPLOY / "helm-values.schema.json"), "helm-values.yaml"),
+        (("--schemafile", DEPLOY / "helm-values.schema.json"), "spark/helm-values.yaml"),
     ):
         _say(file)
         subprocess.run([BIN / "check-jsonschema", "--quiet", *schema, DEPLOY / file], check=True)
+
+
+def check_instances() -> None:
+    """What they configure is there, and takes what they say."""
+    for file in ("dagster-postgres.yaml", "spark/docker.yaml", "spark/ecs.yaml"):
+        _say(file)
+        for section in yaml.safe_load((DEPLOY / file).read_text()).values():
+            if "class" in section:
+                configurable = getattr(import_module(section["module"]), section["class"])
+                schema = resolve_to_config_type(configurable.config_type())
+                found = process_config(schema, section.get("config", {}))
+                assert found.success, found.errors
 
 
 def check_units(folder: Path) -> None:

@@ -29,8 +29,8 @@ StepContext = dg.AssetExecutionContext | dg.OpExecutionContext
 class Launcher(Protocol):
     """Has a cluster execute `csq_assets/spark/job.py`, and gives the messages that it reports.
 
-    `submitted` is the one by `spark-submit`. One of your own may use the clients of dagster-aws for
-    EMR, EMR Serverless or EMR on EKS, which give the same messages.
+    `submitted` is the one by `spark-submit`, and `EmrServerless` another. One of your own may use other
+    clients of Pipes, such as that of dagster-aws for EMR on EKS: they give the same messages.
     """
 
     def __call__(self, context: StepContext, extras: dict[str, Any]) -> list[Any]: ...
@@ -46,12 +46,10 @@ def submitted(command: str, context: StepContext, extras: dict[str, Any]) -> lis
     # A clone is no installed package; what is installed beside csq_assets is for this Python alone.
     environment = {} if package.name == "site-packages" else {"PYTHONPATH": str(package)}
     try:
-        with warnings.catch_warnings():  # Dagster calls messages of one's own a preview
-            warnings.simplefilter("ignore", dg.PreviewWarning)
-            done = dg.PipesSubprocessClient(env=environment).run(
-                context=context, command=[*words, str(JOB)], extras=extras
-            )
-            return list(done.get_custom_messages())
+        done = dg.PipesSubprocessClient(env=environment).run(
+            context=context, command=[*words, str(JOB)], extras=extras
+        )
+        return list(done.get_custom_messages())
     except FileNotFoundError:
         raise StorageError(
             f"there is no command {words[0]}",
@@ -65,6 +63,16 @@ def submitted(command: str, context: StepContext, extras: dict[str, Any]) -> lis
         ) from None
 
 
+def _launcher(settings: Settings) -> Launcher:
+    if settings.spark_emr_serverless is None:
+        return partial(submitted, settings.spark_submit)
+    from csq_assets.defs.emr_serverless import (  # noqa: PLC0415 - the AWS SDK takes a second
+        EmrServerless,
+    )
+
+    return EmrServerless.of(settings.spark_emr_serverless, settings.lake_url)
+
+
 @dataclass(frozen=True, slots=True)
 class SparkEngine:
     """Where the tables are, and how a job is launched."""
@@ -75,11 +83,10 @@ class SparkEngine:
 
     @classmethod
     def of(cls, settings: Settings, keys: Keys, launcher: Launcher | None = None) -> "SparkEngine":
-        """The engine of the settings; `launcher` in the place of `CSQ_SPARK_SUBMIT`."""
+        """The engine of the settings; `launcher` in the place of what they say of jobs."""
         folder = f"{settings.lake_url.rstrip('/')}/iceberg"
         place = Place(settings.spark_catalog, folder, keys.identifier.lower())
-        submit = partial(submitted, settings.spark_submit)
-        return cls(place, settings.spark_buckets, launcher or submit)
+        return cls(place, settings.spark_buckets, launcher or _launcher(settings))
 
     @contextmanager
     def refreshing(
@@ -100,7 +107,9 @@ class SparkEngine:
 
     def _launch(self, context: StepContext, work: Work) -> Answer:
         extras = {"request": dumped(Request(self.place, work))}
-        reported = self.launcher(context, extras)
+        with warnings.catch_warnings():  # Dagster calls messages of one's own a preview
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            reported = self.launcher(context, extras)
         for message in reported:
             if isinstance(message, dict) and (told := message.get(messages.ERROR)):
                 raise StorageError(told["message"], where=told["where"], remedy=told["remedy"])

@@ -38,7 +38,7 @@ def open_export(
     request_payer: str | None = None,
 ) -> Export:
     """The export at a directory or an `s3://` URL; `s3_client` is called for the latter."""
-    bucket, prefix = _bucket_and_prefix(url)
+    bucket, prefix = bucket_and_prefix(url)
     objects = open_objects(url, s3_client, "CSQ_EXPORT_URL", request_payer)
     return Export(objects, manifest_prefix=manifest_prefix, bucket=bucket, prefix=prefix)
 
@@ -58,7 +58,7 @@ def open_objects(
     url: str, s3_client: Callable[[], Any], setting: str, request_payer: str | None = None
 ) -> ObjectStore:
     """The objects at a directory or an `s3://` URL, which `setting` names."""
-    bucket, prefix = _bucket_and_prefix(url)
+    bucket, prefix = bucket_and_prefix(url)
     if bucket is None:
         must_exist = setting == "CSQ_EXPORT_URL"
         return DirectoryStore(Path(url), setting=setting, must_exist=must_exist)
@@ -67,7 +67,8 @@ def open_objects(
     return BucketStore(s3_client(), bucket, prefix, setting=setting, request_payer=request_payer)
 
 
-def _bucket_and_prefix(url: str) -> tuple[str | None, str]:
+def bucket_and_prefix(url: str) -> tuple[str | None, str]:
+    """Those of an `s3://` URL; no bucket where it is a directory."""
     if not url.startswith("s3://"):
         return None, ""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")

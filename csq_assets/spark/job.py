@@ -70,11 +70,24 @@ def _knows_s3(spark: Any) -> bool:
     return configuration.get("fs.s3.impl") is not None
 
 
+def _pipes() -> Any:
+    """How this process was given its request: by its launcher itself, or by way of a bucket."""
+    import dagster_pipes as pipes  # noqa: PLC0415  # of the cluster
+
+    if "bucket" not in pipes.PipesEnvVarParamsLoader().load_messages_params():
+        return pipes.open_dagster_pipes()
+    import boto3  # noqa: PLC0415  # of EMR
+
+    client = boto3.client("s3")
+    return pipes.open_dagster_pipes(
+        context_loader=pipes.PipesS3ContextLoader(client),
+        message_writer=pipes.PipesS3MessageWriter(client),
+    )
+
+
 def main() -> None:
     """Answer the one request that Dagster gave this process."""
-    from dagster_pipes import open_dagster_pipes  # noqa: PLC0415  # of the cluster
-
-    with open_dagster_pipes() as pipes:
+    with _pipes() as pipes:
         request = REQUESTS.validate_python(pipes.get_extra("request"))
         try:
             answer = execute(open_session(request.place), request)
