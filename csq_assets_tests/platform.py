@@ -28,6 +28,7 @@ from csq_assets.sync import run_rebuild, run_sync
 from csq_assets_tests.builders import Delivery, ExportBuilder
 
 KEYS = Keys()  # of the default prefix
+_RESOURCES = (KEYS.export, KEYS.lake, KEYS.duckdb)
 REPOSITORY = Path(__file__).parent.parent
 SCRIPTS = Path(sys.executable).parent
 
@@ -141,6 +142,17 @@ class Platform:
     def csq(self, *arguments: str, **variables: str) -> Ran:
         """The real console script."""
         return csq(self.folder, *arguments, environment={**self.environment(), **variables})
+
+
+def tick(instance: dg.DagsterInstance, defs: dg.Definitions) -> object:
+    """What the sensor says: a SensorResult, or why it does nothing."""
+    repository = defs.get_repository_def()
+    with dg.build_sensor_context(
+        instance=instance,
+        repository_def=repository,
+        resources={key: (defs.resources or {})[key] for key in _RESOURCES},
+    ) as context:
+        return repository.get_sensor_def(KEYS.sensor)(context)
 
 
 def csq(folder: Path, *arguments: str, environment: Mapping[str, str]) -> Ran:

@@ -15,6 +15,7 @@ from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.dbt_project import DbtProject
 from csq_assets.defs.code_reload import CodeReload
 from csq_assets.defs.current_checks import record_current_checks
+from csq_assets.defs.dead_runs import fail_dead_runs
 from csq_assets.defs.external_assets import record_discovery, still_checked
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.published_assets import published_relations
@@ -78,6 +79,7 @@ def build_sync_reports_sensor(
                 still_checked(context.instance, keys, resources.lake, now),
             ):
                 fail_orphaned_runs(context.instance, keys)
+                fail_dead_runs(context.instance, keys)
                 export, lake = resources.export.open(), resources.lake.open()
                 planner = Planner(
                     lake,
@@ -91,12 +93,8 @@ def build_sync_reports_sensor(
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=retry_now(export, now))
                 record_discovery(context.instance, keys, plan.discovery, now)
-                record_unlisted(
-                    context.instance,
-                    keys,
-                    plan.discovery.catalog,
-                    (*tables, PROPERTY_DEFINITIONS),
-                )
+                recorded = (*tables, PROPERTY_DEFINITIONS)
+                record_unlisted(context.instance, keys, plan.discovery.catalog, recorded)
                 try:
                     record_missing_partitions(context.instance, keys, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else

@@ -16,9 +16,8 @@ from csq_assets.defs import sensor as module
 from csq_assets.errors import SettingsError
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.platform import KEYS, Platform
+from csq_assets_tests.platform import KEYS, Platform, tick
 
-RESOURCES = ("csq_export", "csq_lake", "csq_duckdb")
 REFRESH = {"csq/meta", "csq/user_identity", "csq/current/users"}
 
 
@@ -35,14 +34,7 @@ class Daemon:
         return result
 
     def evaluate(self, defs: dg.Definitions | None = None) -> object:
-        defs = defs or self.platform.definitions()
-        repository = defs.get_repository_def()
-        with dg.build_sensor_context(
-            instance=self.platform.instance,
-            repository_def=repository,
-            resources={key: (defs.resources or {})[key] for key in RESOURCES},
-        ) as context:
-            return repository.get_sensor_def(KEYS.sensor)(context)
+        return tick(self.platform.instance, defs or self.platform.definitions())
 
     def tick_and_run(self) -> dg.SensorResult:
         result = self.tick()
