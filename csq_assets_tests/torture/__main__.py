@@ -16,14 +16,18 @@ _DEFAULTS = Options(Path())
 @click.command(context_settings={"show_default": True})
 @click.argument("names", nargs=-1, metavar="[TRIAL]...")
 @click.option("--kills", default=_DEFAULTS.kills, help="Kills of each command.")
+@click.option(
+    "--requests", default=_DEFAULTS.requests, help="Requests through all faults, at least."
+)
 @click.option("--seed", default=_DEFAULTS.seed, help="Draws what is hit.")
 @click.option("--only", multiple=True, help="A row of the trial; can be given several times.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work, and to go on.")
 @click.option("--write", is_flag=True, help="Put what is found into docs/reliability.md.")
-def main(
+def main(  # noqa: PLR0913  # an argument for each option
     names: tuple[str, ...],
     *,
     kills: int,
+    requests: int,
     seed: int,
     only: tuple[str, ...],
     folder: Path | None,
@@ -38,7 +42,7 @@ def main(
             f"no such trial: {', '.join(unknown)}; there are {', '.join(TRIALS)}"
         )
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as temporary:
-        options = Options(folder or Path(temporary), kills, seed, only, click.echo)
+        options = Options(folder or Path(temporary), kills, requests, seed, only, click.echo)
         options.folder.mkdir(parents=True, exist_ok=True)
         found: list[Tried] = []
         try:

@@ -27,13 +27,15 @@ class BrokenTrialError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill, before `operation`; `differences` are empty where all is right afterwards."""
+    """One kill, before `operation`; `differences` are empty where all is right afterwards. Where it was
+    `remedied`, csq named a remedy, which was followed."""
 
     scenario: str
     at: int
     operation: str
     landed: bool
     differences: tuple[str, ...]
+    remedied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

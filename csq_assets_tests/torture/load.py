@@ -1,7 +1,7 @@
 """Several commands and readers at once, on one platform."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,11 +9,14 @@ from pathlib import Path
 
 import duckdb
 
+from csq_assets.defs.sensor import INTERVAL_SECONDS
 from csq_assets_tests.torture.crashes import Crashes, prepared
-from csq_assets_tests.torture.scenarios import INCREMENT
+from csq_assets_tests.torture.many_manifests import MANIFESTS, ticks_of_many
+from csq_assets_tests.torture.scenarios import INCREMENT, Place
 from csq_assets_tests.torture.warm import Ended, Warm, start_warm
 
 READERS = 100
+KNOWN = "ticks of the sensor, with all manifests known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +26,64 @@ class Loaded:
     name: str
     acts: int
     differences: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-def loads(folder: Path) -> Iterator[Loaded]:
+# Two commands at once, of csq or of daemon.py; the last, how many are at work.
+_TOGETHER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
+    "two syncs": (("sync",), ("sync",), 2),
+    "a sync and a rebuild": (("sync",), ("rebuild",), 2),
+    "a sync and a run from the UI": (("sync",), ("materialize", "12"), 2),
+    "a sync and five materializations": (
+        ("sync",),
+        ("materialize", "11", "12", "11", "12", "11"),
+        6,
+    ),
+    "a sync and the daemon's runs": (("sync",), ("daemon",), 2),
+    "two daemons": (("daemon",), ("daemon",), 2),
+}
+_READERS_OF_COPY = "readers of the snapshot, beside a sync"
+_HOLDER = "a reader that never lets go of the DuckDB file"
+
+
+def loads(folder: Path, wants: Callable[[str], bool] = lambda _name: True) -> Iterator[Loaded]:
     """Each on an export with an increment that is due. Raises NoCompilerError."""
     with ExitStack() as stack:
         crashes = stack.enter_context(prepared(INCREMENT, folder))
         other = stack.enter_context(start_warm(folder / "other"))
-        for name, second in (("two syncs", "sync"), ("a sync and a rebuild", "rebuild")):
-            crashes.restore()
-            ended = _at_once(crashes, other, "sync", second)
-            yield Loaded(name, 2, (*_failed(ended), *crashes.finish()))
-        yield _readers(crashes)
-        yield _holder(crashes)
+        for name in filter(wants, _TOGETHER):
+            yield at_once(crashes, other, name)
+        if wants(_READERS_OF_COPY):
+            yield _readers(crashes)
+        if wants(_HOLDER):
+            yield _holder(crashes)
+        if wants(KNOWN):
+            yield _many_manifests(crashes.warm, folder)
 
 
-def _at_once(crashes: Crashes, other: Warm, first: str, second: str) -> list[Ended]:
+def at_once(crashes: Crashes, other: Warm, name: str) -> Loaded:
+    """Two commands at the same time, then a sync."""
+    crashes.restore()
+    first, second, acts = _TOGETHER[name]
     with ThreadPoolExecutor(2) as pool:
         started = [
-            pool.submit(crashes.place.csq, crashes.warm, first),
-            pool.submit(crashes.place.csq, other, second),
+            pool.submit(crashes.place.csq, crashes.warm, *first),
+            pool.submit(crashes.place.csq, other, *second),
         ]
-        return [each.result() for each in started]
+        ended = [each.result() for each in started]
+    return Loaded(name, acts, (*_failed(ended), *crashes.finish()))
+
+
+def _many_manifests(warm: Warm, folder: Path) -> Loaded:
+    """The sensor of an export with thousands of dumps, all of them taken: its ticks have to be over
+    before the next one is due, and find nothing to do."""
+    ticks, differences = ticks_of_many(warm, Place(folder / "many"))
+    slowest = max((tick.seconds for tick in ticks), default=0)
+    if slowest > INTERVAL_SECONDS:
+        differences = (*differences, f"a tick took {slowest:.0f} s")
+    memory_mb = max((tick.memory_mb for tick in ticks), default=0)
+    note = f"{MANIFESTS:,} of them: a tick took {slowest:.1f} s at most, its process {memory_mb:.0f} MB"
+    return Loaded(KNOWN, len(ticks), differences, (note,))
 
 
 def _failed(ended: list[Ended]) -> Iterator[str]:
@@ -78,7 +117,7 @@ def _readers(crashes: Crashes) -> Loaded:
     if odd := seen - {before, _users(snapshot)}:
         wrong.append(f"readers saw {sorted(odd)} users")
     return Loaded(
-        "readers of the snapshot, beside a sync",
+        _READERS_OF_COPY,
         READERS,
         (*_failed([ended]), *wrong, *crashes.finish()),
     )
@@ -92,8 +131,7 @@ def _holder(crashes: Crashes) -> Loaded:
         ended = crashes.place.csq(crashes.warm, "sync")
         if ended.code != 1 or ended.has_traceback or "warehouse.duckdb" not in ended.stderr:
             said = (f"ended with {ended.code}: {ended.stderr[-800:]}",)
-    name = "a reader that never lets go of the DuckDB file"
-    return Loaded(name, 1, (*said, *crashes.finish()))
+    return Loaded(_HOLDER, 1, (*said, *crashes.finish()))
 
 
 def _users(path: Path) -> int:

@@ -1,13 +1,19 @@
-"""Faults that the harness has to find: each changes csq in the process of one command."""
+"""Faults that the harness has to find, and a setting of the SDK: each changes one process."""
 
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from boto3.s3.transfer import TransferConfig
+from s3transfer.utils import ChunksizeAdjuster
+
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.pipeline.ingest import TableIngest
 from csq_assets.warehouse import table_refresh
+
+SMALL_PARTS = "an SDK that sends small parts"
+_PART_BYTES = 1024
 
 
 def plant(name: str) -> None:
@@ -64,6 +70,19 @@ def _rename_that_is_none() -> None:
     _replace(DirectoryStore, "publish", write_in_place)
 
 
+def _send_small_parts() -> None:
+    """What is larger than a kilobyte is uploaded in several parts, as else what is larger than 8 MB."""
+    sizes = dict.fromkeys(("multipart_threshold", "multipart_chunksize"), _PART_BYTES)
+    _replace(TransferConfig, "DEFAULTS", {**TransferConfig.DEFAULTS, **sizes})
+    adjust = ChunksizeAdjuster.adjust_chunksize
+
+    def adjust_less(adjuster: Any, current_chunksize: int, file_size: int | None = None) -> int:
+        adjuster.min_size = _PART_BYTES
+        return adjust(adjuster, current_chunksize, file_size)
+
+    _replace(ChunksizeAdjuster, "adjust_chunksize", adjust_less)
+
+
 def _replace(owner: object, name: str, by: object) -> None:
     setattr(owner, name, by)
 
@@ -73,4 +92,5 @@ PLANTED: dict[str, Callable[[], None]] = {
     "a ledger written before its partition": _ledger_before_partition,
     "a commit in mid-refresh": _commit_in_mid_refresh,
     "a rename that is none": _rename_that_is_none,
+    SMALL_PARTS: _send_small_parts,
 }

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` is delivered and taken in, then `news` is delivered, and `command` is run. `finish` are
-    the commands that put everything right after it was ended."""
+    """`before` is delivered and taken in, then `news` is delivered, and `command` is run, of csq or of
+    `daemon.py`. `finish` are the commands that put everything right after it was ended."""
 
     name: str
     command: tuple[str, ...] = ("sync",)
@@ -128,9 +128,29 @@ FORGET = Scenario(
     before=_FIRST,
     finish=(("forget", "--yes", str(FORGOTTEN)), ("sync",)),
 )
+# The daemon, its code server and its runs are ended; then it starts again, or csq sync comes first.
+DAEMON = Scenario(
+    "the daemon's runs",
+    command=("daemon",),
+    before=_FIRST,
+    news=(_dump(13, 4, 5),),
+    finish=(("daemon",),),
+)
+DAEMON_AND_SYNC = replace(
+    DAEMON, name="the daemon's runs, then csq sync", finish=(("sync",), ("daemon",))
+)
 ONE_TABLE = Scenario(
     "one table without a key",
     before=(lambda export: export.deliver(11, notes=[{"text": "a"}]),),
     news=(lambda export: export.deliver(12, notes=[{"text": "b"}]),),
 )
-SCENARIOS = (FIRST_SYNC, INCREMENT, REDELIVERY, RESYNC, REBUILD, FORGET)
+SCENARIOS = (
+    FIRST_SYNC,
+    INCREMENT,
+    REDELIVERY,
+    RESYNC,
+    REBUILD,
+    FORGET,
+    DAEMON,
+    DAEMON_AND_SYNC,
+)

@@ -7,6 +7,7 @@
  * TORTURE_AT        the deed that is hit, from 1; 0 for none
  * TORTURE_ACTION    kill: the process group, before the deed; of a write, half is done
  *                   full: this deed and all later ones that need room fail with ENOSPC
+ * TORTURE_TEARS     1: of writes to DuckDB's file, half is done as well
  * TORTURE_CLOCK     seconds that the clock is off
  */
 #define _GNU_SOURCE
@@ -35,7 +36,7 @@ enum { NEEDS_ROOM = 1, IS_WRITE = 2 };
 static volatile long *counter;
 static char paths[4096];
 static long hit_at, clock_off;
-static int is_full, log_file = -1;
+static int is_full, tears, log_file = -1;
 
 /* Called when the library is loaded, and again by a process that was forked with other settings. */
 __attribute__((constructor)) void torture_arm(void) {
@@ -46,6 +47,7 @@ __attribute__((constructor)) void torture_arm(void) {
     clock_off = (value = getenv("TORTURE_CLOCK")) ? atol(value) : 0;
     hit_at = (value = getenv("TORTURE_AT")) ? atol(value) : 0;
     is_full = (value = getenv("TORTURE_ACTION")) && !strcmp(value, "full");
+    tears = (value = getenv("TORTURE_TEARS")) && *value == '1';
     snprintf(paths, sizeof paths, "%s", (value = getenv("TORTURE_PATHS")) ? value : "");
     if ((value = getenv("TORTURE_LOG"))) {
         int (*real_open)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
@@ -84,9 +86,9 @@ static int deed(const char *name, const char *path, int kind) {
     if (!hit_at || number < hit_at) return 0;
     if (is_full) return (kind & NEEDS_ROOM) != 0;
     if (number > hit_at) return 0; /* another thread, which ends in a moment */
-    /* Not of DuckDB's file: it writes blocks of metadata anew in place, and half of one is damage, which
-     * csq tells with the remedy. See docs/reliability.md. */
-    if ((kind & IS_WRITE) && !strstr(path, ".duckdb")) return -1;
+    /* DuckDB writes blocks of metadata anew in place, and half of one is damage, which csq tells with the
+     * remedy: a trial of its own. See docs/reliability.md. */
+    if ((kind & IS_WRITE) && (tears || !strstr(path, ".duckdb"))) return -1;
     kill(0, SIGKILL);
     for (;;) pause();
 }

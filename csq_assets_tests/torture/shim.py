@@ -48,12 +48,14 @@ def build_shim(folder: Path) -> Path:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """What happens to a process. `at` is the number of the durable operation below `paths`, from 1; 0
-    only counts them. With `full`, the disk has no room from there on, instead of a kill."""
+    only counts them. With `full`, the disk has no room from there on, instead of a kill. A kill cuts a
+    write in two, but one of the DuckDB file only if it `tears_duckdb`."""
 
     paths: tuple[Path, ...] = ()
     at: int = 0
     action: Literal["kill", "full"] = "kill"
     clock_off_seconds: int = 0
+    tears_duckdb: bool = False
 
     def environment(self, folder: Path) -> Mapping[str, str]:
         """The variables for the shim; `folder` gets the counter and the log."""
@@ -66,6 +68,7 @@ class Hit:
             "TORTURE_PATHS": ":".join(map(str, self.paths)),
             "TORTURE_AT": str(self.at),
             "TORTURE_ACTION": self.action,
+            "TORTURE_TEARS": str(int(self.tears_duckdb)),
             "TORTURE_CLOCK": str(self.clock_off_seconds),
         }
 

@@ -1,5 +1,6 @@
 """Syncs of an export and a lake on S3, through a server that fails or that kills them."""
 
+import itertools
 import logging
 import time
 from collections.abc import Iterator
@@ -10,17 +11,20 @@ from threading import Lock
 
 import boto3
 import pytest
+from moto.s3 import models as moto_s3
 from moto.server import ThreadedMotoServer
 
-from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, serve_faulty_s3
+from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, Twist, serve_faulty_s3
 from csq_assets_tests.targets import S3Target
 from csq_assets_tests.torture.crashes import BrokenTrialError, Kill
+from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
 from csq_assets_tests.torture.state import State, state_of
 from csq_assets_tests.torture.storage_faults import Storm
 from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
 
 _PATIENCE_SECONDS = 60
+_KILLED = -9
 # Two attempts: what is tried is what csq makes of a failure, not the patience of the SDK.
 _AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -33,14 +37,23 @@ _AWS = {
 
 @dataclass(frozen=True, slots=True)
 class Stormy:
-    """How a sync went through a storm. `right` of itself, without the clean one after it."""
+    """What became of syncs through storms: how many there were, how many of their requests were hit,
+    and how many of them said that all is well."""
 
-    kinds: tuple[str, ...]
+    syncs: int
     requests: int
     hit: int
-    code: int
-    seconds: float
+    went_well: int
     differences: tuple[str, ...]
+
+    def __add__(self, other: "Stormy") -> "Stormy":
+        return Stormy(
+            self.syncs + other.syncs,
+            self.requests + other.requests,
+            self.hit + other.hit,
+            self.went_well + other.went_well,
+            self.differences + other.differences,
+        )
 
 
 @dataclass(slots=True)
@@ -59,41 +72,64 @@ class Sea:
         """Sync through faults of these kinds, then without; compare after the latter, and after the
         former where it says that all is well."""
         place, storm = self._place(), Storm(kinds, seed, share)
-        start, asked, differences = time.monotonic(), len(self.faulty.requests), []
-        code = 0
+        asked, went_well, differences = len(self.faulty.requests), 0, list[str]()
         for _ in range(syncs):
-            self.faulty.fault = storm.fault
-            ended = place.csq(self.warm, "sync")
-            self.faulty.fault = lambda _: None
-            code = ended.code
+            self.faulty.fault, start = storm.fault, time.monotonic()
+            ended = self._sync(place)
+            self.faulty.fault, seconds = lambda _: None, time.monotonic() - start
             differences += _said(ended)
+            if seconds > _PATIENCE_SECONDS:
+                differences.append(f"the sync took {seconds:.0f} s")
             if ended.code == 0:
+                went_well += 1
                 differences += self._compare(place, "though the sync said that all is well, ")
-        seconds = time.monotonic() - start
-        if seconds > syncs * _PATIENCE_SECONDS:
-            differences.append(f"it took {seconds:.0f} s")
         requests = len(self.faulty.requests) - asked
         differences += self._finish(place)
-        return Stormy(kinds, requests, storm.hit, code, seconds, tuple(differences))
+        return Stormy(syncs, requests, storm.hit, went_well, tuple(differences))
 
-    def kill_at(self, number: int) -> Kill:
-        """Kill a sync at its n-th request, and compare after a clean one."""
+    def sail_far(
+        self, kinds: tuple[str, ...], seed: int, share: float, at_least: int
+    ) -> Iterator[Stormy]:
+        """Storms with one seed after the other, until so many requests were sent."""
+        requests = 0
+        for number in itertools.count(seed):
+            stormy = self.sail(kinds, number, share)
+            yield stormy
+            requests += stormy.requests
+            if requests >= at_least:
+                return
+
+    def kill_at(self, number: int, *, after: bool = False) -> Kill:
+        """Kill a sync at its n-th request, before S3 has it or after it has done the deed; compare
+        after a clean one."""
         place, lock, seen = self._place(), Lock(), list[str]()
 
-        def kill(request: Request) -> Answer | None:
+        def end(_answer: Answer | None = None) -> Answer:
+            self.warm.kill()
+            return Answer(0, instead="close")
+
+        def kill(request: Request) -> Answer | Twist | None:
             with lock:
                 seen.append(f"{request.method} {request.path}")
                 if len(seen) != number:
                     return None
-            self.warm.kill()
-            return Answer(0, instead="close")
+            return end if after else end()
 
         self.faulty.fault = kill
-        ended = place.csq(self.warm, "sync")
+        ended = self._sync(place)
         self.faulty.fault = lambda _: None
         what = seen[number - 1] if len(seen) >= number else ""
         differences = tuple(self._finish(place))
-        return Kill("a lake on S3", number, what, ended.code == -9, differences)
+        return Kill("a lake on S3", number, what, ended.code == _KILLED, differences)
+
+    def requests_of_a_sync(self) -> int:
+        """How many a sync of everything sends."""
+        before = len(self.faulty.requests)
+        self._sync(self._place())
+        return len(self.faulty.requests) - before
+
+    def _sync(self, place: Place) -> Ended:
+        return place.csq(self.warm, "sync", planted=SMALL_PARTS)
 
     def _place(self) -> Place:
         self._number += 1
@@ -106,7 +142,7 @@ class Sea:
 
     def _finish(self, place: Place) -> Iterator[str]:
         """A clean sync, which puts everything right."""
-        ended = place.csq(self.warm, "sync")
+        ended = self._sync(place)
         if ended.code:
             yield f"the clean sync ended with {ended.code}: {ended.stderr[-500:]}"
         yield from self._compare(place, "after a clean sync, ")
@@ -143,6 +179,7 @@ def sea(folder: Path) -> Iterator[Sea]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name, value in {**_AWS, "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}.items():
             patch.setenv(name, value)  # for what compares, in this process
+        patch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)  # else 5 MB, as with S3
         client = boto3.Session().client("s3")
         stack.callback(client.close)
         for bucket in ("customer", "ours"):

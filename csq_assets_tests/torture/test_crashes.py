@@ -1,6 +1,7 @@
 """A few kills at durable operations, and proof that the harness sees what they could do."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,8 +9,9 @@ import pytest
 
 from csq_assets_tests.torture import shim
 from csq_assets_tests.torture.crashes import Kill, prepared
-from csq_assets_tests.torture.scenarios import INCREMENT, ONE_TABLE, REDELIVERY, Scenario
+from csq_assets_tests.torture.scenarios import DAEMON, INCREMENT, ONE_TABLE, REDELIVERY, Scenario
 from csq_assets_tests.torture.shim import NoCompilerError, build_shim
+from csq_assets_tests.torture.torn import torn_writes
 
 pytestmark = pytest.mark.slow
 
@@ -28,8 +30,16 @@ def test_a_sync_is_killed_and_meets_full_disks(folder: Path) -> None:
             *(crashes.kill_at(number) for number in crashes.chosen(3, seed=3)),
             *(crashes.fill_at(1, data / below) for below in ("lake/raw", "warehouse.duckdb")),
             crashes.with_clock_off(-3600),
+            *islice(torn_writes(crashes), 1),
         ]
-    assert [(trial.landed, trial.differences) for trial in trials] == [(True, ())] * 6
+    assert [(trial.landed, trial.differences) for trial in trials] == [(True, ())] * 7
+
+
+def test_a_run_of_the_daemon_is_killed_with_its_code_server(folder: Path) -> None:
+    with prepared(DAEMON, folder) as crashes:
+        partition = f"{crashes.place.lake}/raw/users/dump_id=13/data.parquet"
+        kill = crashes.kill_at(1 + crashes.operations.index(f"rename {partition}"))
+    assert (kill.landed, kill.differences) == (True, ())
 
 
 @pytest.mark.parametrize(

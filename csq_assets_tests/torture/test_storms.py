@@ -1,4 +1,4 @@
-"""A few syncs through a server that fails now and then, and one that it kills."""
+"""A few syncs through a server that fails now and then, and some that it kills."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,5 +16,7 @@ def test_a_sync_goes_through_faults_and_a_kill() -> None:
         stormy = found.sail(PASSING, seed=2, share=0.1)
         assert stormy.hit > 0
         assert stormy.differences == ()
-        killed = found.kill_at(40)
-        assert (killed.landed, killed.differences) == (True, ())
+        killed = [found.kill_at(40), found.kill_at(60, after=True)]
+        assert [(kill.landed, kill.differences) for kill in killed] == [(True, ())] * 2
+        sent = {request.method for request in found.faulty.requests if "uploadId" in request.path}
+        assert sent >= {"PUT", "POST"}  # parts, and what completes them

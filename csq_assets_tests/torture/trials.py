@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -12,13 +13,17 @@ from pydantic import TypeAdapter
 from csq_assets_tests.torture.crashes import Kill, prepared
 from csq_assets_tests.torture.load import loads
 from csq_assets_tests.torture.record import Tried
-from csq_assets_tests.torture.scenarios import INCREMENT, SCENARIOS
+from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS
 from csq_assets_tests.torture.storage_faults import KINDS
 from csq_assets_tests.torture.storms import Stormy, sea
+from csq_assets_tests.torture.torn import torn_writes
 
 _KILL = TypeAdapter(Kill)
 _FULL_FROM = (1, 5)  # the operation below a place from which on there is no room
 _CLOCK = "the clock an hour back"
+_TOGETHER = "all of them"
+_SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.02  # of the requests
+_BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
 ROOM = (
     "data/lake/raw",
     "data/lake/.staging",
@@ -38,6 +43,7 @@ class Options:
 
     folder: Path
     kills: int = 12
+    requests: int = 300
     seed: int = 1
     only: tuple[str, ...] = ()
     say: Callable[[str], object] = print
@@ -77,45 +83,77 @@ def room(options: Options) -> Iterator[Tried]:
             yield _tried("Room", _CLOCK, [crashes_of.with_clock_off(-3600)], options, "room")
 
 
+def torn(options: Options) -> Iterator[Tried]:
+    """Kills that cut a write of the DuckDB file in two, at each of its writes."""
+    for scenario in (INCREMENT, REBUILD):
+        name = f"{scenario.name}, a write of DuckDB in two"
+        if options.wants(name):
+            with prepared(scenario, options.folder / "torn") as found:
+                kills = list(islice(torn_writes(found), options.kills))
+            remedied = sum(kill.remedied for kill in kills)
+            said = f"{remedied} damaged the file: csq said so, and its remedy was followed"
+            yield replace(_tried("Crashes", name, kills, options, "torn"), notes=(said,))
+
+
 def storage_faults(options: Options) -> Iterator[Tried]:
     """Each kind of fault of S3 alone, then all together."""
     with sea(options.folder / "sea") as found:
-        for name, kinds, share in (
-            *((kind, (kind,), 0.15) for kind in KINDS),
-            ("all of them", KINDS, 0.03),
+        for name, kinds, share, at_least in (
+            *((kind, (kind,), _SHARE_ALONE, 1) for kind in KINDS),
+            (_TOGETHER, KINDS, _SHARE_TOGETHER, options.requests),
         ):
             if options.wants(name):
-                yield storm_tried(name, found.sail(kinds, options.seed, share), options)
+                yield storm_tried(
+                    name, found.sail_far(kinds, options.seed, share, at_least), options
+                )
 
 
 def s3_kills(options: Options) -> Iterator[Tried]:
-    """Kills at requests to S3, of a first sync into a lake there."""
+    """Kills at requests to S3, of a first sync into a lake there: before S3 has a request, and after it
+    has done the deed."""
     with sea(options.folder / "sea") as found:
-        total = len(found.faulty.requests)
-        drawn = random.Random(options.seed)  # noqa: S311
-        numbers = drawn.sample(range(1, total), min(options.kills, total - 1))
-        kills = [found.kill_at(number) for number in sorted(numbers)]
-        yield _tried("Crashes", "first sync, at requests to S3", kills, options, "s3_kills")
+        total = found.requests_of_a_sync()
+        for name, after in ((_BEFORE, False), (_AFTER, True)):
+            if options.wants(name):
+                drawn = random.Random(options.seed + after)  # noqa: S311
+                numbers = drawn.sample(range(1, total + 1), min(options.kills, total))
+                kills = [found.kill_at(number, after=after) for number in sorted(numbers)]
+                tried = _tried("Crashes", name, kills, options, "s3_kills")
+                yield replace(tried, notes=(f"of {total} requests of a sync",))
 
 
 def load(options: Options) -> Iterator[Tried]:
     """Several commands and readers at once."""
-    for found in loads(options.folder / "load"):
+    for found in loads(options.folder / "load", options.wants):
         command, day = "python -m csq_assets_tests.torture load", datetime.now(UTC).date()
         wrong = bool(found.differences)
         for line in found.differences:
             options.say(f"{found.name}: {line}")
-        yield Tried("Load", found.name, found.acts, found.acts, int(wrong), command, day)
+        yield Tried(
+            "Load", found.name, found.acts, found.acts, int(wrong), command, day, notes=found.notes
+        )
 
 
-def storm_tried(name: str, found: Stormy, options: Options) -> Tried:
+def storm_tried(name: str, storms: Iterable[Stormy], options: Options) -> Tried:
     """`tried` counts requests, and `landed` those that were hit."""
-    for line in found.differences:
-        options.say(f"{name}: {line}")
-    command, day = "python -m csq_assets_tests.torture storage_faults", datetime.now(UTC).date()
-    wrong = len(found.differences)
+    found = Stormy(0, 0, 0, 0, ())
+    for storm in storms:
+        for line in storm.differences:
+            options.say(f"{name}: {line}")
+        found += storm
+    command = "python -m csq_assets_tests.torture storage_faults"
+    if name == _TOGETHER:
+        command += f" --requests {options.requests}"
     return Tried(
-        "Storage faults", name, found.requests, found.hit, wrong, command, day, options.seed
+        "Storage faults",
+        name,
+        found.requests,
+        found.hit,
+        len(found.differences),
+        command,
+        datetime.now(UTC).date(),
+        options.seed,
+        notes=(f"{found.went_well} of {found.syncs} syncs ended well",),
     )
 
 
@@ -149,6 +187,7 @@ def _lines(file: Path) -> list[str]:
 
 TRIALS: dict[str, Callable[[Options], Iterator[Tried]]] = {
     "crashes": crashes,
+    "torn": torn,
     "s3_kills": s3_kills,
     "room": room,
     "storage_faults": storage_faults,

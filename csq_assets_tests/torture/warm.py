@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,13 +32,15 @@ _IMPORTED = (
     "csq_assets.forgetting",
     "csq_assets.sync",
     "csq_assets.storage",
+    "csq_assets_tests.torture.daemon",
     "csq_assets_tests.torture.planted",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A command of csq. `planted` names a fault of `planted.py` that the process is to have."""
+    """A command of csq, or a program of `daemon.py`. `planted` names what of `planted.py` the process
+    is to have."""
 
     arguments: tuple[str, ...]
     folder: str
@@ -146,10 +148,9 @@ def _become(job: Job) -> NoReturn:
     if job.planted:
         importlib.import_module("csq_assets_tests.torture.planted").plant(job.planted)
     ctypes.CDLL(None).torture_arm()
-    sys.argv = ["csq", *job.arguments]
     code: object = 0
     try:
-        importlib.import_module("csq_assets.__main__").main()
+        _run(job.arguments)
     except SystemExit as end:
         code = end.code
     except BaseException as error:  # noqa: BLE001  # as the interpreter does
@@ -158,6 +159,15 @@ def _become(job: Job) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    daemon = importlib.import_module("csq_assets_tests.torture.daemon")
+    if arguments[0] in daemon.PROGRAMS:
+        daemon.main(arguments)
+    else:
+        sys.argv = ["csq", *arguments]
+        importlib.import_module("csq_assets.__main__").main()
 
 
 if __name__ == "__main__":
