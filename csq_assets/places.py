@@ -49,10 +49,8 @@ def duckdb_file(variable: str, value: str, folder: Path) -> Path:
     return path
 
 
-def project_folder(variable: str, value: str, folder: Path) -> Path | None:
-    """The absolute path of a dbt project, or nothing."""
-    if not value:
-        return None
+def project_folder(variable: str, value: str, folder: Path) -> Path:
+    """The absolute path of a dbt project."""
     path = absolute_path(variable, value, folder)
     if not (path / "dbt_project.yml").is_file():
         remedy = "Name the folder of a dbt project: dbt of the clone, or a copy of it."

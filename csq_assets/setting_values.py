@@ -29,27 +29,20 @@ def manifest_prefix(value: str) -> str:
 
 def memory_limit(value: str) -> str:
     """An amount, as DuckDB reads it."""
-    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B", value):
-        raise wrong(
-            "CSQ_DUCKDB_MEMORY_LIMIT",
-            f'"{value}" is not an amount of memory',
-            "Write for example 2GB or 512MB.",
-        )
-    return value
+    pattern = r"(?=.*[1-9])\d+(\.\d+)? ?[KMGT]i?B"
+    wanted = "not an amount of memory", "Write for example 2GB or 512MB."
+    return _matching(pattern, value, "CSQ_DUCKDB_MEMORY_LIMIT", *wanted)
 
 
 def publish_format(value: str) -> str:
     """The format of published tables."""
-    if value not in ("iceberg", "parquet"):
-        raise wrong("CSQ_PUBLISH_FORMAT", f'"{value}" is no format', "Write iceberg or parquet.")
-    return value
+    wanted = "no format", "Write iceberg or parquet."
+    return _matching("iceberg|parquet", value, "CSQ_PUBLISH_FORMAT", *wanted)
 
 
 def engine(value: str) -> str:
     """What keeps the current tables."""
-    if value not in ("duckdb", "spark"):
-        raise wrong("CSQ_ENGINE", f'"{value}" is no engine', "Write duckdb or spark.")
-    return value
+    return _matching("duckdb|spark", value, "CSQ_ENGINE", "no engine", "Write duckdb or spark.")
 
 
 def refuse_with_spark(**given: object) -> None:
@@ -80,24 +73,14 @@ def spark_submit(value: str) -> str:
 
 def spark_catalog(value: str) -> str:
     """An identifier."""
-    if not re.fullmatch(r"[a-z]\w*", value, re.ASCII):
-        raise wrong(
-            "CSQ_SPARK_CATALOG",
-            f'"{value}" is not the name of a catalog',
-            "Write a word in lower case, as in spark.sql.catalog.csq.",
-        )
-    return value
+    wanted = "not the name of a catalog", "Write a word in lower case, as in spark.sql.catalog.csq."
+    return _matching(r"[a-z]\w*", value, "CSQ_SPARK_CATALOG", *wanted)
 
 
 def spark_buckets(value: str) -> int:
     """A number of buckets."""
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", value, re.ASCII):
-        raise wrong(
-            "CSQ_SPARK_BUCKETS",
-            f'"{value}" is not a number from 1 to 99999',
-            "Write for example 16.",
-        )
-    return int(value)
+    wanted = "not a number from 1 to 99999", "Write for example 16."
+    return int(_matching("[1-9][0-9]{0,4}", value, "CSQ_SPARK_BUCKETS", *wanted))
 
 
 def dropped_columns(value: str | Sequence[str]) -> tuple[str, ...]:
@@ -165,31 +148,21 @@ def owners(value: str | Sequence[str]) -> tuple[str, ...]:
 
 def request_payer(value: str) -> str | None:
     """`requester`, or nothing."""
-    if value not in ("", "requester"):
-        raise wrong("CSQ_REQUEST_PAYER", f'"{value}" is not a payer', "Write requester.")
-    return value or None
+    wanted = "not a payer", "Write requester."
+    return _matching("(requester)?", value, "CSQ_REQUEST_PAYER", *wanted) or None
 
 
 def key_prefix(value: str) -> str:
     """Identifiers, with slashes between them."""
-    if not re.fullmatch(r"\w+(/\w+)*", value, re.ASCII):
-        raise wrong(
-            "CSQ_KEY_PREFIX",
-            f'"{value}" is not the beginning of an asset key',
-            "Write letters, digits and underscores, with slashes between the parts.",
-        )
-    return value
+    remedy = "Write letters, digits and underscores, with slashes between the parts."
+    wanted = "not the beginning of an asset key", remedy
+    return _matching(r"\w+(/\w+)*", value, "CSQ_KEY_PREFIX", *wanted)
 
 
 def group_prefix(value: str) -> str:
     """An identifier, or the beginning of one, or nothing."""
-    if not re.fullmatch(r"\w*", value, re.ASCII):
-        raise wrong(
-            "CSQ_GROUP_PREFIX",
-            f'"{value}" is not the beginning of a group\'s name',
-            "Write letters, digits and underscores.",
-        )
-    return value
+    wanted = "not the beginning of a group's name", "Write letters, digits and underscores."
+    return _matching(r"\w*", value, "CSQ_GROUP_PREFIX", *wanted)
 
 
 def addresses(value: str | Sequence[str]) -> tuple[SecretStr, ...]:
@@ -224,9 +197,8 @@ def scheme_of(address: SecretStr) -> str:
 
 def alert_severity(value: str) -> str:
     """The lowest severity of checks that is told."""
-    if value not in ("ERROR", "WARN"):
-        raise wrong("CSQ_ALERT_SEVERITY", f'"{value}" is not a severity', "Write ERROR or WARN.")
-    return value
+    wanted = "not a severity", "Write ERROR or WARN."
+    return _matching("ERROR|WARN", value, "CSQ_ALERT_SEVERITY", *wanted)
 
 
 def ui_url(value: str) -> str | None:
@@ -244,3 +216,9 @@ def listed(value: str | Sequence[str]) -> tuple[str, ...]:
     """What commas separate, or a list as it is."""
     items = value.split(",") if isinstance(value, str) else value
     return tuple(item.strip() for item in items if item.strip())
+
+
+def _matching(pattern: str, value: str, variable: str, problem: str, remedy: str) -> str:
+    if not re.fullmatch(pattern, value, re.ASCII):
+        raise wrong(variable, f'"{value}" is {problem}', remedy)
+    return value

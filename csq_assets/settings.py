@@ -1,11 +1,11 @@
 """Settings: the only reader of the environment."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -18,6 +18,8 @@ from csq_assets.places import (
     project_folder,
     wrong,
 )
+
+T = TypeVar("T")
 
 
 def _setting(variable: str, default: str | None, meaning: str) -> Any:
@@ -186,33 +188,29 @@ class Settings:
             one.name: given.get(one.name) or one.metadata["default"] or "" for one in fields(cls)
         }
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
-        folder = folder or Path()
-        snapshot = texts["snapshot_path"]
+        variables = {one.name: one.metadata["variable"] for one in fields(cls)}
+
+        def place(read: Callable[[str, str, Path], T], name: str) -> T:
+            return read(variables[name], texts[name], folder or Path())
+
+        def optional(read: Callable[[str, str, Path], T], name: str) -> T | None:
+            return place(read, name) if texts[name] else None
+
         return cls(
-            export_url=location("CSQ_EXPORT_URL", texts["export_url"], folder),
+            export_url=place(location, "export_url"),
             manifest_prefix=values.manifest_prefix(texts["manifest_prefix"]),
             skip_tables=values.listed(given["skip_tables"]),
             drop_columns=values.dropped_columns(given["drop_columns"]),
             hash_columns=values.hashed_columns(given["hash_columns"]),
             hash_key=values.hash_key(texts["hash_key"]),
-            lake_url=location("CSQ_LAKE_URL", texts["lake_url"], folder),
-            duckdb_path=duckdb_file("CSQ_DUCKDB_PATH", texts["duckdb_path"], folder),
-            snapshot_path=(
-                duckdb_file("CSQ_DUCKDB_SNAPSHOT_PATH", snapshot, folder) if snapshot else None
-            ),
-            publish_url=(
-                location("CSQ_PUBLISH_URL", texts["publish_url"], folder)
-                if texts["publish_url"]
-                else None
-            ),
+            lake_url=place(location, "lake_url"),
+            duckdb_path=place(duckdb_file, "duckdb_path"),
+            snapshot_path=optional(duckdb_file, "snapshot_path"),
+            publish_url=optional(location, "publish_url"),
             publish_format=values.publish_format(texts["publish_format"]),
-            types_path=(
-                absolute_path("CSQ_TYPES", texts["types_path"], folder)
-                if texts["types_path"]
-                else None
-            ),
+            types_path=optional(absolute_path, "types_path"),
             memory_limit=values.memory_limit(texts["memory_limit"]),
-            dbt_project=project_folder("CSQ_DBT_PROJECT", texts["dbt_project"], folder),
+            dbt_project=optional(project_folder, "dbt_project"),
             owners=values.owners(given["owners"]),
             request_payer=values.request_payer(texts["request_payer"]),
             key_prefix=values.key_prefix(texts["key_prefix"]),
@@ -223,11 +221,7 @@ class Settings:
             code_location=texts["code_location"] or "csq_assets",
             engine=values.engine(texts["engine"]),
             spark_submit=values.spark_submit(texts["spark_submit"]),
-            spark_emr_serverless=(
-                absolute_path("CSQ_SPARK_EMR_SERVERLESS", texts["spark_emr_serverless"], folder)
-                if texts["spark_emr_serverless"]
-                else None
-            ),
+            spark_emr_serverless=optional(absolute_path, "spark_emr_serverless"),
             spark_catalog=values.spark_catalog(texts["spark_catalog"]),
             spark_buckets=values.spark_buckets(texts["spark_buckets"]),
         ).checked()
