@@ -7,6 +7,7 @@ progress for good. What they were to do would never be requested again.
 import dagster as dg
 import psutil
 from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import AT_WORK
@@ -18,8 +19,8 @@ _CLOCK_SECONDS = 60  # by which clock and starts of processes may differ
 def fail_dead_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
     """Mark runs of ours as failed whose process has ended without a word.
 
-    Call it in the code server: runs are its children, or those of the server before it. Other launchers
-    than Dagster's default watch their runs themselves.
+    Call it in the code server: runs that it launched are its children, or those of the server before it.
+    Other runs may be on another machine, and other launchers than Dagster's default watch theirs.
     """
     if not isinstance(instance.run_launcher, DefaultRunLauncher):
         return
@@ -33,6 +34,8 @@ def fail_dead_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
 
 
 def _is_ours(run: dg.DagsterRun, keys: Keys) -> bool:
+    if GRPC_INFO_TAG not in run.tags:  # no code server launched it
+        return False
     ours = f"{keys.prefix}/"
     return run.job_name in (keys.raw_job, keys.current_job, keys.marts_job) or any(
         key.to_user_string().startswith(ours) for key in run.asset_selection or ()
