@@ -19,7 +19,7 @@ _CLOCK_SECONDS = 60  # by which clock and starts of processes may differ
 def fail_dead_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
     """Mark runs of ours as failed whose process has ended without a word.
 
-    Call it in the code server: runs that it launched are its children, or those of the server before it.
+    Call it in the code server: what it launched are its children, or those of the server before it.
     Other runs may be on another machine, and other launchers than Dagster's default watch theirs.
     """
     if not isinstance(instance.run_launcher, DefaultRunLauncher):
