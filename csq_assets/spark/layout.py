@@ -34,6 +34,11 @@ class Layout:
         return {column: name for column, name in self.inner.items() if column not in ID_COLUMNS}
 
     @property
+    def every(self) -> list[str]:
+        """Every column inside a job."""
+        return [*OWN, *self.texts.values()]
+
+    @property
     def has_users(self) -> bool:
         return "user_id" in self.shown
 

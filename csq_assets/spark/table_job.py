@@ -7,7 +7,7 @@ between the two has changed nothing.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 from csq_assets.dataconnect.audits import TableAudit
@@ -22,6 +22,8 @@ from csq_assets.spark.layout import Layout
 from csq_assets.spark.messages import Answer, AuditTable, Partition, Place, RefreshTable
 from csq_assets.spark.names import table_name
 from csq_assets.spark.table_state import Commit
+from csq_assets.spark.views import Views
+from csq_assets.spark.writing import Writing
 from csq_assets.warehouse.applied_state import AppliedDump, TableState
 from csq_assets.warehouse.delivered_sql import arriving_ids, arriving_rows
 
@@ -32,13 +34,16 @@ class CurrentTable:
     """One current table, and the table of its hidden rows."""
 
     def __init__(self, spark: Any, place: Place, table: str) -> None:
-        self._spark, self._table = spark, table
+        self._spark, self._place, self._table = spark, place, table
         self.main = IcebergTable(spark, place, "", table_name(table))
         self.hidden = IcebergTable(spark, place, "_hidden", table_name(table))
-        self._identity = IdentityTable(spark, place)
         head = self.main.head()
         self.snapshot = head[0] if head else None
         self.commit = Commit.loaded(head[1]) if head else None
+
+    @cached_property
+    def _identity(self) -> IdentityTable:
+        return IdentityTable(self._spark, self._place)
 
     def refresh(self, work: RefreshTable) -> Answer:
         """Bring the table to what the dumps say. Raises StorageError; the table is unchanged."""
@@ -109,7 +114,8 @@ class CurrentTable:
                     {n: t for n, t in added.items() if n not in table.columns()}, [*layout.types]
                 )
         arriving = self._arriving_ids(new)
-        changes = Changes(spark, kind, layout)
+        views = Views(spark)
+        changes = Changes(views, kind, layout)
         changes.stored(
             self.main.frame(self.snapshot) if known else None,
             self.hidden.frame(known.hidden) if known and kind.key else None,
@@ -139,8 +145,9 @@ class CurrentTable:
             (before.duplicates if before else 0) + counts.duplicates,
         )
         commit = Commit(state, delivered=tuple(delivered))
-        changes.write(self.main, self.hidden, commit, buckets=work.buckets, replay=not known)
-        changes.close()
+        writing = Writing(views, kind, layout)
+        writing.write(self.main, self.hidden, commit, buckets=work.buckets, replay=not known)
+        views.close()
         self.commit = Commit.loaded((self.main.head() or (0, None))[1])
         state, rows = self.commit.table, sum(dump.rows for dump in applied)
         audit = TableAudit(
