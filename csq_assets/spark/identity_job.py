@@ -6,21 +6,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from csq_assets.dataconnect.audits import IdentityAudit
-from csq_assets.dataconnect.identity import close_pairs
 from csq_assets.dataconnect.tables import USER_IDENTITY
 from csq_assets.spark.delivered import read_partition
 from csq_assets.spark.dialect import spark_sql
 from csq_assets.spark.iceberg import IcebergTable
 from csq_assets.spark.messages import Answer, Partition, Place, RefreshIdentity
-from csq_assets.warehouse.identity_sql import (
-    CAST_PAIRS,
-    PAIRS_IN_FORCE,
-    PAIRS_TO_FOLLOW,
-    RESOLVED_IDS,
-)
+from csq_assets.warehouse.identity_pairs import follow_pairs
+from csq_assets.warehouse.identity_sql import CAST_PAIRS, PAIRS_IN_FORCE, RESOLVED_IDS
 
 _AUDITS = TypeAdapter(IdentityAudit)
-_EXAMPLES = 10
 _COLUMNS = "from_user_id bigint, user_id bigint"
 _VIEWS = {name: f"csq_{name}" for name in ("delivered", "pairs", "hops", "followed")}
 
@@ -108,42 +102,14 @@ class IdentityTable:
         for view, statement in (("pairs", CAST_PAIRS), ("hops", PAIRS_IN_FORCE)):
             made = spark.sql(spark_sql(statement, _VIEWS)).persist()
             made.createOrReplaceTempView(_VIEWS[view])
-        pairs = [
-            (row[0], row[1]) for row in spark.sql(spark_sql(PAIRS_TO_FOLLOW, _VIEWS)).collect()
-        ]
-        identity = close_pairs(pairs)
-        followed = [(start, identity.resolve(start)) for start, _ in pairs]
+        followed, audit = follow_pairs(self._query)
         spark.createDataFrame(followed, _COLUMNS).createOrReplaceTempView(_VIEWS["followed"])
-        audit = replace(
-            self._quality(),
-            dump_id=migrations.dump_id,
-            cycles=len(identity.cycles),
-            cycle_examples=identity.cycles[:_EXAMPLES],
-        )
+        audit = replace(audit, dump_id=migrations.dump_id)
         return spark.sql(spark_sql(RESOLVED_IDS, _VIEWS)), audit
 
-    def _quality(self) -> IdentityAudit:
-        pairs, hops = (self._spark.table(_VIEWS[name]) for name in ("pairs", "hops"))
-        refused = pairs.where("from_user_id IS NULL OR to_user_id IS NULL")
-        contested = hops.where("contested")
-        return IdentityAudit(
-            pairs=pairs.count(),
-            refused=refused.count(),
-            refused_examples=tuple(
-                f"{_shown(row.from_text)} → {_shown(row.to_text)}"
-                for row in refused.orderBy("place").limit(_EXAMPLES).collect()
-            ),
-            contested=contested.count(),
-            contested_examples=tuple(
-                row.from_user_id
-                for row in contested.orderBy("from_user_id").limit(_EXAMPLES).collect()
-            ),
-        )
+    def _query(self, select: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._spark.sql(spark_sql(select, _VIEWS)).collect()]
 
     def _answer(self, audit: IdentityAudit) -> Answer:
         columns = self.table.columns()
         return Answer("identity", rows=audit.users_resolved, columns=columns, identity=audit)
-
-
-def _shown(text: str | None) -> str:
-    return "null" if text is None else f'"{text}"'

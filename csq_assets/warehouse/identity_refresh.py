@@ -6,22 +6,16 @@ from duckdb import DuckDBPyConnection
 from pydantic import TypeAdapter
 
 from csq_assets.dataconnect.audits import IdentityAudit
-from csq_assets.dataconnect.identity import IdentityMap, close_pairs
 from csq_assets.dataconnect.tables import USER_IDENTITY
 from csq_assets.warehouse.applied_state import identity_version
 from csq_assets.warehouse.engine import count, first_row, insert_rows, transaction
-from csq_assets.warehouse.identity_sql import (
-    CAST_PAIRS,
-    PAIRS_IN_FORCE,
-    PAIRS_TO_FOLLOW,
-    RESOLVED_IDS,
-)
+from csq_assets.warehouse.identity_pairs import follow_pairs
+from csq_assets.warehouse.identity_sql import CAST_PAIRS, PAIRS_IN_FORCE, RESOLVED_IDS
 from csq_assets.warehouse.partition_files import DumpContent, open_partitions
 from csq_assets.warehouse.publications import forget_publications
 from csq_assets.warehouse.scratch import IDENTITY_SCRATCH, scratch
 
 _AUDITS = TypeAdapter(IdentityAudit)
-_EXAMPLES = 10
 
 
 def refresh_identity(
@@ -42,7 +36,6 @@ def refresh_identity(
             return read_identity(connection)
         with scratch(connection, IDENTITY_SCRATCH):
             audit = _read_pairs(connection, migrations)
-            identity = _follow(connection)
             changed = _store(connection)
         _forget_old_changes(connection)
         audit = replace(
@@ -50,8 +43,6 @@ def refresh_identity(
             changed=changed > 0,
             users_changed=changed,
             users_resolved=count(connection, "SELECT count(*) FROM csq_meta.user_identity"),
-            cycles=len(identity.cycles),
-            cycle_examples=identity.cycles[:_EXAMPLES],
         )
         version = identity_version(connection) + (changed > 0)
         forget_publications(connection, USER_IDENTITY)
@@ -72,36 +63,17 @@ def read_identity(connection: DuckDBPyConnection) -> IdentityAudit:
 
 
 def _read_pairs(connection: DuckDBPyConnection, migrations: DumpContent | None) -> IdentityAudit:
-    """Fill `pairs` and `hops`, and count what is wrong with them."""
+    """Fill `pairs`, `hops` and `followed`, and count what is wrong with them."""
     with open_partitions([migrations] if migrations else []) as partitions:
         for partition in partitions:
             texts = partition.select({"from_user_id": "from_text", "to_user_id": "to_text"})
             with partition.reading():
                 connection.execute(f"INSERT INTO pairs WITH delivered AS ({texts}) {CAST_PAIRS}")
     connection.execute(f"INSERT INTO hops {PAIRS_IN_FORCE}")
-    refused = "FROM pairs WHERE from_user_id IS NULL OR to_user_id IS NULL"
-    texts = connection.execute(
-        f"SELECT from_text, to_text {refused} ORDER BY place LIMIT {_EXAMPLES}"
-    ).fetchall()
-    contested = connection.execute(
-        f"SELECT from_user_id FROM hops WHERE contested ORDER BY from_user_id LIMIT {_EXAMPLES}"
-    ).fetchall()
-    return IdentityAudit(
-        dump_id=migrations.dump_id if migrations else None,
-        pairs=count(connection, "SELECT count(*) FROM pairs"),
-        refused=count(connection, f"SELECT count(*) {refused}"),
-        refused_examples=tuple(f"{_shown(start)} → {_shown(end)}" for start, end in texts),
-        contested=count(connection, "SELECT count(*) FROM hops WHERE contested"),
-        contested_examples=tuple(row[0] for row in contested),
-    )
-
-
-def _follow(connection: DuckDBPyConnection) -> IdentityMap:
-    """Fill `followed`: the pairs that lead on, to their end. Most do not, and stay in DuckDB."""
-    pairs = connection.execute(PAIRS_TO_FOLLOW).fetchall()
-    identity = close_pairs(pairs)
-    insert_rows(connection, "followed", [(start, identity.resolve(start)) for start, _ in pairs])
-    return identity
+    # Most pairs do not lead on, and stay in DuckDB.
+    followed, audit = follow_pairs(lambda select: connection.execute(select).fetchall())
+    insert_rows(connection, "followed", followed)
+    return replace(audit, dump_id=migrations.dump_id if migrations else None)
 
 
 def _store(connection: DuckDBPyConnection) -> int:
@@ -135,7 +107,3 @@ def _forget_old_changes(connection: DuckDBPyConnection) -> None:
         "DELETE FROM csq_ledger.identity_changes "
         "WHERE version <= (SELECT min(identity_version) FROM csq_ledger.tables)"
     )
-
-
-def _shown(text: str | None) -> str:
-    return "null" if text is None else f'"{text}"'
