@@ -19,7 +19,7 @@ from csq_assets.warehouse.connection import open_warehouse
 from csq_assets_tests import model
 from csq_assets_tests.model import Delivered, Delivery, Row
 from csq_assets_tests.pipeline.harness import Harness
-from csq_assets_tests.pipeline.test_histories import History
+from csq_assets_tests.pipeline.histories import History
 from csq_assets_tests.platform import Listener
 from csq_assets_tests.warehouse.deliveries import relation, relations
 
