@@ -1,12 +1,10 @@
 """An S3 server on this machine: SeaweedFS where it can be had, else moto's."""
 
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 import boto3
@@ -16,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from benchmarks.generate import BUCKET
 from benchmarks.measure import FailedError
 from benchmarks.peers.environments import LeftOutError, interpreter_for
+from benchmarks.seaweedfs import seaweedfs
 
 _START_SECONDS = 60
 _CREDENTIALS = {
@@ -53,30 +52,14 @@ def s3_server(folder: Path, *, install: bool) -> Iterator[S3Server]:
     with ExitStack() as running:
         try:
             weed = interpreter_for("seaweedfs", install=install).with_name("weed")
-            server = running.enter_context(_seaweedfs(weed, folder))
+            started = running.enter_context(
+                seaweedfs(weed, folder, "-master.volumeSizeLimitMB=1024")
+            )
+            server = S3Server("SeaweedFS", started.port)
         except LeftOutError:
             server = running.enter_context(_moto())
         _create_bucket(server)
         yield server
-
-
-@contextmanager
-def _seaweedfs(weed: Path, folder: Path) -> Iterator[S3Server]:
-    folder.mkdir()
-    parts = ("master", "volume", "filer", "s3")
-    ports = _free_ports([name for part in parts for name in (f"{part}.port", f"{part}.port.grpc")])
-    command = (
-        *(weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"),
-        *("-master.telemetry=false", "-volume.max=100", "-master.volumeSizeLimitMB=1024"),
-        *(f"-{name}={port}" for name, port in ports.items()),
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=log)
-    try:
-        yield S3Server("SeaweedFS", ports["s3.port"])
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -102,14 +85,6 @@ def _create_bucket(server: S3Server) -> None:
             time.sleep(0.5)
         else:
             return
-
-
-def _free_ports(names: list[str]) -> dict[str, int]:
-    with ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket()) for _ in names]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
 
 
 def _endpoint(port: int) -> str:

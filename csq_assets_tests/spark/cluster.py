@@ -5,30 +5,21 @@ keeps its files in one folder. What is started is stopped, by its process id, ho
 """
 
 import json
-import os
 import shlex
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from benchmarks.seaweedfs import free_ports
+from csq_assets_tests.spark.processes import running, wait_for
+from csq_assets_tests.spark.s3 import S3, s3_server
 
-BUCKET = "lake"
-_CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "made-up",
-    "AWS_SECRET_ACCESS_KEY": "made-up",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
-_START_SECONDS = 120
-_STOP_SECONDS = 10
 _WORKERS = 2
+_APPLICATIONS = 3  # at a time: each has an executor of one core on each worker
 _AWS_JARS = (
     "hadoop-aws-3.3.3.jar",
     "aws-java-sdk-core-1.12.382.jar",
@@ -38,23 +29,23 @@ _AWS_JARS = (
     "aws-java-sdk-sts-1.12.382.jar",
     "joda-time-2.9.9.jar",
 )
+_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # Tables are tiny: little is compiled for them, and few tasks are enough.
 _CONF = {
+    "spark.cores.max": str(_WORKERS),
     "spark.default.parallelism": "2",
+    "spark.driver.extraJavaOptions": _JAVA,
     "spark.driver.memory": "768m",
+    "spark.executor.cores": "1",
+    "spark.executor.extraJavaOptions": _JAVA,
     "spark.executor.memory": "640m",
-    "spark.hadoop.fs.s3a.endpoint.region": _CREDENTIALS["AWS_DEFAULT_REGION"],
-    "spark.hadoop.fs.s3a.path.style.access": "true",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.maxPlanStringLength": "1000",  # logs would have every plan in full
     "spark.sql.shuffle.partitions": "2",
+    "spark.sql.ui.explainMode": "simple",
     "spark.ui.enabled": "false",  # the master has one that lasts
 }
-_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-
-
-class NotStartedError(Exception):
-    """Something does not start; its log says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +78,15 @@ class Software:
 
 
 @dataclass(frozen=True, slots=True)
-class S3:
-    """A server with an empty bucket, BUCKET."""
-
-    endpoint: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What points the AWS SDK at the server."""
-        return {**_CREDENTIALS, "AWS_ENDPOINT_URL_S3": self.endpoint}
-
-    @property
-    def conf(self) -> dict[str, str]:
-        """The same for Spark."""
-        return {
-            "spark.hadoop.fs.s3a.access.key": _CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            "spark.hadoop.fs.s3a.endpoint": self.endpoint,
-            "spark.hadoop.fs.s3a.secret.key": _CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A master and its workers. `events` is the folder of the event logs of what was executed."""
+    """A master and its workers, and an S3 server. `scratch` is a folder for what jobs spill."""
 
     software: Software
     master: str
     ui: str
     workers: tuple[subprocess.Popen[bytes], ...]
-    events: Path
     s3: S3
+    scratch: Path
 
     @property
     def environment(self) -> dict[str, str]:
@@ -125,100 +95,50 @@ class Cluster:
             **_home(self.software),
             **self.s3.environment,
             "PYSPARK_PYTHON": str(self.software.python),
+            "SPARK_LOCAL_DIRS": str(self.scratch),
             "SPARK_LOCAL_IP": "127.0.0.1",
         }
 
     def options(self, conf: Mapping[str, str] | None = None) -> list[str]:
-        """The options of `spark-submit`; event logs are written where `conf` enables them."""
+        """The options of `spark-submit`, with more settings of Spark."""
+        jars = ":".join(map(str, self.software.jars))  # where they are, for nobody fetches them
         known = {
             **_CONF,
             **self.s3.conf,
-            "spark.eventLog.dir": self.events.as_uri(),
+            "spark.driver.extraClassPath": jars,
+            "spark.executor.extraClassPath": jars,
             **(conf or {}),
         }
         return [
-            *("--master", self.master, "--jars", ",".join(map(str, self.software.jars))),
-            *("--driver-java-options", _JAVA),
+            *("--master", self.master),
             *(word for name, value in known.items() for word in ("--conf", f"{name}={value}")),
         ]
 
     @property
     def submit(self) -> str:
         """The command for `CSQ_SPARK_SUBMIT`."""
+        return self.submit_with({})
+
+    def submit_with(self, conf: Mapping[str, str]) -> str:
+        """The same with more settings of Spark."""
         program = self.software.spark_home / "bin" / "spark-submit"
-        return shlex.join([str(program), *self.options()])
-
-    def state(self) -> dict[str, Any]:
-        """What the master says of workers and applications."""
-        with urllib.request.urlopen(f"{self.ui}/json/") as answer:  # noqa: S310  # our own address
-            return json.load(answer)
-
-
-@contextmanager
-def s3_server(software: Software, folder: Path) -> Iterator[S3]:
-    """SeaweedFS, with an empty bucket."""
-    folder.mkdir(parents=True)
-    identity = {
-        "name": "made-up",
-        "credentials": [
-            {
-                "accessKey": _CREDENTIALS["AWS_ACCESS_KEY_ID"],
-                "secretKey": _CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-            }
-        ],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    # Without an identity it refuses every signed request.
-    config = folder / "identities.json"
-    config.write_text(json.dumps({"identities": [identity]}))
-    parts = [f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")]
-    ports = dict(zip(parts, _free_ports(len(parts)), strict=True))
-    command = [
-        *(str(software.weed), "server", f"-dir={folder}", "-s3", f"-s3.config={config}"),
-        *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"),
-        *("-volume.max=100", "-master.volumeSizeLimitMB=256"),
-        *(
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-        ),  # catalogs of its own, at ports that never change
-        *(f"-{name}={port}" for name, port in ports.items()),
-    ]
-    server = S3(f"http://127.0.0.1:{ports['s3.port']}")
-    with _running("SeaweedFS", command, {"TMPDIR": str(folder)}, folder / "log") as process:
-        client = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint,
-            region_name=_CREDENTIALS["AWS_DEFAULT_REGION"],
-            aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
-
-        def is_ready() -> bool:
-            try:
-                client.create_bucket(Bucket=BUCKET)
-                client.put_object(Bucket=BUCKET, Key="first", Body=b"")
-            except (BotoCoreError, ClientError):
-                return False
-            return True
-
-        _wait("SeaweedFS", process, is_ready, folder / "log")
-        yield server
+        return shlex.join([str(program), *self.options(conf)])
 
 
 @contextmanager
 def cluster(software: Software, folder: Path) -> Iterator[Cluster]:
-    """An S3 server, a master and two workers of one core and 1 GB each. Raises NotStartedError."""
-    events = folder / "events"
-    events.mkdir(parents=True)
-    with ExitStack() as running:
-        s3 = running.enter_context(s3_server(software, folder / "s3"))
-        port, ui_port = _free_ports(2)
+    """An S3 server, a master and two workers, for a few applications at a time. Raises
+    NotStartedError."""
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True)
+    with ExitStack() as block:
+        port, ui_port = free_ports(2)
         master, ui = f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{ui_port}"
         own = {
             **_home(software),
             "SPARK_DAEMON_JAVA_OPTS": _JAVA,
             "SPARK_DAEMON_MEMORY": "256m",
-            "SPARK_LOCAL_DIRS": str(folder / "scratch"),
+            "SPARK_LOCAL_DIRS": str(scratch),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_NO_DAEMONIZE": "1",
         }
@@ -227,79 +147,35 @@ def cluster(software: Software, folder: Path) -> Iterator[Cluster]:
             program = str(software.spark_home / "bin" / "spark-class")
             command = [program, f"org.apache.spark.deploy.{words[0]}", "--host", "127.0.0.1"]
             log = folder / f"{name}.log"
-            return running.enter_context(_running(name, [*command, *words[1:]], own, log))
+            return block.enter_context(running(name, [*command, *words[1:]], own, log))
 
         started = start(
             "master", "master.Master", "--port", str(port), "--webui-port", str(ui_port)
         )
+        s3 = block.enter_context(s3_server(software.weed, folder / "s3"))
+        # A worker that finds no master tries again only after many seconds.
+        wait_for("the master", started, lambda: _state(ui) is not None, folder / "master.log")
         workers = tuple(
             start(
-                *(f"worker-{number}", "worker.Worker", "--cores", "1", "--memory", "1g"),
-                *("--webui-port", "0", "--work-dir", str(folder / f"work-{number}"), master),
+                *(f"worker-{number}", "worker.Worker", "--cores", str(_APPLICATIONS)),
+                *("--memory", f"{_APPLICATIONS}g", "--webui-port", "0"),
+                *("--work-dir", str(folder / f"work-{number}"), master),
             )
             for number in range(_WORKERS)
         )
-        found = Cluster(software, master, ui, workers, events, s3)
-
-        def is_ready() -> bool:
-            try:
-                return found.state()["aliveworkers"] == _WORKERS
-            except OSError:
-                return False
-
-        _wait("the cluster", started, is_ready, folder / "master.log")
-        yield found
+        are_ready = lambda: (_state(ui) or {}).get("aliveworkers") == _WORKERS  # noqa: E731
+        wait_for("the cluster", started, are_ready, folder / "master.log")
+        yield Cluster(software, master, ui, workers, s3, scratch)
 
 
-_PARTS = ("master", "volume", "filer", "s3")
+def _state(ui: str) -> dict[str, Any] | None:
+    """What the master says of workers and applications, once it answers."""
+    try:
+        with urllib.request.urlopen(f"{ui}/json/") as answer:  # noqa: S310  # our own address
+            return json.load(answer)
+    except OSError:
+        return None
 
 
 def _home(software: Software) -> dict[str, str]:
     return {"SPARK_HOME": str(software.spark_home)}
-
-
-@contextmanager
-def _running(
-    name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, so that Ctrl-C reaches it by us alone."""
-    with log.open("ab") as output:
-        try:
-            process = subprocess.Popen(
-                command,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise NotStartedError(f"{name} does not start: {error}") from error
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(
-    name: str, process: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path
-) -> None:
-    give_up_at = time.monotonic() + _START_SECONDS
-    while not is_ready():
-        if process.poll() is not None or time.monotonic() > give_up_at:
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            raise NotStartedError(f"{name} does not start. The end of {log}:\n{tail}")
-        time.sleep(0.3)
-
-
-def _free_ports(number: int) -> list[int]:
-    with ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

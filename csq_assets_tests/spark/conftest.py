@@ -1,5 +1,67 @@
-"""What needs Spark is collected where `make test-spark` names the Python that has it."""
+"""A cluster for the tests that need one: CSQ_TEST_SPARK is the Python that has pyspark."""
 
 import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
 
-collect_ignore = [] if os.environ.get("CSQ_TEST_SPARK") else ["test_histories.py"]
+import pytest
+
+from csq_assets.spark.messages import Place
+from csq_assets_tests.spark.cluster import Cluster, Software, cluster
+from csq_assets_tests.spark.engine import SparkHarness
+from csq_assets_tests.spark.event_log import EventLog
+from csq_assets_tests.spark.s3 import BUCKET
+from csq_assets_tests.spark.session import Session
+
+# What needs Spark is collected where `make test-spark` names that Python.
+PYTHON = os.environ.get("CSQ_TEST_SPARK", "")
+_NEED_SPARK = ("cluster", "histories", "jobs", "many_events", "on_emr")
+collect_ignore = [] if PYTHON else [f"test_{name}.py" for name in _NEED_SPARK]
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A master, two workers and an S3 server."""
+    with cluster(Software(Path(PYTHON)), tmp_path_factory.mktemp("cluster") / "files") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def event_log(tmp_path_factory: pytest.TempPathFactory) -> EventLog:
+    """The log of `session`."""
+    return EventLog(tmp_path_factory.mktemp("events"))
+
+
+@pytest.fixture(scope="session")
+def session(
+    running: Cluster, event_log: EventLog, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Session]:
+    """One for all tests: it takes longer to start than most jobs."""
+    logged = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": event_log.folder.as_uri(),
+    }
+    with Session.opened(running, tmp_path_factory.mktemp("session") / "log", logged) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_harness(running: Cluster, session: Session) -> Callable[[Path], SparkHarness]:
+    """Opens a harness with a lake and a catalog of its own, for an export in a folder."""
+    client = running.s3.client()
+
+    def opened(folder: Path) -> SparkHarness:
+        name = f"csq_{uuid4().hex}"
+        lake_url = f"s3://{BUCKET}/{name}"
+        place = Place(name, f"{lake_url}/iceberg")
+        return SparkHarness(
+            folder, session=session, place=place, lake_url=lake_url, s3_client=client
+        )
+
+    return opened
+
+
+@pytest.fixture
+def harness(open_harness: Callable[[Path], SparkHarness], tmp_path: Path) -> SparkHarness:
+    return open_harness(tmp_path)

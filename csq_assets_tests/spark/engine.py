@@ -1,38 +1,49 @@
-"""Passes whose refresh is done by Spark, beside the oracle."""
+"""Passes whose refresh is done by Spark on a cluster, beside DuckDB and the oracle."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import duckdb
+
+from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.pipeline.applied_documents import AppliedDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.spark_refresh import SparkRefresh
+from csq_assets.spark.layout import DUMP_ROW
 from csq_assets.spark.messages import Answer, Place, Work
 from csq_assets.spark.names import table_name
 from csq_assets_tests import model
+from csq_assets_tests.model import Relation
 from csq_assets_tests.pipeline.harness import IDENTITY, META, Harness
 from csq_assets_tests.spark.session import Session
+from csq_assets_tests.warehouse.deliveries import relation, relations
+
+_BUCKETS = 2
 
 
 @dataclass(slots=True)
 class SparkHarness(Harness):
-    """The same export and lake, whose tables Spark keeps."""
+    """The same export, with its lake on S3, from which DuckDB refreshes what Spark does."""
 
-    session: Session | None = None
-    place: Place | None = None
+    session: Session = field(kw_only=True)
+    place: Place = field(kw_only=True)
+    lake_url: str = field(kw_only=True)
+    s3_client: Any = field(kw_only=True)
+    has_map: bool = False
 
     def launch(self, work: Work) -> Answer:
-        assert self.session
-        assert self.place
         return self.session.execute(self.place, work)
 
     def refresh(self, steps: Sequence[str], *, rebuild: bool = False) -> None:
-        effective = EffectiveDumps(self._lake, self._planner.state())
-        refresh = SparkRefresh(self._lake, effective, self.launch, buckets=2)
+        Harness.refresh(self, steps, rebuild=rebuild)
+        refresh = self._refresh(self.launch)
         for step in steps:
             if step == IDENTITY:
                 refresh.refresh_identity(rebuild=rebuild)
+                self.has_map = True
             elif step == META:
                 refresh.refresh_meta()
             else:
@@ -45,42 +56,60 @@ class SparkHarness(Harness):
                 ] == []
         refresh.count_events()
 
+    def rebuild(self) -> None:
+        self.refresh([IDENTITY, *self._planner.state().plans()], rebuild=True)
+        self.check()
+
     def refreshed(self, table: str) -> Answer:
-        """The same job once more."""
-        effective = EffectiveDumps(self._lake, self._planner.state())
+        """The answer of the same job once more."""
         answers: list[Answer] = []
 
         def launch(work: Work) -> Answer:
             answers.append(self.launch(work))
             return answers[-1]
 
-        SparkRefresh(self._lake, effective, launch, buckets=2).refresh_table(table)
+        self._refresh(launch).refresh_table(table)
         return answers[-1]
 
     def check(self) -> None:
-        assert self.session
-        assert self.place
+        """Spark and DuckDB have what a replay from nothing gives, row for row."""
         wanted = model.current_tables(self.oracle)
-        for table, relation in wanted.items():
-            columns = ", ".join("`" + name.replace("`", "``") + "`" for name in relation.columns)
-            found, rows = self.session.query(
-                self.place, f"SELECT {columns} FROM csq.csq.{table_name(table)}"
-            )
-            assert tuple(found) == relation.columns
-            assert Counter(rows) == relation.rows, table
-        identity = self.session.query(
-            self.place, "SELECT from_user_id, user_id FROM csq.csq_meta.user_identity"
-        )[1]
-        counting = model.counting_dumps(self.oracle)
-        assert Counter(identity) == Counter(model.user_identity(counting).items())
-        events = self.session.query(
-            self.place,
-            "SELECT user_id, event_id, session_id, time, event_table_name, _dump_id "
-            "FROM csq.csq.all_events",
-        )[1]
-        assert Counter(events) == model.all_events(self.oracle)
-        tables = AppliedDocuments(self._lake).tables()
-        assert sorted(tables) == sorted(wanted)
+        if not self._warehouse.exists():
+            assert wanted == {}  # nothing was ever to be refreshed
+            return
+        with duckdb.connect(str(self._warehouse), read_only=True) as connection:
+            in_duckdb = relations(connection)
+            events = relation(connection, "all_events")
+            identity = relation(connection, "user_identity", "csq_meta")
+        assert in_duckdb == wanted
+        assert {table: self._shown(table) for table in wanted} == wanted
+        assert self.read("csq.all_events") == events
+        assert events.rows == model.all_events(self.oracle)
+        assert (self.read("csq_meta.user_identity").rows if self.has_map else {}) == identity.rows
+        assert sorted(AppliedDocuments(self._lake).tables()) == sorted(wanted)
+
+    def read(self, name: str) -> Relation:
+        """All of an Iceberg table."""
+        columns, rows = self.session.query(self.place, f"SELECT * FROM {self.place.catalog}.{name}")
+        return Relation(tuple(columns), Counter(rows))
+
+    def _shown(self, table: str) -> Relation:
+        """What DuckDB shows of a current table."""
+        found = self.read(f"csq.`{table_name(table)}`")
+        internal = {DUMP_ROW, "_raw_user_id"} if table == "users" else {DUMP_ROW}
+        places = [at for at, name in enumerate(found.columns) if name not in internal]
+        rows: Counter[tuple[Any, ...]] = Counter()
+        for row, times in found.rows.items():
+            rows[tuple(row[at] for at in places)] += times
+        return Relation(tuple(found.columns[at] for at in places), rows)
+
+    def _refresh(self, launch: Callable[[Work], Answer]) -> SparkRefresh:
+        effective = EffectiveDumps(self._lake, self._planner.state())
+        return SparkRefresh(self._lake, effective, launch, buckets=_BUCKETS)
+
+    @property
+    def _lake(self) -> Lake:
+        return open_lake(self.lake_url, lambda: self.s3_client)
 
     @property
     def _planner(self) -> Planner:

@@ -4,13 +4,13 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from csq_assets.errors import StorageError
-from csq_assets.spark.messages import Answer, Place, Request, Work, answer_of, dumped
+from csq_assets.spark.messages import Answer, AuditTable, Place, Request, Work, answer_of, dumped
 from csq_assets_tests.spark.cluster import Cluster
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -19,27 +19,32 @@ REPOSITORY = Path(__file__).parent.parent.parent
 class Session:
     """The process that keeps a session of Spark."""
 
-    def __init__(
-        self, python: Path, submit: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> None:
+    def __init__(self, running: Cluster, log: Path, conf: Mapping[str, str] | None = None) -> None:
         self._log = log.open("ab")
         # Not by spark-submit itself, which gives its own standard input to nobody.
-        options = {"PYSPARK_SUBMIT_ARGS": shlex.join([*submit, "pyspark-shell"])}
+        submitted = shlex.join([*running.options(conf), "pyspark-shell"])
         self.process = subprocess.Popen(
-            [str(python), str(Path(__file__).with_name("serve.py"))],
+            [str(running.software.python), str(Path(__file__).with_name("serve.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **options, **environment},
+            env={
+                **os.environ,
+                **running.environment,
+                "PYTHONPATH": str(REPOSITORY),
+                "PYSPARK_SUBMIT_ARGS": submitted,
+            },
             text=True,
             start_new_session=True,
         )
 
     @classmethod
     @contextmanager
-    def opened(cls, running: Cluster, log: Path) -> Iterator["Session"]:
+    def opened(
+        cls, running: Cluster, log: Path, conf: Mapping[str, str] | None = None
+    ) -> Iterator["Session"]:
         """A session on the cluster, which is closed however the block ends."""
-        session = cls(running.software.python, running.options(), running.environment, log)
+        session = cls(running, log, conf)
         try:
             yield session
         finally:
@@ -78,6 +83,6 @@ class Session:
         return answer_of(work, [told["answer"]])
 
     def query(self, place: Place, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        nothing = Request(place, Work.__args__[1]("x", ()))
-        told = self.ask(sql=sql, request=dumped(nothing))
+        """The columns and rows of a SELECT, which may read from the place's catalog."""
+        told = self.ask(sql=sql, request=dumped(Request(place, AuditTable(""))))
         return told["columns"], [tuple(row) for row in told["rows"]]

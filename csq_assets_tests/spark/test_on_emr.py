@@ -10,8 +10,9 @@ import pytest
 
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.platform import REPOSITORY, Platform, open_platform
-from csq_assets_tests.spark.cluster import BUCKET, Cluster
+from csq_assets_tests.spark.cluster import Cluster
 from csq_assets_tests.spark.emr_server import emr_server
+from csq_assets_tests.spark.s3 import BUCKET
 from csq_assets_tests.spark.test_emr_serverless import written
 
 pytestmark = pytest.mark.slow
