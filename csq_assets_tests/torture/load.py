@@ -12,6 +12,7 @@ import duckdb
 from csq_assets.defs.sensor import INTERVAL_SECONDS
 from csq_assets_tests.torture.crashes import Crashes, prepared
 from csq_assets_tests.torture.many_manifests import MANIFESTS, ticks_of_many
+from csq_assets_tests.torture.real_daemons import work_together
 from csq_assets_tests.torture.scenarios import INCREMENT, Place
 from csq_assets_tests.torture.warm import Ended, Warm, start_warm
 
@@ -42,6 +43,7 @@ _TOGETHER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], int]] = {
     "a sync and the daemon's runs": (("sync",), ("daemon",), 2),
     "two daemons": (("daemon",), ("daemon",), 2),
 }
+_REAL_DAEMONS = "two processes of dagster-daemon"
 _READERS_OF_COPY = "readers of the snapshot, beside a sync"
 _HOLDER = "a reader that never lets go of the DuckDB file"
 
@@ -53,6 +55,10 @@ def loads(folder: Path, wants: Callable[[str], bool] = lambda _name: True) -> It
         other = stack.enter_context(start_warm(folder / "other"))
         for name in filter(wants, _TOGETHER):
             yield at_once(crashes, other, name)
+        if wants(_REAL_DAEMONS):
+            crashes.restore()
+            faults = tuple(work_together(crashes.place, 2))
+            yield Loaded(_REAL_DAEMONS, 2, (*faults, *crashes.finish()))
         if wants(_READERS_OF_COPY):
             yield _readers(crashes)
         if wants(_HOLDER):

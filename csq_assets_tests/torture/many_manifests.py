@@ -1,8 +1,11 @@
 """An export of thousands of dumps, all of them taken, and ticks of the sensor that find nothing new."""
 
 import json
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from csq_assets.aws import s3_client
 from csq_assets.lake.locations import open_lake
@@ -12,6 +15,7 @@ from csq_assets_tests.torture.warm import Warm
 
 MANIFESTS = 5_000
 _TICKS = 4
+_FEW = 100
 _TABLE = "users"
 
 
@@ -40,12 +44,25 @@ def ticks_of_many(
 def take(place: Place, manifests: int) -> None:
     """Deliver so many dumps of one row, and decode them into the lake, without Dagster."""
     place.make()
-    for dump_id in range(1, manifests + 1):
+    dumps = range(1, manifests + 1)
+    for dump_id in dumps:
         place.export.deliver(dump_id, tables={_TABLE: [{"user_id": dump_id}]})
     lake = open_lake(place.lake, s3_client)
     passes = Passes(place.export, lake)
     passes.look()
-    lake.ledger.take(range(1, manifests + 1), lake.ledger.fold())
-    for dump_id in range(1, manifests + 1):
-        publish = partial(lake.store.write, _TABLE, dump_id)
-        passes.ingest(dump_id, _TABLE).write(publish)
+    lake.ledger.take(dumps, lake.ledger.fold())
+    for start in range(0, manifests, _FEW):
+        _decode(passes, dumps[start : start + _FEW], Path(place.lake))
+
+
+def _decode(passes: Passes, few: Iterable[int], lake: Path) -> None:
+    """Into a lake of their own, whose partitions are moved: each looks for those beside it."""
+    aside = lake.with_name("aside")
+    for dump_id in few:
+        ingest = replace(passes.ingest(dump_id, _TABLE), lake=open_lake(str(aside), s3_client))
+        ingest.write(partial(ingest.lake.store.write, _TABLE, dump_id))
+    for folder in (f"raw/{_TABLE}", "ledger"):
+        (lake / folder).mkdir(parents=True, exist_ok=True)
+        for path in (aside / folder).iterdir():
+            path.rename(lake / folder / path.name)
+    shutil.rmtree(aside)
