@@ -58,17 +58,20 @@ class IcebergTable:
         changed it: it is to be replaced."""
         if not self.exists():
             return None
+        heads = self._spark.sql(f"SELECT snapshot_id FROM {self.name}.refs WHERE name = 'main'")
         found = self._spark.sql(
-            f"SELECT snapshot.snapshot_id, snapshot.operation, snapshot.summary[{_text(STATE)}] "
-            f"FROM {self.name}.history AS history JOIN {self.name}.snapshots AS snapshot "
-            "ON snapshot.snapshot_id = history.snapshot_id WHERE history.is_current_ancestor "
-            "ORDER BY history.made_current_at DESC, snapshot.committed_at DESC"
-        ).collect()
-        for _, operation, state in found:
-            if state is not None:
-                return found[0][0], json.loads(state)
-            if operation != "replace":
-                return None
+            f"SELECT snapshot_id, parent_id, operation, summary[{_text(STATE)}] "
+            f"FROM {self.name}.snapshots"
+        )
+        snapshots = {snapshot: told for snapshot, *told in found.collect()}
+        for (head,) in heads.collect():
+            here = head
+            while here in snapshots:
+                here, operation, state = snapshots[here]
+                if state is not None:
+                    return head, json.loads(state)
+                if operation != "replace":
+                    return None
         return None
 
     def replace(self, frame: Any, state: Any, *, buckets: int | None, by: str = "user_id") -> None:
