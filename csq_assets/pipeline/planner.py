@@ -76,8 +76,8 @@ class Planner:
         """Raise SettingsError where the DuckDB file was filled from another lake, or from one that knew
         more; BusyError where another process keeps the file for longer than `wait_seconds`."""
         applied = self._applied(wait_seconds)
-        records = self.lake.ledger.records() if applied.contents else ()
-        refuse_other_lake(self.lake, records, applied.lake, applied.dump_ids)
+        known = self.lake.ledger.dump_ids() if applied.contents else ()  # a listing, however many
+        refuse_other_lake(self.lake, known, applied.lake, applied.dump_ids)
 
     def plan_decoding(
         self,
