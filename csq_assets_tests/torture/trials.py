@@ -91,7 +91,7 @@ def torn(options: Options) -> Iterator[Tried]:
             with prepared(scenario, options.folder / "torn") as found:
                 kills = list(islice(torn_writes(found), options.kills))
             remedied = sum(kill.remedied for kill in kills)
-            said = f"{remedied} damaged the file: csq said so, and its remedy was followed"
+            said = f"{remedied or 'none'} damaged the file; csq names the remedy, which is followed"
             yield replace(_tried("Crashes", name, kills, options, "torn"), notes=(said,))
 
 
