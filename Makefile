@@ -42,8 +42,8 @@ test: install-dev ## Run the tests, on all cores
 bench-check: install-dev ## Run the tests of the benchmarks, which measure small cases
 	@$(BIN)/pytest benchmarks
 
-test-spark: install-dev .venv-spark/installed ## Compare Spark and Iceberg with the rules; needs Java 17
-	@CSQ_TEST_SPARK=$$PWD/.venv-spark/bin/python $(BIN)/pytest csq_assets_tests/spark
+test-spark: install-dev .venv-spark/installed ## Try Spark on a small cluster, with Iceberg on S3; needs Java 17
+	@CSQ_TEST_SPARK=$$PWD/.venv-spark/bin/python $(BIN)/pytest csq_assets_tests/spark $(SPARK)
 
 demo-spark: install .venv-spark/installed ## The sample on a small cluster of Spark, with Iceberg on S3, beside DuckDB
 	@$(BIN)/python -m csq_assets_tests.spark.demo $$PWD/.venv-spark/bin/python

@@ -162,7 +162,7 @@ def sampled(home: Path, tmp_path: Path) -> Iterator[Platform]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite what tests compare with")
-    parser.addoption("--events", type=int, default=50_000, help="how many Spark is given at once")
+    parser.addoption("--events", type=int, default=0, help="give Spark so many at once")
 
 
 @pytest.fixture

@@ -20,6 +20,13 @@ _NEED_SPARK = ("cluster", "histories", "jobs", "many_events", "on_emr")
 collect_ignore = [] if PYTHON else [f"test_{name}.py" for name in _NEED_SPARK]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Many events take many minutes: they are for who asks for them."""
+    return (
+        collection_path.name == "test_many_events.py" and not config.getoption("--events")
+    ) or None
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A master, two workers and an S3 server."""

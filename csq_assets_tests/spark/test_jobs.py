@@ -1,0 +1,106 @@
+"""`csq` with jobs that `spark-submit` brings to the cluster, of which some are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from csq_assets.spark.messages import Place
+from csq_assets_tests.builders import ExportBuilder
+from csq_assets_tests.platform import SCRIPTS
+from csq_assets_tests.spark.cluster import Cluster
+from csq_assets_tests.spark.commands import csq, descendants
+from csq_assets_tests.spark.iceberg_files import TableFiles
+from csq_assets_tests.spark.s3 import BUCKET
+from csq_assets_tests.spark.session import Session
+
+pytestmark = pytest.mark.slow
+_TIMEOUT_SECONDS = 900
+
+
+def test_a_driver_is_killed_before_and_after_its_commit(
+    running: Cluster, session: Session, directory_export: ExportBuilder, home: Path
+) -> None:
+    lake = uuid4().hex
+    environment = {
+        **os.environ,
+        **running.environment,
+        "CSQ_ENGINE": "spark",
+        "CSQ_EXPORT_URL": directory_export.url,
+        "CSQ_LAKE_URL": f"s3://{BUCKET}/{lake}",
+        "CSQ_SPARK_BUCKETS": "2",
+        "CSQ_SPARK_SUBMIT": running.submit_with({"spark.cores.max": "1"}),
+        "DAGSTER_HOME": str(home),
+    }
+    table = TableFiles(running.s3.client(), f"{lake}/iceberg/csq/sessions")
+
+    def rows() -> list[tuple[Any, ...]]:
+        """What people see now, in a catalog that remembers nothing."""
+        place = Place(f"csq_{uuid4().hex}", f"s3://{BUCKET}/{lake}/iceberg")
+        select = f"SELECT session_id, path, _dump_id FROM {place.catalog}.csq.sessions ORDER BY 1"
+        return session.query(place, select)[1]
+
+    directory_export.report("2026-03-01")
+    directory_export.deliver(
+        8,
+        sessions=[{"user_id": n, "session_id": n, "path": "old"} for n in range(3)],
+        full_resync=True,
+    )
+    csq(home, environment, "sync")
+    old = [(n, "old", 8) for n in range(3)]
+    assert rows() == old
+    directory_export.deliver(9, sessions=[{"user_id": 1, "session_id": 1, "path": "new"}])
+    new = [(0, "old", 8), (1, "new", 9), (2, "old", 8)]
+    first = table.heads()
+
+    def is_on_its_branch() -> bool:
+        return table.heads().get("csq_next", first["main"]) != first["main"]
+
+    told = sync_with_killed_driver(home, environment, is_on_its_branch)
+    assert [error for error in told["errors"] if "the job on Spark failed" in error]
+    assert table.heads()["main"] == first["main"]
+    assert rows() == old
+
+    told = sync_with_killed_driver(
+        home, environment, lambda: table.heads()["main"] != first["main"]
+    )
+    assert [error for error in told["errors"] if "the job on Spark failed" in error]
+    second = table.heads()["main"]
+    assert (rows(), table.applied()) == (new, [8, 9])
+
+    csq(home, environment, "sync")
+    assert (table.heads()["main"], rows()) == (second, new)  # applied once
+
+    csq(home, environment, "rebuild", "sessions")
+    assert table.heads()["main"] != second
+    assert (rows(), table.applied()) == (new, [8, 9])
+
+
+def sync_with_killed_driver(
+    home: Path, environment: Mapping[str, str], is_time: Callable[[], bool]
+) -> Any:
+    """What `csq sync` says of a pass of which the driver of a job is killed when it is time to."""
+    with subprocess.Popen(
+        [SCRIPTS / "csq", "sync", "--json"],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        give_up_at = time.monotonic() + _TIMEOUT_SECONDS
+        while not is_time():
+            assert process.poll() is None, "it ended before"
+            assert time.monotonic() < give_up_at
+            time.sleep(0.02)
+        (driver,) = descendants(process.pid, "org.apache.spark.deploy.SparkSubmit")
+        os.kill(driver, signal.SIGKILL)
+        said, _ = process.communicate(timeout=_TIMEOUT_SECONDS)
+        assert process.returncode == 1
+    return json.loads(said)
