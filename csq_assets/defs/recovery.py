@@ -97,14 +97,18 @@ def runs_at_work(instance: dg.DagsterInstance, keys: Keys) -> list[dg.DagsterRun
 def tables_of_broken_refresh(
     instance: dg.DagsterInstance, keys: Keys, tables: Iterable[str]
 ) -> set[str]:
-    """Those of `tables` that the newest refresh should have recorded, if it did not succeed."""
+    """Those of `tables` that a refresh should have recorded and did not come to its end, unless a later
+    one did: a run that was killed with its code server is marked as failed long after it."""
     runs = instance.get_runs(dg.RunsFilter(job_name=keys.current_job), limit=_RUNS_SINCE)
-    refreshes = (run for run in runs if run.tags.get(keys.tag(REFRESH)) not in FOR_OTHER_READERS)
-    newest = next(refreshes, None)
-    if newest is None or not newest.is_finished or newest.is_success:
-        return set()
-    planned = _planned(instance, newest)
-    return {table for table in tables if keys.current(table) in planned}
+    refreshes = [run for run in runs if run.tags.get(keys.tag(REFRESH)) not in FOR_OTHER_READERS]
+    bad = [number for number, run in enumerate(refreshes) if run.status in ENDED_BADLY]
+    unsettled, broken = set(tables), set[str]()
+    for run in refreshes[: bad[-1] + 1 if bad else 0]:  # the newest first
+        planned = _planned(instance, run)
+        settled = {table for table in unsettled if keys.current(table) in planned}
+        unsettled -= settled
+        broken |= settled if run.status in ENDED_BADLY else set()
+    return broken
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:

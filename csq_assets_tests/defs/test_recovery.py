@@ -248,12 +248,11 @@ def test_what_a_run_of_the_daemon_published_is_recorded_once_it_has_failed(
     assert len(recorded_checks(platform, "users", 12)) == 4
 
 
-def refresh_and_die(platform: Platform) -> None:
+def refresh_and_die(platform: Platform, tags: Mapping[str, str] = HEADLESS) -> str:
     """Bring the DuckDB file up to date, and tell Dagster nothing."""
     plan = planner(platform).plan_refresh(planner(platform).state(), wait_seconds=0)
-    add_killed_run(
-        platform, KEYS.current_job, [KEYS.meta, KEYS.user_identity, *map(KEYS.current, plan.tables)]
-    )
+    assets = [KEYS.meta, KEYS.user_identity, *map(KEYS.current, plan.tables)]
+    run_id = add_killed_run(platform, KEYS.current_job, assets, tags=tags)
     effective = EffectiveDumps(platform.lake, planner(platform).state())
     with open_warehouse(platform.settings.duckdb_path) as connection:
         refresh = Refresh(connection, effective, platform.lake.documents, datetime.now(UTC))
@@ -261,6 +260,7 @@ def refresh_and_die(platform: Platform) -> None:
         refresh.refresh_identity()
         for table in plan.tables:
             refresh.refresh_table(table)
+    return run_id
 
 
 def test_a_table_that_a_killed_run_refreshed_is_recorded_again(platform: Platform) -> None:
@@ -285,3 +285,24 @@ def test_a_table_that_a_killed_run_refreshed_is_recorded_again(platform: Platfor
     assert platform.rows("users") == rows
     assert len(materializations(platform, KEYS.current("notes"))) == 1  # the run was not for it
     assert platform.sync().checks == ()
+
+
+def test_a_table_is_recorded_though_others_were_refreshed_before_its_run_was_known_to_be_dead(
+    platform: Platform,
+) -> None:
+    platform.deliver(12, users=ROWS, notes=[{"user_id": 1}])
+    platform.sync()
+    platform.deliver(13, users=[{"user_id": 2, "plan": "c"}])
+    decode_and_die(platform, 13, "users")
+    run_id = refresh_and_die(platform, tags={})  # of the daemon
+    platform.deliver(14, notes=[{"user_id": 2}])
+    platform.sync()
+    assert len(materializations(platform, KEYS.current("users"))) == 1
+    run = platform.instance.get_run_by_id(run_id)
+    assert run is not None
+    platform.instance.report_run_failed(run)
+    platform.sync()
+    newest, *_ = materializations(platform, KEYS.current("users"))
+    assert newest.metadata["dagster/row_count"].value == len(platform.rows("users")) == 3
+    platform.sync()
+    assert len(materializations(platform, KEYS.current("users"))) == 2
