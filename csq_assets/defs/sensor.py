@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -95,10 +95,11 @@ def build_sync_reports_sensor(
                 record_discovery(context.instance, keys, plan.discovery, now)
                 recorded = (*tables, PROPERTY_DEFINITIONS)
                 record_unlisted(context.instance, keys, plan.discovery.catalog, recorded)
+                reasons: list[str] = []
                 try:
                     record_missing_partitions(context.instance, keys, lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
-                    context.log.warning(str(error))
+                    reasons.append(str(error))
                 return _Tick(
                     context=context,
                     settings=settings,
@@ -108,6 +109,7 @@ def build_sync_reports_sensor(
                     with_assets=with_assets,
                     code_reload=code_reload,
                     now=now,
+                    reasons=reasons,
                 ).result()
         except BusyError as error:
             return dg.SkipReason(error.message)
@@ -127,7 +129,7 @@ class _Tick:
     with_assets: set[str]
     code_reload: CodeReload
     now: datetime
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[str]
 
     @property
     def history(self) -> RunHistory:
@@ -141,7 +143,8 @@ class _Tick:
             self.reasons.append(f"decoding runs in progress: {len(decoding)}")
         elif not requests:
             requests = self._refresh()
-        for reason in self.reasons:  # a tick that requests runs shows no skip reason
+        # A tick that requests runs shows no skip reason. To log is to write a file, which stays.
+        for reason in self.reasons if requests else ():
             self.context.log.warning(reason)
         return dg.SensorResult(
             run_requests=requests,
