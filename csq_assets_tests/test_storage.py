@@ -1,14 +1,18 @@
 """The storages of dagster.yaml: one instance for every tool, from its first start on."""
 
+import os
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
-from csq_assets_tests.platform import SCRIPTS, Platform, copy_dagster_yaml, csq, run
+from csq_assets_tests.platform import KEYS, SCRIPTS, Platform, copy_dagster_yaml, csq, run
 
 STARTERS = 4
 OPEN = """
@@ -131,3 +135,70 @@ def test_a_dagster_with_other_private_names_is_used_as_it_is(
     ]
     assert platform.instance.get_runs_count() == 2
     assert platform.rows("users") == [{"user_id": 1, "_dump_id": 12}]
+
+
+def checked(platform: Platform) -> list[AssetCheckExecutionRecord]:
+    """The evaluations of a check on partition 12, as the UI reads them."""
+    key = dg.AssetCheckKey(KEYS.raw("users"), "column_drift")
+    return list(platform.instance.event_log_storage.get_asset_check_execution_history(key, limit=9))
+
+
+def test_an_evaluation_is_whole_in_its_run_and_on_the_page_of_the_check(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    (record,) = checked(platform)
+    (logged,) = (
+        entry
+        for entry in platform.instance.all_logs(
+            record.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+        if entry.get_dagster_event().asset_check_evaluation_data.check_name == record.key.name
+    )
+    assert record.event is not None
+    assert record.evaluation == logged.get_dagster_event().asset_check_evaluation_data
+    assert (record.event.step_key, record.event.timestamp) == (logged.step_key, logged.timestamp)
+    assert logged.user_message.startswith("Asset check 'column_drift'")
+    index = platform.folder / "data" / "dagster" / "history" / "runs" / "index.db"
+    with closing(sqlite3.connect(index)) as connection:
+        found = connection.execute(
+            "SELECT count(*), max(length(event)) FROM event_logs "
+            "WHERE dagster_event_type = 'ASSET_CHECK_EVALUATION'"
+        ).fetchall()
+    ((count, longest),) = found
+    assert count > 5
+    assert longest < 400
+
+
+def test_steps_that_print_nothing_leave_no_files_for_it(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    assert platform.csq("sync").code == 0
+    logs = platform.folder / "data" / "dagster" / "logs"
+    assert {path.suffix for path in logs.rglob("*") if path.is_file()} == {".complete"}
+
+
+def test_what_runs_of_long_ago_said_is_purged_and_what_they_made_stays(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    assert platform.csq("sync").code == 0
+    runs = {run.run_id for run in platform.instance.get_runs()}
+    before, past = checked(platform), time.time() - 91 * 24 * 3600
+    data = platform.folder / "data" / "dagster"
+    for path in [*(data / "history" / "runs").iterdir(), *(data / "logs").iterdir()]:
+        os.utime(path, (past, past))
+    platform.deliver(13, users=[{"user_id": 2}])
+    assert platform.csq("sync").code == 0
+    now = {run.run_id for run in platform.instance.get_runs()}
+    assert runs < now
+    new = {path.stem for path in (data / "history" / "runs").glob("*-*.db")}
+    assert new == {path.name for path in (data / "logs").iterdir()} == now - runs
+    assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == {"12", "13"}
+    assert [record.id for record in checked(platform)][-1:] == [record.id for record in before]
+
+
+def test_partitions_of_a_deleted_run_are_recorded_again(platform: Platform) -> None:
+    platform.deliver(12, users=[{"user_id": 1}])
+    platform.sync()
+    for made in platform.instance.get_runs():
+        platform.instance.delete_run(made.run_id)
+    assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == set()
+    platform.sync()
+    assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == {"12"}
