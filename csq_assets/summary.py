@@ -11,6 +11,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.dataconnect.plan import DumpStatus
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, raw_asset, with_prefix
 from csq_assets.errors import CsqError
+from csq_assets.markdown import shown
 
 if TYPE_CHECKING:
     import dagster as dg  # csq status does without
@@ -80,7 +81,7 @@ def summarize_evaluation(evaluation: "dg.AssetCheckEvaluation") -> CheckSummary:
         partition=evaluation.partition,
         passed=evaluation.passed,
         severity=evaluation.severity.value,
-        description=evaluation.description or "",
+        description=shown(evaluation.description or ""),
     )
 
 

@@ -1,6 +1,5 @@
 """Finding -> Dagster's check results; check specs from the registry."""
 
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,6 +14,7 @@ from dagster._core.storage.asset_check_execution_record import (
 
 from csq_assets.dataconnect.check_registry import Finding, Measure, Subject, Table
 from csq_assets.dataconnect.checks import REGISTRY, checks_on
+from csq_assets.markdown import plain
 
 _EVALUATED = (
     AssetCheckExecutionRecordStatus.SUCCEEDED,
@@ -61,7 +61,7 @@ def evaluations(
             check_name=finding.check,
             passed=finding.passed,
             severity=dg.AssetCheckSeverity(finding.severity.value),
-            description=finding.description,
+            description=plain(finding.description),
             partition=partition,
             metadata={**_metadata(finding), **({} if finding.passed else _advice(finding))},
             target_materialization_data=target,
@@ -121,12 +121,7 @@ def _advice(finding: Finding) -> dict[str, dg.MetadataValue]:
 
 def _markdown(table: Table) -> str:
     rows = (table.columns, ("---",) * len(table.columns), *table.rows)
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    """The text as it is: names come from outside, and may hold Markdown, HTML or line breaks."""
-    return re.sub(r"[^\w\s.,:-]", lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return "\n".join(f"| {' | '.join(map(plain, row))} |" for row in rows)
 
 
 def _value(measure: Measure) -> dg.MetadataValue:

@@ -1,6 +1,7 @@
 """What the UI says of each asset."""
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS, USER_MIGRATIONS
+from csq_assets.markdown import code
 
 SYNC_REPORTS = (
     "Contentsquare's report on each of its syncs. "
@@ -35,7 +36,7 @@ def describe_raw(table: str) -> str:
     """One partition is one dump of the table."""
     rows = _RAW.get(table, "one row per event")
     return (
-        f"`{table}` as delivered, {rows}. A partition is one dump: decoded from exactly the files "
+        f"{code(table)} as delivered, {rows}. A partition is one dump: decoded from exactly the files "
         "that its manifest lists, with nothing removed and nobody resolved."
     )
 
@@ -47,12 +48,13 @@ def describe_current(table: str) -> str:
         if table == USER_MIGRATIONS
         else "as it stands: full resyncs obeyed, users resolved, duplicates gone"
     )
-    return f'`{table}` {made}. In DuckDB: csq."{table}".'
+    relation = code(f'csq."{table}"')
+    return f"{code(table)} {made}. In DuckDB: {relation}."
 
 
 def describe_published(table: str, format_name: str) -> str:
     """The table for engines that cannot read the DuckDB file."""
     return (
-        f"`{table}` as it stands, as {format_name} for other engines. Only the buckets of users that "
-        "changed are replaced, by one commit."
+        f"{code(table)} as it stands, as {format_name} for other engines. Only the buckets of users "
+        "that changed are replaced, by one commit."
     )

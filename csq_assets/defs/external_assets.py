@@ -17,6 +17,7 @@ from csq_assets.defs.keys import Keys, partition_key
 from csq_assets.defs.resources import LakeResource, Resources
 from csq_assets.errors import CsqError
 from csq_assets.lake.discovery import Discovery, discover
+from csq_assets.markdown import plain
 
 
 def build_external_assets(
@@ -125,7 +126,7 @@ def _record_delivered(instance: dg.DagsterInstance, keys: Keys, discovery: Disco
 
 
 def _in_words(seen: SeenReport) -> str:
-    return seen.problem or f"{seen.object.key}: {seen.report.status or 'no status'}"
+    return plain(seen.problem or f"{seen.object.key}: {seen.report.status or 'no status'}")
 
 
 def _report_metadata(seen: SeenReport) -> dict[str, Any]:

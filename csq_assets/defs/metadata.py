@@ -9,6 +9,7 @@ from csq_assets.dataconnect.checks import CurrentFacts
 from csq_assets.dataconnect.column_meanings import meaning_of
 from csq_assets.dataconnect.tables import ALL_EVENTS, DUMP_ID, RAW_USER_ID, USERS
 from csq_assets.defs.keys import Keys
+from csq_assets.markdown import plain
 from csq_assets.pipeline.ingest import Ingested, TableIngest
 from csq_assets.pipeline.outcomes import RefreshedIdentity, RefreshedTable
 from csq_assets.publish.publication import Published
@@ -84,7 +85,7 @@ def _standing(raw: dg.AssetKey, facts: CurrentFacts) -> dict[str, Any]:
         page = f"/assets/{'/'.join(raw.path)}?view=partitions&partition={dump_id}"
         standing["newest_dump"] = dump_id
         standing["newest_partition"] = dg.MetadataValue.md(
-            f"[{raw.to_user_string()}, dump {dump_id}]({page})"
+            f"[{plain(raw.to_user_string())}, dump {dump_id}]({page})"
         )
     return standing
 
@@ -136,7 +137,8 @@ def _relation(
 
 def _described(table: str, column: str, origin: str | None) -> str | None:
     """What the column means, and where it is from."""
-    return " ".join(filter(None, (meaning_of(table, column), origin))) or None
+    meaning = meaning_of(table, column)
+    return " ".join(filter(None, (meaning, plain(origin or "")))) or None
 
 
 def _sources(lineage: dg.TableColumnLineage, column: str) -> str | None:

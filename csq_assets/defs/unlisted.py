@@ -11,6 +11,7 @@ import dagster as dg
 
 from csq_assets.dataconnect.catalog import Catalog
 from csq_assets.defs.keys import Keys, partition_key
+from csq_assets.markdown import plain
 
 _DATA_VERSION, _COLUMNS = "dagster/data_version", "dagster/column_schema"
 _AT_ONCE = 1_000  # events in one evaluation of the sensor, which has a minute
@@ -53,7 +54,7 @@ def _events(
         yield dg.AssetMaterialization(
             key,
             partition=partition_key(dump_id),
-            description=f"dump {dump_id} does not list {table}",
+            description=plain(f"dump {dump_id} does not list {table}"),
             metadata={"dagster/partition_row_count": 0, **({_COLUMNS: columns} if columns else {})},
         )
 

@@ -17,7 +17,7 @@ def test_a_failure_shows_its_table_and_what_to_do_and_names_are_no_markup() -> N
     )
     (evaluation,) = evaluations([finding], KEYS.raw("users"), "12")
     assert evaluation.metadata["what_to_do"].value == (
-        "| column | before | now |\n| --- | --- | --- |\n| a&#124;b&#60;i&#62; &#42;c&#42; | text |  |"
+        "| column | before | now |\n| --- | --- | --- |\n| a\\|b\\<i\\>\\\\n\\*c\\* | text |  |"
         f"\n\n{REGISTRY['column_drift'].remedy}"
     )
 

@@ -1,0 +1,75 @@
+"""Names that are markup, as the UI shows them: nothing of them is rendered, and nobody is asked for
+anything."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from csq_assets.dataconnect.tables import current_asset, raw_asset
+from csq_assets_tests.hostile_names import MARKUP
+from csq_assets_tests.platform import Platform
+from csq_assets_tests.ui.conftest import Site
+
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
+
+NAMES = (*MARKUP, "www.example.com/x <mailto:a@example.com>", "`` ` `` **bold** ~~gone~~ __under__")
+# What the names above would become, and what csq and Dagster never show there.
+RENDERED = (
+    "img[src*='example.com'], img[src='x'], a[href*='example.com'], a[href^='mailto'],"
+    "a[href^='javascript'], [onload], [onerror], .dagster-markdown :is(h1, strong, em, del, b, svg)"
+)
+MARKDOWN = ".dagster-markdown"
+
+
+@pytest.fixture(scope="module")
+def delivered(site: Site) -> Platform:
+    """Tables of these names; their columns and values are called so, too, and change in a dump."""
+    platform = site.platform
+    rows = [{"user_id": 1, **{name.lower(): name for name in NAMES}}]
+    for dump_id, more in ((21, {}), (22, {"<i>new</i> [a](https://example.com/y)": "x"})):
+        tables = {name: [{**row, **more} for row in rows] for name in NAMES}
+        platform.deliver(dump_id, tables=tables, users=[{**row, **more} for row in rows])
+    platform.sync()
+    return platform
+
+
+@pytest.fixture
+def page(page: Page, site: Site) -> Iterator[Page]:
+    """A page of the site that asks nobody else for anything, and opens no dialog."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).netloc not in (urlsplit(site.url).netloc, ""):
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.on("dialog", lambda dialog: asked.append(f"a dialog: {dialog.message}"))
+    yield page
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", ["users", *NAMES])
+def test_nothing_of_a_name_is_rendered(page: Page, delivered: Platform, name: str) -> None:
+    for asset in (raw_asset(name), current_asset(name)):
+        page.goto(f"/assets/{quote(asset)}?view=overview")
+        expect(page.locator(MARKDOWN).first).to_be_visible()
+        assert rendered(page) == []
+        page.goto(f"/assets/{quote(asset)}?view=events")
+        expect(page.get_by_text("Materialized").first).to_be_visible()
+        assert rendered(page) == []
+
+
+def test_nothing_of_a_column_is_rendered_by_checks(page: Page, delivered: Platform) -> None:
+    page.goto("/assets/csq/raw/users?view=checks&checkDetail=column_drift")
+    expect(page.get_by_text("dump 22 adds").first).to_be_visible()
+    assert rendered(page) == []
+    page.get_by_text("[Show Markdown]").last.click()
+    expect(page.get_by_role("dialog").locator("table")).to_be_visible()
+    assert rendered(page) == []
+
+
+def rendered(page: Page) -> list[str]:
+    """The elements that a name became."""
+    return [str(found.evaluate("one => one.outerHTML")) for found in page.locator(RENDERED).all()]
