@@ -20,6 +20,7 @@ Facts = Mapping[str, object]
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+")
 _SCOPE = re.compile("among the rows that changed|in the table")  # a replay after a kill may be none
 _STEP_LOG = re.compile(r"/[a-z]{8}\.")
+_PRINTED = (".out", ".err")  # by a step, removed at its end if it prints nothing, or after 90 days
 _BESIDE = re.compile(r"-(wal|shm|journal)$")  # SQLite's, which belong to a file that stays
 
 
@@ -60,7 +61,9 @@ def state_of(home: Path, lake_url: str, warehouse: Path) -> State:
         folders={
             _anonymous(path.relative_to(home).as_posix()): "there"
             for path in home.rglob("*")
-            if path.is_file() and "lake" not in path.relative_to(home).parts
+            if path.is_file()
+            and "lake" not in path.relative_to(home).parts
+            and path.suffix not in _PRINTED
         },
     )
 
