@@ -5,7 +5,6 @@ the last line is at fault; a new worker goes on behind it.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from csq_assets_tests.fuzz.kinds import kind_of
+from csq_assets_tests.memory_limit import limit_memory
 
 MEMORY_BYTES = 2 * 1024**3  # more than the process has when it has imported everything
 MOST_SECONDS = 10
@@ -101,13 +101,6 @@ def _wait(worker: "subprocess.Popen[bytes]", said: Path) -> bool:
     return False
 
 
-def limit_memory() -> None:
-    """Allow this process so much more address space than it has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
 def _lines(kind: str, seed: str, numbers: range) -> Iterator[str]:
     for number in numbers:
         body = input_of(kind, seed, number)
@@ -118,7 +111,7 @@ def _lines(kind: str, seed: str, numbers: range) -> Iterator[str]:
 
 
 def main(kind: str, seed: str, numbers: range, said: Path) -> None:
-    limit_memory()
+    limit_memory(MEMORY_BYTES)
     with said.open("ab", buffering=0) as file:
         file.write(_READY + b"\n")
         for line in _lines(kind, seed, numbers):

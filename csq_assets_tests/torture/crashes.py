@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from csq_assets_tests.torture.scenarios import Place, Scenario
 from csq_assets_tests.torture.shim import Hit, operations
@@ -83,17 +84,31 @@ class Crashes:
         what = done[number - 1] if len(done) >= number else ""
         return Kill(self.scenario.name, number, what, ended.code == _KILLED, differences)
 
-    def fill_at(self, number: int, below: Path) -> Kill:
-        """Let the disk be full from the n-th operation `below` on; then make room, finish, and compare.
-        It has landed where the command could not do all."""
+    def fill_at(
+        self, number: int, below: Path, action: Literal["full", "readonly"] = "full"
+    ) -> Kill:
+        """Let the disk be full, or read-only, from the n-th operation `below` on; then mend it, finish,
+        and compare. It has landed where the command could not do all."""
         self.restore()
-        hit = Hit((below,), at=number, action="full")
+        hit = Hit((below,), at=number, action=action)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
         done = operations(self.folder / "warm")
         differences = [*_not_in_a_sentence(ended), *self.finish()]
         what = done[number - 1] if len(done) >= number else ""
         landed = bool(what) and ended.code != self.code
         return Kill(self.scenario.name, number, what, landed, tuple(differences))
+
+    def with_little_memory(self, megabytes: int) -> Kill:
+        """Run the command with so much more address space than it has before it begins; then without a
+        limit, and compare. Where native code ends the process, that is a kill."""
+        self.restore()
+        command = self.scenario.command
+        ended = self.place.csq(self.warm, *command, memory_bytes=megabytes * 1024**2)
+        ended_itself = ended.code >= 0
+        said = _not_in_a_sentence(ended) if ended_itself else ()
+        differences = (*said, *self.finish())
+        what = f"{megabytes} MB, and the command ended with {ended.code}"
+        return Kill(self.scenario.name, 0, what, ended.code != self.code, differences)
 
     def with_clock_off(self, seconds: int) -> Kill:
         """Run the command with another clock, which is an hour back after a change of the clock."""
@@ -132,7 +147,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
     Raises BrokenTrialError where these two differ, and NoCompilerError.
     """
     with start_warm(folder / "warm") as warm:
-        place = Place(folder / "now")
+        place = Place(folder / "now", variables=scenario.variables)
         place.make()
         scenario.deliver_before(place.export)
         if scenario.before:
@@ -153,7 +168,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
 
 def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: State) -> None:
     """The same export, taken in at once by a platform that has seen nothing."""
-    fresh = Place(place.folder.with_name("fresh"))
+    fresh = Place(place.folder.with_name("fresh"), variables=scenario.variables)
     fresh.make()
     shutil.rmtree(fresh.folder / "export")
     shutil.copytree(place.folder / "export", fresh.folder / "export")

@@ -7,6 +7,7 @@
  * TORTURE_AT        the deed that is hit, from 1; 0 for none
  * TORTURE_ACTION    kill: the process group, before the deed; of a write, half is done
  *                   full: this deed and all later ones that need room fail with ENOSPC
+ *                   readonly: this deed and all later ones fail with EROFS
  * TORTURE_TEARS     1: of writes to DuckDB's file, half is done as well
  * TORTURE_CLOCK     seconds that the clock is off
  */
@@ -36,7 +37,7 @@ enum { NEEDS_ROOM = 1, IS_WRITE = 2 };
 static volatile long *counter;
 static char paths[4096];
 static long hit_at, clock_off;
-static int is_full, tears, log_file = -1;
+static int is_full, is_read_only, tears, log_file = -1;
 
 /* Called when the library is loaded, and again by a process that was forked with other settings. */
 __attribute__((constructor)) void torture_arm(void) {
@@ -47,6 +48,7 @@ __attribute__((constructor)) void torture_arm(void) {
     clock_off = (value = getenv("TORTURE_CLOCK")) ? atol(value) : 0;
     hit_at = (value = getenv("TORTURE_AT")) ? atol(value) : 0;
     is_full = (value = getenv("TORTURE_ACTION")) && !strcmp(value, "full");
+    is_read_only = value && !strcmp(value, "readonly");
     tears = (value = getenv("TORTURE_TEARS")) && *value == '1';
     snprintf(paths, sizeof paths, "%s", (value = getenv("TORTURE_PATHS")) ? value : "");
     if ((value = getenv("TORTURE_LOG"))) {
@@ -73,7 +75,7 @@ static int counts(const char *path) {
     return 0;
 }
 
-/* Whether the deed has to fail for want of room; -1 where half a write is to be done, then the end. */
+/* Whether the deed has to fail; -1 where half a write is to be done, then the end. */
 static int deed(const char *name, const char *path, int kind) {
     if (!counter || !counts(path)) return 0;
     long number = __sync_add_and_fetch(counter, 1);
@@ -84,6 +86,7 @@ static int deed(const char *name, const char *path, int kind) {
         if (real_write(log_file, line, length) < 0) {}
     }
     if (!hit_at || number < hit_at) return 0;
+    if (is_read_only) return 1;
     if (is_full) return (kind & NEEDS_ROOM) != 0;
     if (number > hit_at) return 0; /* another thread, which ends in a moment */
     /* DuckDB writes blocks of metadata anew in place, and half of one is damage, which csq tells with the
@@ -116,7 +119,8 @@ static int deed_on(const char *name, int file, int kind) {
     return deed(name, path, kind);
 }
 
-#define NO_ROOM do { errno = ENOSPC; return -1; } while (0)
+#define REFUSAL (is_read_only ? EROFS : ENOSPC)
+#define NO_ROOM do { errno = REFUSAL; return -1; } while (0)
 #define END do { kill(0, SIGKILL); for (;;) pause(); } while (0)
 
 ssize_t write(int file, const void *bytes, size_t size) {
@@ -190,7 +194,7 @@ ON_FILE(int, fallocate, NEEDS_ROOM, (int file, int mode, off_t at, off_t size), 
 
 int posix_fallocate(int file, off_t at, off_t size) {
     REAL(posix_fallocate);
-    if (deed_on("posix_fallocate", file, NEEDS_ROOM) > 0) return ENOSPC;
+    if (deed_on("posix_fallocate", file, NEEDS_ROOM) > 0) return REFUSAL;
     return real(file, at, size);
 }
 
@@ -220,7 +224,8 @@ ON_PATH(symlink, "link", NEEDS_ROOM, AT_FDCWD, to, (const char *from, const char
         mode_t mode = 0; \
         if (flags & (O_CREAT | O_TMPFILE)) { va_list more; va_start(more, flags); mode = va_arg(more, mode_t); va_end(more); } \
         if (flags & (O_CREAT | O_TRUNC)) \
-            if (deed_at("create", folder, path, flags & O_CREAT ? NEEDS_ROOM : 0) > 0 && access(path, F_OK)) NO_ROOM; \
+            if (deed_at("create", folder, path, flags & O_CREAT ? NEEDS_ROOM : 0) > 0 \
+                && (is_read_only || access(path, F_OK))) NO_ROOM; \
         return real(__VA_ARGS__, mode); \
     }
 

@@ -48,12 +48,12 @@ def build_shim(folder: Path) -> Path:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """What happens to a process. `at` is the number of the durable operation below `paths`, from 1; 0
-    only counts them. With `full`, the disk has no room from there on, instead of a kill. A kill cuts a
-    write in two, but one of the DuckDB file only if it `tears_duckdb`."""
+    only counts them. Instead of a kill, the disk has no room from there on (`full`), or cannot be
+    written. A kill cuts a write in two, but one of the DuckDB file only if it `tears_duckdb`."""
 
     paths: tuple[Path, ...] = ()
     at: int = 0
-    action: Literal["kill", "full"] = "kill"
+    action: Literal["kill", "full", "readonly"] = "kill"
     clock_off_seconds: int = 0
     tears_duckdb: bool = False
 

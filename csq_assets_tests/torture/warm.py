@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from csq_assets_tests.memory_limit import limit_memory
 from csq_assets_tests.torture.shim import Hit, build_shim
 
 HUNG = -1000
@@ -40,13 +41,14 @@ _IMPORTED = (
 @dataclass(frozen=True, slots=True)
 class Job:
     """A command of csq, or a program of `daemon.py`. `planted` names what of `planted.py` the process
-    is to have."""
+    is to have, and `memory_bytes` is what it may take, if not all there is."""
 
     arguments: tuple[str, ...]
     folder: str
     environment: Mapping[str, str]
     output: str
     planted: str = ""
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,13 @@ class Warm:
         environment: Mapping[str, str],
         hit: Hit | None = None,
         planted: str = "",
+        memory_bytes: int = 0,
     ) -> Ended:
         """Run the command with the shim set as `hit` says."""
         shim = (hit or Hit()).environment(self._folder)
         output = self._folder / "said"
         everything = {**environment, **shim}
-        job = Job(arguments, str(folder), everything, str(output), planted)
+        job = Job(arguments, str(folder), everything, str(output), planted, memory_bytes)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(job)) + "\n")
@@ -145,6 +148,8 @@ def _become(job: Job) -> NoReturn:
     for number, suffix in ((1, ".out"), (2, ".err")):
         path = Path(job.output).with_suffix(suffix)
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    if job.memory_bytes:
+        limit_memory(job.memory_bytes)
     if job.planted:
         importlib.import_module("csq_assets_tests.torture.planted").plant(job.planted)
     ctypes.CDLL(None).torture_arm()
