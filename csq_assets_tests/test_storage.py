@@ -192,13 +192,3 @@ def test_what_runs_of_long_ago_said_is_purged_and_what_they_made_stays(platform:
     assert new == {path.name for path in (data / "logs").iterdir()} == now - runs
     assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == {"12", "13"}
     assert [record.id for record in checked(platform)][-1:] == [record.id for record in before]
-
-
-def test_partitions_of_a_deleted_run_are_recorded_again(platform: Platform) -> None:
-    platform.deliver(12, users=[{"user_id": 1}])
-    platform.sync()
-    for made in platform.instance.get_runs():
-        platform.instance.delete_run(made.run_id)
-    assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == set()
-    platform.sync()
-    assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == {"12"}
