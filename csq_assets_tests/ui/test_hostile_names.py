@@ -9,7 +9,6 @@ from playwright.sync_api import Page, Request, expect
 
 from csq_assets.dataconnect.tables import current_asset, raw_asset
 from csq_assets_tests.hostile_names import MARKUP
-from csq_assets_tests.platform import Platform
 from csq_assets_tests.ui.conftest import Site
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
@@ -23,8 +22,8 @@ RENDERED = (
 MARKDOWN = ".dagster-markdown"
 
 
-@pytest.fixture(scope="module")
-def delivered(site: Site) -> Platform:
+@pytest.fixture(scope="module", autouse=True)
+def delivered(site: Site) -> None:
     """Tables of these names; their columns and values are called so, too, and change in a dump."""
     platform = site.platform
     rows = [{"user_id": 1, **{name.lower(): name for name in NAMES}}]
@@ -32,7 +31,6 @@ def delivered(site: Site) -> Platform:
         tables = {name: [{**row, **more} for row in rows] for name in NAMES}
         platform.deliver(dump_id, tables=tables, users=[{**row, **more} for row in rows])
     platform.sync()
-    return platform
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def page(page: Page, site: Site) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", ["users", *NAMES])
-def test_nothing_of_a_name_is_rendered(page: Page, delivered: Platform, name: str) -> None:
+def test_nothing_of_a_name_is_rendered(page: Page, name: str) -> None:
     for asset in (raw_asset(name), current_asset(name)):
         page.goto(f"/assets/{quote(asset)}?view=overview")
         expect(page.locator(MARKDOWN).first).to_be_visible()
@@ -61,7 +59,7 @@ def test_nothing_of_a_name_is_rendered(page: Page, delivered: Platform, name: st
         assert rendered(page) == []
 
 
-def test_nothing_of_a_column_is_rendered_by_checks(page: Page, delivered: Platform) -> None:
+def test_nothing_of_a_column_is_rendered_by_checks(page: Page) -> None:
     page.goto("/assets/csq/raw/users?view=checks&checkDetail=column_drift")
     expect(page.get_by_text("dump 22 adds").first).to_be_visible()
     assert rendered(page) == []
