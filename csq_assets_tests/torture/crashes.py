@@ -147,7 +147,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
     Raises BrokenTrialError where these two differ, and NoCompilerError.
     """
     with start_warm(folder / "warm") as warm:
-        place = Place(folder / "now", variables=scenario.variables)
+        place = Place(folder / "now")
         place.make()
         scenario.deliver_before(place.export)
         if scenario.before:
@@ -168,7 +168,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
 
 def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: State) -> None:
     """The same export, taken in at once by a platform that has seen nothing."""
-    fresh = Place(place.folder.with_name("fresh"), variables=scenario.variables)
+    fresh = Place(place.folder.with_name("fresh"))
     fresh.make()
     shutil.rmtree(fresh.folder / "export")
     shutil.copytree(place.folder / "export", fresh.folder / "export")

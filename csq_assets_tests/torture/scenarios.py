@@ -12,7 +12,6 @@ from csq_assets_tests.targets import DirectoryTarget, Target
 from csq_assets_tests.torture.warm import Ended, Warm
 
 FORGOTTEN = 3
-_MANY = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +72,13 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`before` is delivered and taken in, then `news` is delivered, and `command` is run, of csq or of
-    `daemon.py`. `finish` are the commands that put everything right after it was ended. `variables`
-    are the environment's."""
+    `daemon.py`. `finish` are the commands that put everything right after it was ended."""
 
     name: str
     command: tuple[str, ...] = ("sync",)
     before: tuple[Callable[[ExportBuilder], object], ...] = ()
     news: tuple[Callable[[ExportBuilder], object], ...] = ()
     finish: tuple[tuple[str, ...], ...] = (("sync",),)
-    variables: Mapping[str, str] = field(default_factory=dict)
 
     def deliver_before(self, export: ExportBuilder) -> None:
         for deliver in self.before:
@@ -119,14 +116,6 @@ def _dump(
     return deliver
 
 
-def _page_views(dump_id: int) -> list[dict[str, Any]]:
-    """So many that a refresh spills."""
-    return [
-        {"event_id": event, "user_id": event % 977, "path": f"/{dump_id}/{event * 7919**5}"}
-        for event in range(_MANY)
-    ]
-
-
 _FIRST = (_dump(11, 1, 2, FORGOTTEN), _dump(12, 2, FORGOTTEN, 4))
 FIRST_SYNC = Scenario("first sync", news=_FIRST)
 INCREMENT = Scenario("increment", before=_FIRST, news=(_dump(13, 4, 5),))
@@ -149,12 +138,6 @@ DAEMON = Scenario(
 )
 DAEMON_AND_SYNC = replace(
     DAEMON, name="the daemon's runs, then csq sync", finish=(("sync",), ("daemon",))
-)
-SPILLING = Scenario(
-    "more rows than DuckDB may have in memory",
-    before=(lambda export: export.deliver(11, pageviews=_page_views(11)),),
-    news=(lambda export: export.deliver(12, pageviews=_page_views(12), full_resync=True),),
-    variables={"CSQ_DUCKDB_MEMORY_LIMIT": "40MB"},
 )
 ONE_TABLE = Scenario(
     "one table without a key",

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from csq_assets_tests.torture.crashes import Kill, prepared
 from csq_assets_tests.torture.load import loads
 from csq_assets_tests.torture.record import Tried
-from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS, SPILLING
+from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS
 from csq_assets_tests.torture.storage_faults import KINDS
 from csq_assets_tests.torture.storms import Stormy, sea
 from csq_assets_tests.torture.torn import torn_writes
@@ -25,7 +25,6 @@ _TOGETHER = "all of them"
 _SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.02  # of the requests
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
 _MEMORY = "a limit on memory"
-_SPILL = "no room where DuckDB spills"
 _MEMORY_MB = (1_000, 500, 250, 120, 60, 30)  # more than it has when it begins
 _READ_ONLY = ("data/lake", "data/dagster", "data/snapshot", "data/warehouse.duckdb")
 ROOM = (
@@ -96,11 +95,6 @@ def room(options: Options) -> Iterator[Tried]:
             yield replace(_tried("Room", _MEMORY, found, options, "room"), notes=said)
         if options.wants(_CLOCK):
             yield _tried("Room", _CLOCK, [crashes_of.with_clock_off(-3600)], options, "room")
-    if options.wants(_SPILL):
-        with prepared(SPILLING, options.folder / "spill") as crashes_of:
-            below = crashes_of.place.home / "data" / "warehouse.duckdb.tmp"
-            found = [crashes_of.fill_at(number, below) for number in _FULL_FROM]
-            yield _tried("Room", _SPILL, found, options, "room")
 
 
 def torn(options: Options) -> Iterator[Tried]:
