@@ -97,7 +97,11 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
         def do_GET(self) -> None:
             request = Request(self.command, self.path, dict(self.headers))
             faulty.requests.append(request)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            except ConnectionError:  # whoever asked has ended
+                self.close_connection = True
+                return
             fault = faulty.fault(request)
             answer = fault if isinstance(fault, Answer) else self._ask_moto(body)
             answer = fault(answer) if callable(fault) else answer

@@ -87,8 +87,12 @@ def _many_manifests(warm: Warm, folder: Path) -> Loaded:
     slowest = max((tick.seconds for tick in ticks), default=0)
     if slowest > INTERVAL_SECONDS:
         differences = (*differences, f"a tick took {slowest:.0f} s")
+    cpu_seconds = max((tick.cpu_seconds for tick in ticks), default=0)
     memory_mb = max((tick.memory_mb for tick in ticks), default=0)
-    note = f"{MANIFESTS:,} of them: a tick took {slowest:.1f} s at most, its process {memory_mb:.0f} MB"
+    note = (
+        f"{MANIFESTS:,} of them: a tick took {cpu_seconds:.1f} s of CPU time at most, its process "
+        f"{memory_mb:.0f} MB"
+    )
     return Loaded(KNOWN, len(ticks), differences, (note,))
 
 

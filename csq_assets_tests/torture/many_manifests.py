@@ -27,6 +27,7 @@ class Tick:
     """What a tick took, in a process that has loaded the code location before."""
 
     seconds: float
+    cpu_seconds: float
     memory_mb: float
     said: str
 
