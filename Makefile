@@ -56,7 +56,7 @@ torture: install-dev ## Kill csq, fill its disk, fail its storage; TORTURE="cras
 
 audit: install-dev ## Ask PyPI for known weaknesses of the pinned packages; needs a network
 	@$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r requirements.lock || \
-		{ echo 'make audit asks pypi.org: it did not answer, or names a weak package above.' >&2; exit 1; }
+		{ echo 'make audit asks pypi.org: it did not answer, does not know a package, or names a weak one above.' >&2; exit 1; }
 
 check: install-dev ## Check format, lint, types and the direction of imports
 	@$(BIN)/ruff format --check .
