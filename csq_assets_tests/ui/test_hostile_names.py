@@ -1,6 +1,9 @@
 """Names that are markup, as the UI shows them: nothing of them is rendered, and nobody is asked for
 anything."""
 
+import json
+import time
+import urllib.request
 from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +16,7 @@ from csq_assets_tests.ui.conftest import Site
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
+TAKEN_WITHIN_SECONDS = 200  # some ticks of the sensor, on a busy machine
 NAMES = (*MARKUP, "www.example.com/x <mailto:a@example.com>", "`` ` `` **bold** ~~gone~~ __under__")
 # What the names above would become, and what csq and Dagster never show there.
 RENDERED = (
@@ -31,6 +35,10 @@ def delivered(site: Site) -> None:
         tables = {name: [{**row, **more} for row in rows] for name in NAMES}
         platform.deliver(dump_id, tables=tables, users=[{**row, **more} for row in rows])
     platform.sync()
+    until = time.monotonic() + TAKEN_WITHIN_SECONDS
+    while raw_asset(NAMES[-1]) not in defined(site):  # the sensor has the code location loaded anew
+        assert time.monotonic() < until
+        time.sleep(1)
 
 
 @pytest.fixture
@@ -66,6 +74,16 @@ def test_nothing_of_a_column_is_rendered_by_checks(page: Page) -> None:
     page.get_by_text("[Show Markdown]").last.click()
     expect(page.get_by_role("dialog").locator("table")).to_be_visible()
     assert rendered(page) == []
+
+
+def defined(site: Site) -> set[str]:
+    """The assets that the code location has."""
+    query = json.dumps({"query": "{assetNodes{assetKey{path}}}"}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{site.url}/graphql", query, headers)  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        nodes = json.load(answer)["data"]["assetNodes"]
+    return {"/".join(node["assetKey"]["path"]) for node in nodes}
 
 
 def rendered(page: Page) -> list[str]:
