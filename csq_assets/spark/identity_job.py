@@ -11,6 +11,7 @@ from csq_assets.spark.delivered import read_partition
 from csq_assets.spark.dialect import spark_sql
 from csq_assets.spark.iceberg import IcebergTable
 from csq_assets.spark.messages import Answer, Partition, Place, RefreshIdentity
+from csq_assets.spark.views import Views
 from csq_assets.warehouse.identity_pairs import follow_pairs
 from csq_assets.warehouse.identity_sql import CAST_PAIRS, PAIRS_IN_FORCE, RESOLVED_IDS
 
@@ -23,7 +24,7 @@ class IdentityTable:
     """The map as it stands. `version` is the snapshot that last changed what it says, 0 before one."""
 
     def __init__(self, spark: Any, place: Place) -> None:
-        self._spark = spark
+        self._spark, self._views = spark, Views(spark)
         self.table = IcebergTable(spark, place, "_meta", USER_IDENTITY)
         self._head = self.table.head()
 
@@ -55,7 +56,7 @@ class IdentityTable:
             audit = _AUDITS.validate_python(state["audit"])
             return self._answer(replace(audit, changed=False, users_changed=0))
         resolved, audit = self._resolve(work.migrations)
-        resolved = resolved.persist()
+        self._views.hold(resolved)
         changed = self._differing(self._map(self.version), resolved).count()
         audit = replace(
             audit,
@@ -68,7 +69,7 @@ class IdentityTable:
             self.table.replace(resolved, {**state, "version": None}, buckets=None)
         else:
             self.table.note({**state, "version": self.version})
-        resolved.unpersist()
+        self._views.close()  # a partition that is replaced later is read anew
         self._head = self.table.head()
         return self._answer(audit)
 
@@ -100,8 +101,7 @@ class IdentityTable:
         texts = {"from_user_id": "from_text", "to_user_id": "to_text"}
         read_partition(spark, migrations, texts).createOrReplaceTempView(_VIEWS["delivered"])
         for view, statement in (("pairs", CAST_PAIRS), ("hops", PAIRS_IN_FORCE)):
-            made = spark.sql(spark_sql(statement, _VIEWS)).persist()
-            made.createOrReplaceTempView(_VIEWS[view])
+            self._views.compute(_VIEWS[view], spark_sql(statement, _VIEWS))
         followed, audit = follow_pairs(self._query)
         spark.createDataFrame(followed, _COLUMNS).createOrReplaceTempView(_VIEWS["followed"])
         audit = replace(audit, dump_id=migrations.dump_id)
