@@ -101,6 +101,10 @@ def run_sync(
         contents = catalog.dumps()
         for work in plan.decode:
             runs.execute(decode_request(keys, work, contents[work.dump_id].content))
+        freed = planner.freed(plan, now) if dump_id is None else ()
+        for work in freed:
+            runs.execute(decode_request(keys, work, contents[work.dump_id].content))
+        plan = plan.with_more(freed)
         state = planner.state(plan)
         _refresh(keys, planner, state, broken, runs, listener)
         runs.build_marts(planner, wait_seconds=_WAIT_SECONDS)

@@ -3,7 +3,7 @@
 The sensor and `csq sync` both follow it; they differ only in who executes the runs.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +44,14 @@ class DecodePlan:
     def decode(self) -> tuple[Work, ...]:
         """One run each, lowest dump first."""
         return tuple(work for work in self.intake.take if work.tables)
+
+    def with_more(self, more: Iterable[Work]) -> "DecodePlan":
+        """The plan with that work as well."""
+        tables = {work.dump_id: work.tables for work in self.intake.take}
+        for work in more:
+            tables[work.dump_id] = (*tables.get(work.dump_id, ()), *work.tables)
+        take = tuple(Work(dump_id, tables[dump_id]) for dump_id in sorted(tables))
+        return replace(self, intake=replace(self.intake, take=take))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,23 @@ class Planner:
             )
         self.lake.ledger.take((work.dump_id for work in intake.take), records)
         return DecodePlan(discovery, intake, records)
+
+    def freed(self, plan: DecodePlan, now: datetime) -> tuple[Work, ...]:
+        """What the plan has made due by its own work: a full resync is delivered again as an increment,
+        which failed until now, and what the resync made void counts again.
+        """
+        known = (plan.records.get(work.dump_id) for work in plan.decode)
+        tables = (table for record in known if record for table in record.tables)
+        if not any(one.failure and one.content and not one.content.incremental for one in tables):
+            return ()
+        records, partitions = self.lake.ledger.records(), self.lake.store.partitions()
+        due = decide(plan.discovery.catalog, records, partitions, now, skips=self.skips).take
+        tried = {(work.dump_id, table) for work in plan.decode for table in work.tables}
+        left = (
+            Work(work.dump_id, tuple(t for t in work.tables if (work.dump_id, t) not in tried))
+            for work in due
+        )
+        return tuple(work for work in left if work.tables)
 
     def state(self, plan: DecodePlan | None = None) -> PipelineState:
         """What the lake remembers now. Where `plan` found nothing to take, it has read most of it."""

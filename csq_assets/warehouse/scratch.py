@@ -28,7 +28,7 @@ _CHANGED = "user_id BIGINT, next_user_id BIGINT"
 _PAIRS = "place BIGINT, from_text VARCHAR, to_text VARCHAR, from_user_id BIGINT, to_user_id BIGINT"
 _HOPS = "from_user_id BIGINT, to_user_id BIGINT, contested BOOLEAN"
 _RESOLVED = "from_user_id BIGINT, user_id BIGINT"
-_IDENTITY = ("identity_sql", "identity_refresh")
+_IDENTITY = ("identity_sql", "identity_pairs")
 
 TABLE_SCRATCH = (
     # Users that resolve to another id than when the table was last refreshed, and their stored rows.

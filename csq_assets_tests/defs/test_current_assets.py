@@ -80,7 +80,7 @@ def test_the_lineage_of_columns_leads_to_raw_tables(synced: Platform) -> None:
         "The user_id as delivered, before it was resolved. From user_id in csq/raw/pageviews.",
         (
             "The dump that delivered the row; of a merged user, the newest one. "
-            "From _dump_id in csq/raw/pageviews."
+            "From \\_dump_id in csq/raw/pageviews."
         ),
     ]
     assert [

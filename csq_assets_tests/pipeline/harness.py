@@ -154,7 +154,12 @@ class Harness:
     def sync(self) -> None:
         """A whole pass, as `csq sync` executes it; then what it left is what the oracle says."""
         self._planner.check_lake(wait_seconds=0)
-        self.decode(_keys(self.plan_decoding()))
+        planned = self.plan_decoding()
+        self.decode(_keys(planned))
+        freed = self._planner.freed(planned, self.now)
+        self.decode(
+            [(work.dump_id, name) for work in freed for name in work.tables], is_whole_plan=False
+        )
         plan = self.plan_refresh()
         if plan.is_behind:
             self.refresh([META, IDENTITY, *plan.tables])
