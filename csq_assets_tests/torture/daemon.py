@@ -20,7 +20,7 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.snap import snapshot_from_execution_plan
-from dagster._core.storage.tags import RUN_KEY_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, RUN_KEY_TAG
 
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets_tests.platform import KEYS, tick
@@ -141,8 +141,9 @@ def _create(instance: dg.DagsterInstance, request: dg.RunRequest) -> str:
 
 
 def _execute(run_id: str) -> None:
-    """What a run does in its process."""
+    """What the launcher tells of a run, and what that does in its process."""
     with dg.DagsterInstance.get() as instance:
+        instance.add_run_tags(run_id, {GRPC_INFO_TAG: json.dumps({"host": "localhost"})})
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from csq_assets_tests.torture import shim
 from csq_assets_tests.torture.crashes import Kill, prepared
-from csq_assets_tests.torture.scenarios import INCREMENT, ONE_TABLE, REDELIVERY, Scenario
+from csq_assets_tests.torture.scenarios import DAEMON, INCREMENT, ONE_TABLE, REDELIVERY, Scenario
 from csq_assets_tests.torture.shim import NoCompilerError, build_shim
 from csq_assets_tests.torture.torn import torn_writes
 
@@ -32,6 +32,13 @@ def test_a_sync_is_killed_and_meets_full_disks(folder: Path) -> None:
             next(tear for tear in torn_writes(crashes) if tear.landed),
         ]
     assert [(trial.landed, trial.differences) for trial in trials] == [(True, ())] * 7
+
+
+def test_a_run_of_the_daemon_is_killed_with_its_code_server(folder: Path) -> None:
+    with prepared(DAEMON, folder) as crashes:
+        partition = f"{crashes.place.lake}/raw/users/dump_id=13/data.parquet"
+        kill = crashes.kill_at(1 + crashes.operations.index(f"rename {partition}"))
+    assert (kill.landed, kill.differences) == (True, ())
 
 
 @pytest.mark.parametrize(
