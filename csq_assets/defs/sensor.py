@@ -37,6 +37,7 @@ from csq_assets.defs.run_requests import (
 )
 from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import BusyError, StorageError
+from csq_assets.lake.ledger import LedgerMemory
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner
@@ -56,7 +57,7 @@ def build_sync_reports_sensor(
 ) -> dg.SensorDefinition:
     """The sensor; `tables` are those that have assets in this code location."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
-    keys, code_reload = Keys.of(settings), CodeReload()
+    keys, code_reload, memory = Keys.of(settings), CodeReload(), LedgerMemory()
 
     @dg.sensor(
         name=keys.sensor,
@@ -80,9 +81,9 @@ def build_sync_reports_sensor(
             ):
                 fail_orphaned_runs(context.instance, keys)
                 fail_dead_runs(context.instance, keys)
-                export, lake = resources.export.open(), resources.lake.open()
+                export = resources.export.open()
                 planner = Planner(
-                    lake,
+                    resources.lake.open().remembering(memory),
                     warehouse,
                     settings.snapshot_path,
                     settings.skips,
@@ -97,7 +98,7 @@ def build_sync_reports_sensor(
                 record_unlisted(context.instance, keys, plan.discovery.catalog, recorded)
                 reasons: list[str] = []
                 try:
-                    record_missing_partitions(context.instance, keys, lake, plan.records)
+                    record_missing_partitions(context.instance, keys, planner.lake, plan.records)
                 except StorageError as error:  # of one partition, which stops nothing else
                     reasons.append(str(error))
                 return _Tick(

@@ -8,10 +8,12 @@ pass folds outcomes into records.
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
 
+from csq_assets.dataconnect.catalog import Delivered
 from csq_assets.dataconnect.dump_records import (
     DumpRecord,
     Outcome,
@@ -24,6 +26,7 @@ from csq_assets.lake.store import LakeStore
 
 _FOLDER = "ledger/"
 _REPAIR = "Run csq doctor --repair: it finds what it said again from the partitions."
+_SETTLED_AFTER = timedelta(minutes=1)
 _RECORDS, _OUTCOMES = TypeAdapter(DumpRecord), TypeAdapter(Outcome)
 
 
@@ -36,16 +39,38 @@ class _Entry:
     record: DumpRecord | None
 
 
+@dataclass(slots=True)
+class LedgerMemory:
+    """The records as they were listed and read last, for a process that reads them again and again.
+
+    A record that is written again has another modification time, unless both are within one tick of
+    the clock of whoever keeps it. So the memory has none that was written within the last minute.
+    """
+
+    records: Mapping[Delivered, DumpRecord] = field(default_factory=dict[Delivered, DumpRecord])
+
+
 class Ledger:
-    """The records of all dumps.
+    """The records of all dumps. What `memory` has is not read, as long as its object is the same.
 
     Methods raise StorageError where the lake cannot be used, or a document in it is damaged.
     """
 
-    def __init__(self, objects: ObjectStore, documents: LakeDocuments, store: LakeStore) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        documents: LakeDocuments,
+        store: LakeStore,
+        memory: LedgerMemory | None = None,
+    ) -> None:
         self._objects = objects
         self._documents = documents
         self._store = store
+        self._memory = memory or LedgerMemory()
+
+    def remembering(self, memory: LedgerMemory) -> "Ledger":
+        """The same ledger, with that memory."""
+        return Ledger(self._objects, self._documents, self._store, memory)
 
     def records(self) -> dict[int, DumpRecord]:
         """Every dump that was taken, lowest id first."""
@@ -53,18 +78,18 @@ class Ledger:
 
     def dump_ids(self) -> list[int]:
         """The dumps of which something is stored, lowest first."""
-        return sorted(self._keys())
+        return sorted(self._listed())
 
     def record(self, dump_id: int) -> DumpRecord | None:
         """One dump. Raises StorageError where what is stored of it is damaged."""
-        return self._read(dump_id, self._keys().get(dump_id, [])).record
+        return self._read(dump_id, self._listed().get(dump_id, [])).record
 
     def replace(self, record: DumpRecord) -> None:
         """Put the record in the place of all that is stored of the dump."""
-        keys = self._keys().get(record.dump_id, [])
+        listed = self._listed().get(record.dump_id, [])
         self._replace(None, record)
         kept = f"{_FOLDER}{record.dump_id}.json"
-        side_by_side(self._objects.delete, [key for key in keys if key != kept])
+        side_by_side(self._objects.delete, [one.key for one in listed if one.key != kept])
 
     def add(self, outcome: Outcome) -> None:
         """Remember what an attempt ended with."""
@@ -106,20 +131,31 @@ class Ledger:
             self._objects.put(f"{_FOLDER}{record.dump_id}.json", body)
 
     def _entries(self) -> list[_Entry]:
-        keys = self._keys()
-        return side_by_side(lambda dump_id: self._read(dump_id, keys[dump_id]), sorted(keys))
+        settled = datetime.now(UTC) - _SETTLED_AFTER
+        listed = self._listed()
+        dump_ids = sorted(listed)
+        entries = side_by_side(lambda dump_id: self._read(dump_id, listed[dump_id]), dump_ids)
+        self._memory.records = {
+            found: entry.stored
+            for dump_id, entry in zip(dump_ids, entries, strict=True)
+            for found in listed[dump_id]
+            if found.modified < settled and entry.stored and not _is_outcome(found)
+        }
+        return entries
 
-    def _keys(self) -> dict[int, list[str]]:
-        keys: dict[int, list[str]] = {}
+    def _listed(self) -> dict[int, list[Delivered]]:
+        listed: dict[int, list[Delivered]] = {}
         for found in self._objects.list(_FOLDER):
             dump_id = found.key.removeprefix(_FOLDER).removesuffix(".json").partition("/")[0]
             if dump_id.isdecimal():
-                keys.setdefault(int(dump_id), []).append(found.key)
-        return keys
+                listed.setdefault(int(dump_id), []).append(found)
+        return listed
 
-    def _read(self, dump_id: int, keys: list[str]) -> _Entry:
+    def _read(self, dump_id: int, listed: list[Delivered]) -> _Entry:
+        if len(listed) == 1 and (known := self._memory.records.get(listed[0])):
+            return _Entry(known, (), known)
         stored = self._documents.read(f"{_FOLDER}{dump_id}.json", _RECORDS, _REPAIR)
-        outcomes = tuple(sorted(key for key in keys if key.count("/") > 1))  # by time
+        outcomes = tuple(sorted(one.key for one in listed if _is_outcome(one)))  # by time
         found = [self._documents.read(key, _OUTCOMES, _REPAIR) for key in outcomes]
         record = apply_outcomes(
             stored,
@@ -127,3 +163,7 @@ class Ledger:
             lambda: self._documents.manifest(dump_id),
         )
         return _Entry(stored, outcomes, record)
+
+
+def _is_outcome(listed: Delivered) -> bool:
+    return listed.key.count("/") > 1

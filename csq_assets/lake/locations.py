@@ -1,7 +1,7 @@
 """Opens the export or the lake at a URL."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.documents import LakeDocuments
 from csq_assets.lake.export import Export
-from csq_assets.lake.ledger import Ledger
+from csq_assets.lake.ledger import Ledger, LedgerMemory
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.store import LakeStore
 
@@ -21,6 +21,10 @@ class Lake:
     store: LakeStore
     documents: LakeDocuments
     ledger: Ledger
+
+    def remembering(self, memory: LedgerMemory) -> "Lake":
+        """The same lake, whose ledger has that memory."""
+        return replace(self, ledger=self.ledger.remembering(memory))
 
     def state(self, skips: Callable[[str], bool]) -> PipelineState:
         """What the lake remembers now. Raises StorageError where it cannot be read, or is damaged."""

@@ -1,5 +1,6 @@
 """The ledger, over a directory and over a bucket."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,9 @@ from pydantic import TypeAdapter
 from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.dump_records import DumpRecord, Outcome, TableRecord
 from csq_assets.errors import StorageError
-from csq_assets.lake.locations import Lake
+from csq_assets.lake.directory import DirectoryStore
+from csq_assets.lake.ledger import LedgerMemory
+from csq_assets.lake.locations import Lake, lake_of
 from csq_assets.lake.objects import ObjectStore
 from csq_assets_tests.dataconnect.seen import applied, failed
 
@@ -78,3 +81,37 @@ def test_a_damaged_document_is_reported_by_its_place(
         with pytest.raises(StorageError) as refused:
             lake.ledger.records()
         assert str(refused.value).startswith(f"{objects.url}/{key} is damaged: ")
+
+
+def test_what_is_remembered_is_what_is_there(directory_objects: DirectoryStore) -> None:
+    """Also where a record is replaced within the same tick of the clock by one as long as it."""
+    lake = lake_of(directory_objects).remembering(LedgerMemory())
+    for manifest in "abcabc":
+        store(directory_objects, DumpRecord(12, manifest))
+        os.utime(directory_objects.root / "ledger" / "12.json", (1e10, 1e10))
+        assert lake.ledger.records() == {12: DumpRecord(12, manifest)}
+
+
+def test_what_was_deleted_is_not_remembered(directory_objects: DirectoryStore) -> None:
+    memory = LedgerMemory()
+    lake = lake_of(directory_objects).remembering(memory)
+    for dump_id in (12, 13):
+        store(directory_objects, DumpRecord(dump_id, "a"))
+        os.utime(directory_objects.root / "ledger" / f"{dump_id}.json", (1, 1))
+    assert list(lake.ledger.records()) == [12, 13]
+    directory_objects.delete("ledger/12.json")
+    assert lake.ledger.records() == {13: DumpRecord(13, "a")}
+    assert list(memory.records.values()) == [DumpRecord(13, "a")]
+
+
+def test_an_outcome_counts_beside_a_record_that_is_remembered(
+    directory_objects: DirectoryStore,
+) -> None:
+    lake = lake_of(directory_objects).remembering(LedgerMemory())
+    untried = TableRecord("users", incremental=True, files=1)
+    store(directory_objects, DumpRecord(12, "a", (untried,)))
+    os.utime(directory_objects.root / "ledger" / "12.json", (1, 1))
+    assert lake.ledger.fold() == {12: DumpRecord(12, "a", (untried,))}
+    lake.ledger.add(Outcome(12, "users", "a", content=CONTENT))
+    expected = {12: DumpRecord(12, "a", (replace(untried, content=CONTENT),))}
+    assert [lake.ledger.fold(), lake.ledger.records()] == [expected, expected]
