@@ -1,4 +1,5 @@
-"""A dump a day on one platform, taken by `csq sync` or by the daemon: what each day takes."""
+"""A dump a day on one platform, taken by `csq sync`, by the daemon, or by what that does without its
+waits: what each day takes."""
 
 import os
 import subprocess
@@ -42,12 +43,22 @@ class Day:
 
 def by_syncs(folder: Path, days: int) -> Iterator[Day]:
     """A dump, then `csq sync`, day after day."""
+    return _by_command("sync", folder, days)
+
+
+def by_ticks(folder: Path, days: int) -> Iterator[Day]:
+    """A dump, then ticks of the sensor and the runs that they request, day after day. The memory is
+    that of the process that had most."""
+    return _by_command("daemon", folder, days)
+
+
+def _by_command(command: str, folder: Path, days: int) -> Iterator[Day]:
     export, environment = _begin(folder)
     said = folder / "said"
     for day in range(days):
         deliver(export, day)
-        used = csq_forked("sync", folder=folder, environment=environment, said=said)
-        fault = f"csq sync ended with {used.code}: {said.read_text()}" if used.code else ""
+        used = csq_forked(command, folder=folder, environment=environment, said=said)
+        fault = f"{command} ended with {used.code}: {said.read_text()}" if used.code else ""
         yield Day(fault, used.cpu_seconds, used.memory_mb, _sizes(folder))
 
 

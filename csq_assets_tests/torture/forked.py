@@ -1,10 +1,10 @@
-"""`csq` in a fork of this process, which has imported what csq imports: importing takes longer than
+"""A command in a fork of this process, which has imported what csq imports: importing takes longer than
 a day of small tables."""
 
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,12 +17,13 @@ _IMPORTED = (
     "csq_assets.cli.passes",
     "csq_assets.sync",
     "csq_assets.storage",
+    "csq_assets_tests.torture.daemon",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The exit code of a command, its CPU time, and the most memory that it had."""
+    """The exit code of a command; the CPU time of its processes, and the most memory that one had."""
 
     code: int
     cpu_seconds: float
@@ -35,8 +36,18 @@ def import_csq() -> None:
         importlib.import_module(name)
 
 
+def run_command(arguments: Sequence[str]) -> None:
+    """Run a command of csq, or a program of `daemon.py`, in this process."""
+    daemon = importlib.import_module("csq_assets_tests.torture.daemon")
+    if arguments[0] in daemon.PROGRAMS:
+        daemon.main(arguments)
+    else:
+        sys.argv = ["csq", *arguments]
+        importlib.import_module("csq_assets.__main__").main()
+
+
 def csq_forked(*arguments: str, folder: Path, environment: Mapping[str, str], said: Path) -> Used:
-    """Run the command in a folder; `said` gets what it prints on stderr."""
+    """Run a command of csq, or a program of `daemon.py`, in a folder; `said` gets its stderr."""
     pid = os.fork()
     if not pid:
         _become(arguments, folder, environment, said)
@@ -53,10 +64,9 @@ def _become(
     os.environ.update(environment)
     for number, path in ((0, os.devnull), (1, os.devnull), (2, said)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    sys.argv = ["csq", *arguments]
     code: object = 0
     try:
-        importlib.import_module("csq_assets.__main__").main()
+        run_command(arguments)
     except SystemExit as end:
         code = end.code
     except BaseException as error:  # noqa: BLE001  # as the interpreter does

@@ -13,11 +13,24 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from csq_assets_tests.torture.days import PLACES, TABLES, Day, by_daemon, by_syncs, stray
+from csq_assets_tests.torture.days import (
+    PLACES,
+    TABLES,
+    Day,
+    by_daemon,
+    by_syncs,
+    by_ticks,
+    stray,
+)
 from csq_assets_tests.torture.record import Tried, keep
 
 _MEBIBYTE = 1024 * 1024
 _MOST_GROWTH = 1.3
+_LIVES = {
+    "": (by_syncs, "a sync each day"),
+    "--daemon": (by_daemon, "a dump each day, by the daemon"),
+    "--ticks": (by_ticks, "a dump each day, by ticks and runs without the daemon's waits"),
+}
 
 
 def growth(values: Sequence[float]) -> float:
@@ -32,23 +45,23 @@ def growth(values: Sequence[float]) -> float:
 @click.command(context_settings={"show_default": True})
 @click.option("--days", default=60)
 @click.option("--minutes", default=600, help="No day begins after so many.")
-@click.option("--daemon", "by_the_daemon", is_flag=True, help="By the daemon, not by csq sync.")
+@click.option("--daemon", "life", flag_value="--daemon", help="By the daemon, not by csq sync.")
+@click.option("--ticks", "life", flag_value="--ticks", help="By ticks and runs, without waits.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Kept, for a closer look.")
 @click.option("--write/--no-write", default=False, help="Keep the outcome in the record.")
-def main(days: int, minutes: int, folder: Path | None, *, by_the_daemon: bool, write: bool) -> None:
+def main(days: int, minutes: int, folder: Path | None, *, life: str | None, write: bool) -> None:
     """Live for so many days; exit code 1 where a day grows by more than 1.3 times."""
     began, lived = time.monotonic(), list[Day]()
     with TemporaryDirectory() as temporary:
         place = (folder or Path(temporary)).absolute()
-        live = by_daemon if by_the_daemon else by_syncs
+        live, name = _LIVES[life or ""]
         for number, day in enumerate(live(place, days), start=1):
             lived.append(day)
             click.echo(f"day {number}: {_in_words(day)}")
             if time.monotonic() - began > minutes * 60:
                 break
         left = stray(place)
-    name = "a dump each day, by the daemon" if by_the_daemon else "a sync each day"
-    command = f"python -m csq_assets_tests.torture.long_life --days {len(lived)}"
+    command = f"python -m csq_assets_tests.torture.long_life --days {len(lived)} {life or ''}"
     faults = [*(day.fault for day in lived if day.fault), *left]
     grown = {
         "CPU time": growth([day.cpu_seconds for day in lived]),
@@ -65,7 +78,7 @@ def main(days: int, minutes: int, folder: Path | None, *, by_the_daemon: bool, w
             tried=len(lived),
             landed=len(lived),
             differences=differences,
-            command=f"{command}{' --daemon' if by_the_daemon else ''}",
+            command=command.strip(),
             day=datetime.now(UTC).date(),
             notes=notes,
         )

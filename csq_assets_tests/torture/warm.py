@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from csq_assets_tests.memory_limit import limit_memory
+from csq_assets_tests.torture.forked import run_command
 from csq_assets_tests.torture.shim import Hit, build_shim
 
 HUNG = -1000
@@ -155,7 +156,7 @@ def _become(job: Job) -> NoReturn:
     ctypes.CDLL(None).torture_arm()
     code: object = 0
     try:
-        _run(job.arguments)
+        run_command(job.arguments)
     except SystemExit as end:
         code = end.code
     except BaseException as error:  # noqa: BLE001  # as the interpreter does
@@ -164,15 +165,6 @@ def _become(job: Job) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
-
-
-def _run(arguments: Sequence[str]) -> None:
-    daemon = importlib.import_module("csq_assets_tests.torture.daemon")
-    if arguments[0] in daemon.PROGRAMS:
-        daemon.main(arguments)
-    else:
-        sys.argv = ["csq", *arguments]
-        importlib.import_module("csq_assets.__main__").main()
 
 
 if __name__ == "__main__":
