@@ -17,7 +17,7 @@ def publish_snapshot(
     connection: DuckDBPyConnection, path: Path | str, snapshot_path: Path | str
 ) -> int:
     """Copy the file as it is after the last transaction, and put the copy in its place by a rename.
-    Gives its size in bytes.
+    Gives its size in bytes. What a killed process left beside it is removed.
 
     `connection` is the only one that writes the file. Raises StorageError, and then the earlier
     snapshot is still there.
@@ -26,6 +26,9 @@ def publish_snapshot(
     beside = final.with_name(f".{final.name}.{os.getpid()}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+        for left in final.parent.iterdir():
+            if _is_unfinished(left.name, final.name):
+                left.unlink(missing_ok=True)
         connection.execute("CHECKPOINT")
         # Not in this process: to close a file here, even one opened to read, gives up the lock that
         # DuckDB holds on it.
@@ -44,6 +47,12 @@ def publish_snapshot(
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def _is_unfinished(name: str, final: str) -> bool:
+    """Whether it is a copy that nobody makes now: one process at a time has the DuckDB file."""
+    before, _, process = name.rpartition(".")
+    return before == f".{final}" and process.isdecimal()
 
 
 def _failed(final: Path, because: str) -> StorageError:

@@ -143,8 +143,9 @@ def _become(job: Job) -> NoReturn:
     os.setsid()
     Path(job.output).with_suffix(".pid").write_text(str(os.getpid()))
     os.chdir(job.folder)
+    for_its_processes = {"LD_PRELOAD": os.environ["LD_PRELOAD"]}
     os.environ.clear()
-    os.environ.update(job.environment)
+    os.environ.update({**for_its_processes, **job.environment})
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, suffix in ((1, ".out"), (2, ".err")):
         path = Path(job.output).with_suffix(suffix)

@@ -54,6 +54,19 @@ def test_where_it_cannot_be_written_the_earlier_one_stays(tmp_path: Path) -> Non
     ]
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    path, shared = tmp_path / "warehouse.duckdb", tmp_path / "shared"
+    shared.mkdir()
+    for name in (".snapshot.duckdb.123", ".snapshot.duckdb.mine", "snapshot.duckdb.123"):
+        (shared / name).write_text("half a copy")
+    publish_snapshot(path, shared / "snapshot.duckdb")
+    assert sorted(entry.name for entry in shared.iterdir()) == [
+        ".snapshot.duckdb.mine",
+        "snapshot.duckdb",
+        "snapshot.duckdb.123",
+    ]
+
+
 def test_a_copy_that_fails_is_told(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     with open_warehouse(path):
