@@ -98,15 +98,20 @@ class SqliteEvents(SqliteEventLogStorage):
                 raise
 
     def _create_shard(self, shard: str) -> None:
-        """Copy an empty file for a new run: to create its tables takes ten times as long."""
+        """Copy an empty file for a new run: to create its tables takes ten times as long. Where there
+        is no room for that, Dagster creates the file, or says what is wrong."""
         path = Path(self.path_for_shard(shard))
         beside = path.with_suffix(".new")
-        with self._db_lock:
-            if self._empty_shard is None:
-                self._empty_shard = _empty_shard()
-            beside.write_bytes(self._empty_shard)
-            beside.replace(path)
-            self._initialized_dbs.add(shard)
+        try:
+            with self._db_lock:
+                if self._empty_shard is None:
+                    self._empty_shard = _empty_shard()
+                beside.write_bytes(self._empty_shard)
+                beside.replace(path)
+                self._initialized_dbs.add(shard)
+        except (OSError, sqlite3.Error, SQLAlchemyError):
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         if event.dagster_event_type in ASSET_CHECK_EVENTS:
