@@ -19,7 +19,9 @@ _DOCUMENTS, _FILES = 100_000, 10_000  # of each kind; files take longer
 
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Draws the inputs.")
-@click.option("--factor", default=1.0, show_default=True, help="More inputs, or fewer.")
+@click.option(
+    "--factor", default=1.0, show_default=True, help="More inputs, or fewer; 0 for bombs alone."
+)
 @click.option("--only", multiple=True, help="A kind of input; can be given several times.")
 @click.option("--guided", default=0, help="So many inputs of each kind, drawn by atheris instead.")
 @click.option("--bombs/--no-bombs", default=True, help="Set off bombs, too.")
@@ -44,7 +46,9 @@ def main(  # options
             faults += [f"{tried.name}: see above"] * tried.differences
             continue
         inputs = round(factor * (_DOCUMENTS if how.compare is None else _FILES))
-        trials: list[tuple[str, int | None, Found]] = [(kind, seed, fuzz(kind, str(seed), inputs))]
+        trials: list[tuple[str, int | None, Found]] = []
+        if inputs:
+            trials.append((kind, seed, fuzz(kind, str(seed), inputs)))
         if bombs and how.bombs:
             trials.append((f"{BOMBS} as {kind}", None, explode(kind)))
         for name, drawn, found in trials:

@@ -1,7 +1,8 @@
 """A process that reads inputs within limits, and the one that watches it.
 
-The worker writes a line for each input. If it ends early, stands still, or prints, the input after
-the last line is at fault; a new worker goes on behind it.
+The worker writes a line for each input: a mark once it has made it, then what came of it. If it ends
+early, stands still, or prints, the input after the last line is at fault; a new worker goes on behind
+it.
 """
 
 import os
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+
+import psutil
 
 from csq_assets_tests.fuzz.kinds import kind_of
 from csq_assets_tests.memory_limit import limit_memory
@@ -21,9 +23,9 @@ from csq_assets_tests.memory_limit import limit_memory
 MEMORY_BYTES = 2 * 1024**3  # more than the process has when it has imported everything
 MOST_SECONDS = 10
 _POLL_SECONDS = 0.2
-_START_SECONDS = 120  # of the process, on a busy machine
+_MAKING_SECONDS = 120  # of the process to start, or of an input to be made
 _SHOWN = 300
-_READY = b"ready"  # the first line
+_READY, _MADE = "ready\n", "."  # the first line, and the mark
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def _watched(kind: str, seed: str, numbers: range, folder: Path) -> tuple[list[s
             [sys.executable, "-m", __name__, *arguments], stdout=output, stderr=output
         )
         hung = _wait(worker, said)
-    lines = said.read_text().splitlines()[1:]
+    lines = [line.removeprefix(_MADE) for line in said.read_text().split("\n")[1:-1]]
     output = printed.read_text("utf-8", "replace").strip()[-_SHOWN:]
     if hung:
         return lines, f"no answer within {MOST_SECONDS} seconds"
@@ -88,34 +90,42 @@ def _watched(kind: str, seed: str, numbers: range, folder: Path) -> tuple[list[s
 
 
 def _wait(worker: "subprocess.Popen[bytes]", said: Path) -> bool:
-    """Wait for its end; or kill it, and return True, where it stands still."""
-    size, since, allowed = 0, time.monotonic(), _START_SECONDS
+    """Wait for its end; or kill it, and return True, where an input takes too long. What counts is the
+    time in which it works, or waits for anything but a core: other processes may have those.
+    """
+    process, seen = psutil.Process(worker.pid), b""
+    now, cpu_seconds, spent_seconds = time.monotonic(), 0.0, 0.0
     while worker.poll() is None:
         time.sleep(_POLL_SECONDS)
-        if (now := said.stat().st_size) != size:
-            size, since, allowed = now, time.monotonic(), MOST_SECONDS
-        elif time.monotonic() - since > allowed:
+        clock_before, cpu_before = now, cpu_seconds
+        now, cpu_seconds = time.monotonic(), sum(process.cpu_times()[:2])
+        waits = process.status() == psutil.STATUS_SLEEPING
+        spent_seconds += now - clock_before if waits else cpu_seconds - cpu_before
+        if (found := said.read_bytes()) != seen:
+            seen, spent_seconds = found, 0.0
+        judges = seen.endswith(_MADE.encode())
+        if spent_seconds > (MOST_SECONDS if judges else _MAKING_SECONDS):
             worker.kill()
             worker.wait()
             return True
     return False
 
 
-def _lines(kind: str, seed: str, numbers: range) -> Iterator[str]:
-    for number in numbers:
-        body = input_of(kind, seed, number)
-        try:
-            yield kind_of(kind).judge(body, compares=seed != BOMBS)
-        except BaseException as error:  # noqa: BLE001 - a panic is none, nor is an exit
-            yield f"fault {type(error).__name__}: {error!s:.{_SHOWN}}"
+def _judged(kind: str, seed: str, body: bytes) -> str:
+    try:
+        return kind_of(kind).judge(body, compares=seed != BOMBS)
+    except BaseException as error:  # noqa: BLE001 - a panic is none, nor is an exit
+        return f"fault {type(error).__name__}: {error!s:.{_SHOWN}}"
 
 
 def main(kind: str, seed: str, numbers: range, said: Path) -> None:
     limit_memory(MEMORY_BYTES)
     with said.open("ab", buffering=0) as file:
-        file.write(_READY + b"\n")
-        for line in _lines(kind, seed, numbers):
-            file.write(line.encode("unicode_escape") + b"\n")
+        file.write(_READY.encode())
+        for number in numbers:
+            body = input_of(kind, seed, number)
+            file.write(_MADE.encode())
+            file.write(_judged(kind, seed, body).encode("unicode_escape") + b"\n")
 
 
 if __name__ == "__main__":
