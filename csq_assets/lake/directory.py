@@ -48,8 +48,9 @@ class DirectoryStore:
             )
         with self._reading(prefix):
             for folder, _, names in os.walk(self._path(prefix), onerror=_refuse_unless_missing):
+                here = Path(folder).relative_to(self.root)
                 for name in names:
-                    key = Path(folder, name).relative_to(self.root).as_posix()
+                    key = f"{here}/{name}" if here.parts else name
                     try:
                         found = _delivered(key, self._file_stat(key))
                         key.encode()

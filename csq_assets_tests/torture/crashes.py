@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -93,7 +93,7 @@ class Crashes:
         hit = Hit((below,), at=number, action=action)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
         done = operations(self.folder / "warm")
-        differences = [*_not_in_a_sentence(ended), *self.finish()]
+        differences = [*not_in_a_sentence(ended), *self.finish()]
         what = done[number - 1] if len(done) >= number else ""
         landed = bool(what) and ended.code != self.code
         return Kill(self.scenario.name, number, what, landed, tuple(differences))
@@ -105,7 +105,7 @@ class Crashes:
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, memory_bytes=megabytes * 1024**2)
         ended_itself = ended.code >= 0
-        said = _not_in_a_sentence(ended) if ended_itself else ()
+        said = not_in_a_sentence(ended) if ended_itself else ()
         differences = (*said, *self.finish())
         what = f"{megabytes} MB, and the command ended with {ended.code}"
         return Kill(self.scenario.name, 0, what, ended.code != self.code, differences)
@@ -115,7 +115,7 @@ class Crashes:
         self.restore()
         hit = Hit(clock_off_seconds=seconds)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
-        differences = [*_not_in_a_sentence(ended), *self.finish()]
+        differences = [*not_in_a_sentence(ended), *self.finish()]
         return Kill(self.scenario.name, 0, "", landed=True, differences=tuple(differences))
 
     def restore(self) -> None:
@@ -147,7 +147,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
     Raises BrokenTrialError where these two differ, and NoCompilerError.
     """
     with start_warm(folder / "warm") as warm:
-        place = Place(folder / "now")
+        place = Place(folder / "now", variables=scenario.variables)
         place.make()
         scenario.deliver_before(place.export)
         if scenario.before:
@@ -168,7 +168,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
 
 def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: State) -> None:
     """The same export, taken in at once by a platform that has seen nothing."""
-    fresh = Place(place.folder.with_name("fresh"))
+    fresh = replace(place, folder=place.folder.with_name("fresh"))
     fresh.make()
     shutil.rmtree(fresh.folder / "export")
     shutil.copytree(place.folder / "export", fresh.folder / "export")
@@ -201,7 +201,8 @@ def _faults(command: tuple[str, ...], ended: Ended, code: int) -> Iterator[str]:
         yield f"csq {name} showed a traceback: {ended.stderr[-800:]}"
 
 
-def _not_in_a_sentence(ended: Ended) -> Iterator[str]:
+def not_in_a_sentence(ended: Ended) -> Iterator[str]:
+    """What a command may not end with, or say."""
     if ended.has_traceback:
         yield f"a traceback: {ended.stderr[-1500:]}"
     if ended.code not in (0, 1, 2, 3) or (ended.code and not ended.stderr.strip()):

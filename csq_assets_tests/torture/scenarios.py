@@ -72,13 +72,15 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`before` is delivered and taken in, then `news` is delivered, and `command` is run, of csq or of
-    `daemon.py`. `finish` are the commands that put everything right after it was ended."""
+    `daemon.py`. `finish` are the commands that put everything right after it was ended. All of them
+    have these `variables`."""
 
     name: str
     command: tuple[str, ...] = ("sync",)
     before: tuple[Callable[[ExportBuilder], object], ...] = ()
     news: tuple[Callable[[ExportBuilder], object], ...] = ()
     finish: tuple[tuple[str, ...], ...] = (("sync",),)
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def deliver_before(self, export: ExportBuilder) -> None:
         for deliver in self.before:
@@ -138,6 +140,21 @@ DAEMON = Scenario(
 )
 DAEMON_AND_SYNC = replace(
     DAEMON, name="the daemon's runs, then csq sync", finish=(("sync",), ("daemon",))
+)
+# More users than fit into so little memory, so DuckDB spills.
+SPILLING = Scenario(
+    "increment, spilled",
+    before=_FIRST,
+    news=(
+        lambda export: export.deliver(
+            13,
+            users=[
+                {"user_id": person, "plan": f"plan of {person} " * 8, "joindate": "2026-01-02"}
+                for person in range(100_000)
+            ],
+        ),
+    ),
+    variables={"CSQ_DUCKDB_MEMORY_LIMIT": "40MB"},
 )
 ONE_TABLE = Scenario(
     "one table without a key",

@@ -16,9 +16,10 @@ from moto.server import ThreadedMotoServer
 
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, Twist, serve_faulty_s3
 from csq_assets_tests.targets import S3Target
-from csq_assets_tests.torture.crashes import BrokenTrialError, Kill
+from csq_assets_tests.torture.crashes import BrokenTrialError, Kill, not_in_a_sentence
 from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
+from csq_assets_tests.torture.shim import Hit, operations
 from csq_assets_tests.torture.state import State, state_of
 from csq_assets_tests.torture.storage_faults import Storm
 from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
@@ -124,14 +125,24 @@ class Sea:
         differences = tuple(self._finish(place))
         return Kill("a lake on S3", number, what, ended.code == _KILLED, differences)
 
+    def fill_staging(self, number: int) -> Kill:
+        """Let there be no room for temporary files, from the n-th operation on them; then sync again,
+        and compare. What is written into a lake on S3 is staged there."""
+        place = self._place()
+        ended = self._sync(place, Hit((place.folder / "tmp",), at=number, action="full"))
+        done = operations(self.folder / "warm")
+        what = done[number - 1] if len(done) >= number else ""
+        differences = (*not_in_a_sentence(ended), *self._finish(place))
+        return Kill("a lake on S3", number, what, bool(what and ended.code), differences)
+
     def requests_of_a_sync(self) -> int:
         """How many a sync of everything sends."""
         before = len(self.faulty.requests)
         self._sync(self._place())
         return len(self.faulty.requests) - before
 
-    def _sync(self, place: Place) -> Ended:
-        return place.csq(self.warm, "sync", planted=SMALL_PARTS)
+    def _sync(self, place: Place, hit: Hit | None = None) -> Ended:
+        return place.csq(self.warm, "sync", planted=SMALL_PARTS, hit=hit)
 
     def _place(self) -> Place:
         self._number += 1

@@ -13,17 +13,19 @@ from pydantic import TypeAdapter
 from csq_assets_tests.torture.crashes import Kill, prepared
 from csq_assets_tests.torture.load import loads
 from csq_assets_tests.torture.record import Tried
-from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS
+from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS, SPILLING
 from csq_assets_tests.torture.storage_faults import KINDS
 from csq_assets_tests.torture.storms import Stormy, sea
 from csq_assets_tests.torture.torn import torn_writes
 
 _KILL = TypeAdapter(Kill)
 _FULL_FROM = (1, 5)  # the operation below a place from which on there is no room
+_TMPDIR_FULL_FROM = (1, 4, 14, 40)  # where Python cannot use it from the first on, it takes /tmp
 _CLOCK = "the clock an hour back"
 _TOGETHER = "all of them"
 _SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.02  # of the requests
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
+_SPILL, _STAGING = "no room for what DuckDB spills", "no room in TMPDIR, with a lake on S3"
 _MEMORY = "a limit on memory"
 _MEMORY_MB = (1_000, 500, 250, 120, 60, 30)  # more than it has when it begins
 _READ_ONLY = ("data/lake", "data/dagster", "data/snapshot", "data/warehouse.duckdb")
@@ -76,6 +78,15 @@ def crashes(options: Options) -> Iterator[Tried]:
 def room(options: Options) -> Iterator[Tried]:
     """No room on the disk, place by place; a disk that cannot be written; little memory; and a clock
     that went back."""
+    if options.wants(_SPILL):
+        with prepared(SPILLING, options.folder / "spill") as spilling:
+            below = spilling.place.warehouse.with_name("warehouse.duckdb.tmp")
+            found = [spilling.fill_at(number, below) for number in _FULL_FROM]
+        yield _tried("Room", _SPILL, found, options, "room")
+    if options.wants(_STAGING):
+        with sea(options.folder / "staging") as on_s3:
+            found = [on_s3.fill_staging(number) for number in _TMPDIR_FULL_FROM]
+        yield _tried("Room", _STAGING, found, options, "room")
     with prepared(INCREMENT, options.folder / "room") as crashes_of:
         for place in (*ROOM, ""):
             name = f"no room below {place}" if place else "no room in DAGSTER_HOME"
