@@ -145,11 +145,15 @@ class Platform:
 
 
 def tick(instance: dg.DagsterInstance, defs: dg.Definitions) -> object:
-    """What the sensor says: a SensorResult, or why it does nothing."""
+    """What the sensor says: a SensorResult, or why it does nothing. What it logs goes where Dagster
+    keeps the logs of ticks."""
     repository = defs.get_repository_def()
     with dg.build_sensor_context(
         instance=instance,
+        instance_ref=instance.get_ref(),
+        repository_name=repository.name,
         repository_def=repository,
+        sensor_name=KEYS.sensor,
         resources={key: (defs.resources or {})[key] for key in _RESOURCES},
     ) as context:
         return repository.get_sensor_def(KEYS.sensor)(context)

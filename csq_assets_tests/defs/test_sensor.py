@@ -121,6 +121,27 @@ def test_a_tick_requests_a_bounded_number_of_runs(daemon: Daemon) -> None:
     assert [dump for dump, _ in asked(second)] == [str(number) for number in range(120, 125)]
 
 
+def test_a_tick_leaves_a_log_only_where_it_requests_runs(daemon: Daemon) -> None:
+    """A tick comes twice a minute, and each log is a file that stays."""
+    logs = daemon.platform.folder / "data" / "dagster" / "logs"
+
+    def of_ticks() -> list[str]:
+        return [path.read_text() for path in logs.rglob(f"{KEYS.sensor}/*.err")]
+
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    daemon.platform.export.put_manifest(10, b"{")
+    assert asked(daemon.tick_and_run()) == [("9", ["users"])]
+    (said,) = of_ticks()
+    assert "not a valid manifest, read again each time: " in said
+    for path in logs.rglob(f"{KEYS.sensor}/*.err"):
+        path.unlink()
+    assert refreshed(daemon.tick_and_run()) == [REFRESH]
+    assert len(of_ticks()) == 1
+    for _ in range(2):
+        assert "not a valid manifest" in str(daemon.tick().skip_reason)
+    assert len(of_ticks()) == 1
+
+
 def test_nothing_is_requested_twice_while_its_run_is_in_progress(daemon: Daemon) -> None:
     daemon.platform.deliver(9, users=[{"user_id": 9}])
     (request,) = daemon.tick().run_requests or []
