@@ -110,7 +110,7 @@ class SqliteStorage(_UnderHome, DagsterSqliteStorage):
 
     @staticmethod
     def of_old_runs(base_dir: Path) -> Iterable[Path]:
-        return (base_dir / "history" / "runs").glob(f"{_RUN}.db*")
+        return (base_dir / "history" / "runs").glob(f"{_RUN}.*")  # also what a kill left beside one
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         folder = Path(base_dir)

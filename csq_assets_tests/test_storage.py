@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -182,6 +183,10 @@ def test_what_runs_of_long_ago_said_is_purged_and_what_they_made_stays(platform:
     runs = {run.run_id for run in platform.instance.get_runs()}
     before, past = checked(platform), time.time() - 91 * 24 * 3600
     data = platform.folder / "data" / "dagster"
+    left = (
+        data / "history" / "runs" / f"{uuid4()}.new"
+    )  # by a kill, while the file of a run is made
+    left.touch()
     for path in [*(data / "history" / "runs").iterdir(), *(data / "logs").iterdir()]:
         os.utime(path, (past, past))
     platform.deliver(13, users=[{"user_id": 2}])
@@ -190,5 +195,6 @@ def test_what_runs_of_long_ago_said_is_purged_and_what_they_made_stays(platform:
     assert runs < now
     new = {path.stem for path in (data / "history" / "runs").glob("*-*.db")}
     assert new == {path.name for path in (data / "logs").iterdir()} == now - runs
+    assert not left.exists()
     assert platform.instance.get_materialized_partitions(KEYS.raw("users")) == {"12", "13"}
     assert [record.id for record in checked(platform)][-1:] == [record.id for record in before]
