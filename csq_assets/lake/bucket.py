@@ -20,6 +20,7 @@ from csq_assets.errors import StorageError
 from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.s3_errors import explaining, not_s3
 from csq_assets.lake.s3_meanings import Place
+from csq_assets.lake.temporary import temporary_folder
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 _CREDENTIALS_LAST_SECONDS = 300  # until Polars asks again; the SDK renews them earlier than that
@@ -142,10 +143,8 @@ class BucketStore:
         with self._reaching(key):
             self._client.put_object(**self._object(key), Body=body)
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="csq-", ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+    def staging(self) -> AbstractContextManager[Path]:
+        return temporary_folder()
 
     def publish(self, staged: Path, key: str) -> None:
         # A multipart upload becomes an object only when it is completed.

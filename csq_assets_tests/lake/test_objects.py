@@ -1,6 +1,7 @@
 """What a place for objects can do, over a directory and over a bucket."""
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -447,3 +448,14 @@ def test_who_may_not_abort_uploads_does_without(faulty_s3: FaultyS3, answer: Ans
         LakeStore(objects).remove_unfinished_writes(NOON)
     (request,) = faulty_s3.requests
     assert request.path.startswith("/customer?uploads")
+
+
+@pytest.mark.s3
+def test_no_folder_for_what_is_staged_is_told(
+    s3_objects: BucketStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(StorageError, match="no folder for temporary files can be made") as refused:
+        s3_objects.staging().__enter__()
+    assert "TMPDIR" in refused.value.remedy

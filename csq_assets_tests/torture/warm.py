@@ -8,6 +8,7 @@ import ctypes
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from csq_assets_tests.torture.shim import Hit, build_shim
 
 HUNG = -1000
 _PATIENCE_SECONDS = 240
+_TRACE = re.compile(r'Traceback \(most recent|Stack Trace:|File ".*?", line \d')
 _IMPORTED = (
     "boto3",
     "dagster",
@@ -62,7 +64,8 @@ class Ended:
 
     @property
     def has_traceback(self) -> bool:
-        return "Traceback (most recent call last)" in self.stderr
+        """One of Python's, or what Dagster makes of one."""
+        return bool(_TRACE.search(self.stderr))
 
 
 class Warm:
