@@ -14,7 +14,13 @@ import dagster as dg
 import polars as pl
 
 from csq_assets.aws import s3_client
-from csq_assets.dataconnect.certificate import Certificate, ForgottenUser, Left, Removed
+from csq_assets.dataconnect.certificate import (
+    FORGET_AGAIN,
+    Certificate,
+    ForgottenUser,
+    Left,
+    Removed,
+)
 from csq_assets.dataconnect.identity import close_pairs
 from csq_assets.dataconnect.tables import USER_MIGRATIONS
 from csq_assets.dataconnect.tombstones import PAIR, Tombstones, digest_of
@@ -38,7 +44,7 @@ from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import Planner
-from csq_assets.pipeline.user_traces import AGAIN, find_traces
+from csq_assets.pipeline.user_traces import find_traces
 from csq_assets.publish.open import publish_without_assets
 from csq_assets.settings import Settings
 from csq_assets.warehouse.compaction import compact
@@ -57,10 +63,11 @@ def close_ids(settings: Settings, ids: Sequence[int]) -> frozenset[int]:
     lake = open_lake(settings.lake_url, s3_client)
     plan = lake.state(lambda _table: False).plans().get(USER_MIGRATIONS)
     for dump_id in plan.apply[-1:] if plan else ():
-        rows = lake.store.scan(USER_MIGRATIONS, dump_id)
-        if set(PAIR) <= set(rows.collect_schema()):
+        with lake.store.rows(USER_MIGRATIONS, dump_id) as rows:
+            if not set(PAIR) <= set(rows.collect_schema()):
+                break
             pairs = rows.select(pl.col(*PAIR).cast(pl.Int64, strict=False)).drop_nulls().collect()
-            return close_pairs(pairs.iter_rows()).group_of(ids)
+        return close_pairs(pairs.iter_rows()).group_of(ids)
     return frozenset(ids)
 
 
@@ -120,7 +127,7 @@ def run_forget(
             removed=tuple(forgetting.removed),
             replaced=tuple(forgetting.replaced),
             second_search=traces.searched,
-            left=(*forgetting.left, *traces.left),
+            left=tuple(dict.fromkeys((*forgetting.left, *traces.left))),
         )
         if certificate.is_complete:
             lake.documents.save_tombstones(tombstones.finished())
@@ -156,7 +163,7 @@ class _Forgetting:
             if erased.rows:
                 self.removed.append(Removed(place, erased.rows))
             if erased.problem is not None:
-                self.left.append(Left(place, erased.problem.message, erased.problem.remedy))
+                self.left.append(Left.of(place, erased.problem))
         record_erased_partitions(self.instance, self.keys, self.lake, self.lake.ledger.fold())
 
     def empty_warehouse(self) -> None:
@@ -185,7 +192,7 @@ class _Forgetting:
             )
             self.replaced.append(str(self.settings.duckdb_path))
         except StorageError as error:
-            self.left.append(Left(str(self.settings.duckdb_path), error.message, error.remedy))
+            self.left.append(Left.of(str(self.settings.duckdb_path), error))
         if (published := self.settings.publish_url) is not None:
             request = publication_request(
                 self.keys, published_relations(tables), datetime.now(UTC), purges=True
@@ -198,13 +205,13 @@ class _Forgetting:
                         self.settings, s3_client, gone, wait_seconds=_WAIT_SECONDS
                     )
                 except CsqError as error:
-                    self.left.append(Left(published, error.message, error.remedy))
+                    self.left.append(Left.of(published, error))
         if (snapshot := self.settings.snapshot_path) is not None:
             for stray in snapshot.parent.glob(f".{snapshot.name}.*"):  # of a killed process
                 with suppress(OSError):
                     stray.unlink()
             self._publish(runs, snapshot_request(self.keys, datetime.now(UTC)), str(snapshot))
-        self.left += [Left("a run of Dagster's", error, AGAIN) for error in runs.errors]
+        self.left += [Left("a run of Dagster's", error, FORGET_AGAIN) for error in runs.errors]
 
     def _publish(self, runs: HeadlessRuns, request: dg.RunRequest, place: str) -> None:
         failed = len(runs.errors)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 _STDERR = 2
 _PANIC = re.compile(
-    rb"\n?thread '[^'\n]*'[^\n]* panicked at [^\n]*\n[^\n]*\n"
+    rb"\n?thread '[^'\n]*'[^\n]* panicked at [^\n]*\n[^\n]*\n(?: *(?:left|right): [^\n]*\n)*"
     rb"(?:stack backtrace:\n(?: [^\n]*\n)*)?(?:note: [^\n]*\n)?"
 )
 

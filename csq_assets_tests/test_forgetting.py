@@ -18,9 +18,10 @@ from csq_assets.doctor import Probe, examine
 from csq_assets.errors import BusyError
 from csq_assets.forgetting import close_ids, run_forget
 from csq_assets.time_travel import rebuild_as_of
+from csq_assets_tests.damaged import damage_first_page
 from csq_assets_tests.platform import Listener, Platform
 from csq_assets_tests.test_kills import kill_before
-from csq_assets_tests.traces import in_duckdb, traces
+from csq_assets_tests.traces import in_duckdb, in_lake, traces
 
 # 11 became 20, which became 30 before it is forgotten: one person. 60 is another.
 ANA, OTHER = (8_411_000_000_011, 8_411_000_000_020, 8_411_000_000_030), 8_411_000_000_060
@@ -230,6 +231,47 @@ def test_a_table_that_is_skipped_is_named(platform: Platform) -> None:
     }
     assert forget(platform).left == ()
     assert traces(platform, ANA) == set()
+
+
+def test_a_damaged_partition_is_named_and_the_others_are_emptied(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    location = platform.lake.store.location
+    files = [Path(location(table, 12)) for table in ("pageviews", "users")]
+    for file in files:  # of the first, ids of events; of the other, ids of users
+        damage_first_page(file)
+    ran = platform.csq("forget", str(ANA[0]), "--yes")
+    assert (ran.code, ran.json()["complete"]) == (1, False), ran.stderr
+    what = (
+        "cannot be read: parquet: File out of specification: zstd error: Unknown frame descriptor"
+    )
+    remedy = "If the file is damaged, delete it and run csq sync. Then run csq forget again."
+    assert [
+        one for one in ran.json()["left"] if one["where"].startswith(str(files[0].parents[2]))
+    ] == [
+        {"where": str(files[0]), "what": f"{files[0]} {what}", "remedy": remedy},
+        {"where": str(files[1]), "what": f"{files[1]} {what}", "remedy": remedy},
+        {"where": str(files[0]), "what": "rows of a user", "remedy": "Run csq forget again."},
+    ]
+    for file in files:
+        file.unlink()
+    assert list(in_lake(platform, ANA)) == []
+    platform.sync()
+    ran = platform.csq("forget")
+    assert (ran.code, ran.json()["left"], ran.json()["resumed"]) == (0, [], True), ran.stderr
+    assert traces(platform, ANA) == set()
+    assert shown(platform) == LEFT
+
+
+def test_a_damaged_identity_map_is_told_before_anything_is_done(platform: Platform) -> None:
+    deliver(platform)
+    platform.sync()
+    damage_first_page(Path(platform.lake.store.location("user_migrations", 13)))
+    ran = platform.csq("forget", str(ANA[0]), "--yes")
+    assert (ran.code, ran.stdout) == (1, "")
+    assert "dump 13, table user_migrations: " in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not platform.lake.documents.tombstones()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from csq_assets_tests.platform import Platform
 def traces(platform: Platform, ids: Collection[int]) -> set[str]:
     """Where one of the ids is: objects of the lake, tables of DuckDB files, files beside those, and
     published files."""
-    found = set(_in_lake(platform, ids))
+    found = set(in_lake(platform, ids))
     settings = platform.settings
     for path in Path(settings.publish_url or "/nowhere").rglob("*"):
         in_parquet = path.suffix == ".parquet" and _in_frame(pl.read_parquet(path), ids)
@@ -25,7 +25,8 @@ def traces(platform: Platform, ids: Collection[int]) -> set[str]:
     return found
 
 
-def _in_lake(platform: Platform, ids: Collection[int]) -> Iterator[str]:
+def in_lake(platform: Platform, ids: Collection[int]) -> Iterator[str]:
+    """The objects of the lake that hold one of the ids."""
     objects = platform.lake.store.objects
     for found in objects.list(""):
         if found.key.endswith(".parquet"):

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
+from csq_assets.errors import CsqError
+
+FORGET_AGAIN = "Then run csq forget again."
 NOT_COVERED = (
     "the export: Contentsquare deletes there, and what is redelivered is left out here",
     "ids that a later dump gives to, or merges with, the same person: name them in another call",
@@ -41,6 +45,13 @@ class Left:
     where: str
     what: str
     remedy: str
+
+    @classmethod
+    def of(cls, where: str, error: CsqError, remedy: str = "") -> Self:
+        """What an error kept from being done there; `remedy` is for one that brings none."""
+        remedy = error.remedy or remedy
+        again = "" if remedy.endswith(FORGET_AGAIN) else FORGET_AGAIN
+        return cls(where, error.message, f"{remedy} {again}".strip())
 
 
 @dataclass(frozen=True, slots=True)

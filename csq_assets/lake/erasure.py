@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from csq_assets.dataconnect.dump_records import Content, Outcome
 from csq_assets.dataconnect.raw_schema import DecodeTotals
@@ -13,6 +12,7 @@ from csq_assets.dataconnect.tombstones import Tombstones, is_of, user_columns
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.lake.parquet_files import reading
 from csq_assets.lake.partition_facts import footer_of, read_content, read_facts, read_forgotten
 from csq_assets.lake.store import LakeStore
 
@@ -51,24 +51,22 @@ def erase_users(lake: Lake, tombstones: Tombstones) -> Iterator[Erased]:
 
 def find_users(store: LakeStore, table: str, dump_id: int, tombstones: Tombstones) -> set[int]:
     """The forgotten users of whom the partition has rows. Raises StorageError."""
-    rows = store.scan(table, dump_id)
-    columns = user_columns(table, rows.collect_schema())
-    return tombstones.found_in(
-        rows.select(pl.col(name).unique()).collect().to_series() for name in columns
-    )
+    with store.rows(table, dump_id) as rows:
+        columns = user_columns(table, rows.collect_schema())
+        return tombstones.found_in(
+            rows.select(pl.col(name).unique()).collect().to_series() for name in columns
+        )
 
 
 def find_in_published(objects: ObjectStore, key: str, tombstones: Tombstones) -> str:
     """The first column of a published file that holds the id of a forgotten user, or none. Raises
     StorageError."""
     table = key.partition("/")[0]
-    try:
+    with reading(f"{objects.url}/{key}", remedy=""):
         rows = objects.scan_parquet(key)
         for name in user_columns(table, rows.collect_schema()):
             if tombstones.found_in([rows.select(pl.col(name).unique()).collect().to_series()]):
                 return name
-    except PolarsError as error:
-        raise StorageError(f"cannot be read: {str(error).splitlines()[0]}") from error
     return ""
 
 
@@ -116,7 +114,8 @@ def _erase(
         return rows.filter(~is_of(table, rows.collect_schema(), ids))
 
     before = read_facts(lake.store, table, dump_id).totals
-    totals = _count(kept(lake.store.scan(table, dump_id)), before)
+    with lake.store.rows(table, dump_id) as rows:
+        totals = _count(kept(rows), before)
     digest = content.digest if content else ""
     written = lake.store.rewrite(table, dump_id, kept, footer_of(totals), digest=digest)
     if content is not None:

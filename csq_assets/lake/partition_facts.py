@@ -52,7 +52,8 @@ def read_content(store: LakeStore, table: str, dump_id: int) -> Content:
     Raises StorageError where it is missing, damaged, or was not written by csq_assets.
     """
     (origin,) = _read_footer(store, table, dump_id, Origin)
-    rows = store.scan(table, dump_id).select(pl.len()).collect().item()
+    with store.rows(table, dump_id) as found:
+        rows = found.select(pl.len()).collect().item()
     digest, forgotten = store.digest(table, dump_id), read_forgotten(store, table, dump_id)
     return Content(origin.manifest, origin.incremental, origin.files, rows, digest, forgotten)
 

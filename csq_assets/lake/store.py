@@ -9,15 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
-from csq_assets.errors import StorageError
+from csq_assets.errors import StorageError, located
 from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
-from csq_assets.lake.parquet_files import sink
-from csq_assets.masking import masked
+from csq_assets.lake.parquet_files import reading, sink
 
 _ABANDONED_AFTER = timedelta(days=1)
 _OURS, _TABLE = "csq.", "csq.table"  # in the footer
@@ -84,7 +82,10 @@ class LakeStore:
         kept = {name: text for name, text in kept if name.startswith(_OURS)}
         with self.objects.staging() as folder:
             staged = folder / "data.parquet"
-            with self.local_file(table, dump_id, digest=digest) as path:
+            with (
+                reading(self.location(table, dump_id)),
+                self.local_file(table, dump_id, digest=digest) as path,
+            ):
                 rows = change(pl.scan_parquet(path, glob=False))
                 sink(rows, staged, lambda: {**kept, **footer})
             return self._publish(staged, _key(table, dump_id))
@@ -132,31 +133,33 @@ class LakeStore:
             yield path
 
     def scan(self, table: str, dump_id: int) -> pl.LazyFrame:
-        """The partition's rows, in manifest order.
+        """The partition's rows, in manifest order, for whoever deals with what Polars raises.
 
         Raises StorageError where there is no such partition.
         """
         with _existing(table, dump_id):
             return self.objects.scan_parquet(_key(table, dump_id))
 
+    @contextmanager
+    def rows(self, table: str, dump_id: int) -> Iterator[pl.LazyFrame]:
+        """The same, to be collected while the context lasts.
+
+        Raises StorageError also where the partition is damaged.
+        """
+        with located(dump=dump_id, table=table), reading(self.location(table, dump_id)):
+            yield self.scan(table, dump_id)
+
     def footer(self, table: str, dump_id: int) -> Mapping[str, str]:
         """The metadata in the footer of the partition's file.
 
         Raises StorageError where there is no such partition, or its file is damaged.
         """
-        try:
+        with located(dump=dump_id, table=table):
             return self._footer(_key(table, dump_id))
-        except StorageError as error:
-            raise error.at(dump=dump_id, table=table) from None
 
     def _footer(self, key: str) -> Mapping[str, str]:
-        try:
+        with reading(f"{self.objects.url}/{key}"):
             return self.objects.parquet_metadata(key)
-        except (OSError, PolarsError) as error:
-            raise StorageError(
-                f"{self.objects.url}/{key} cannot be read: {masked(str(error))}",
-                remedy="If the file is damaged, delete it and run csq sync.",
-            ) from None  # Polars may name an endpoint with its password
 
     def digest(self, table: str, dump_id: int) -> str:
         """The SHA-256 of the partition's file."""

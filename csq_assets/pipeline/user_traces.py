@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from csq_assets.dataconnect.certificate import Left, Searched
+from csq_assets.dataconnect.certificate import FORGET_AGAIN, Left, Searched
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
 from csq_assets.dataconnect.tombstones import Tombstones
 from csq_assets.errors import StorageError
@@ -18,8 +18,6 @@ from csq_assets.warehouse.user_search import (
     search_parquet,
     search_users,
 )
-
-AGAIN = "Then run csq forget again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class _Seen:
                 if find_users(lake.store, table, dump_id, self.tombstones):
                     yield Left(place, "rows of a user", "Run csq forget again.")
             except StorageError as error:
-                yield Left(place, error.message, error.remedy)
+                yield Left.of(place, error)
 
     def in_assets(self, objects: ObjectStore) -> Iterator[Left]:
         def search(key: str) -> str:
@@ -80,7 +78,7 @@ class _Seen:
 
         keys = parquet_keys(objects, "assets/")
         self.assets = len(keys)
-        remedy = f"Materialize the asset again, or delete the file. {AGAIN}"
+        remedy = f"Materialize the asset again, or delete the file. {FORGET_AGAIN}"
         return _in_files(objects, keys, search, remedy)
 
     def in_publication(self, objects: ObjectStore) -> Iterator[Left]:
@@ -104,8 +102,10 @@ class _Seen:
 
 def _remedy(holding: Holding) -> str:
     if holding.is_own:
-        return f"Take the table out of CSQ_SKIP_TABLES, or mend what csq sync says of it. {AGAIN}"
-    return f"Build the table again, or delete these rows of it. {AGAIN}"
+        remedy = "Take the table out of CSQ_SKIP_TABLES, or mend what csq sync says of it."
+    else:
+        remedy = "Build the table again, or delete these rows of it."
+    return f"{remedy} {FORGET_AGAIN}"
 
 
 def _in_files(
@@ -116,4 +116,4 @@ def _in_files(
             if column := search(key):
                 yield Left(f"{objects.url}/{key}", f'an id, in "{column}"', remedy)
         except StorageError as error:
-            yield Left(f"{objects.url}/{key}", error.message, error.remedy or remedy)
+            yield Left.of(f"{objects.url}/{key}", error, remedy)

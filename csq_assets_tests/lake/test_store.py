@@ -316,3 +316,25 @@ def test_a_damaged_or_missing_file_is_told_by_its_partition(store: LakeStore) ->
             f"dump {dump_id}, table users: {location} cannot be read: "
         )
         assert refused.value.remedy == "If the file is damaged, delete it and run csq sync."
+
+
+def test_a_file_whose_footer_is_damaged_is_told_whatever_polars_makes_of_it(
+    directory_objects: DirectoryStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An error, a panic, or other rows: those are seen by whoever compares the digest."""
+    store = LakeStore(directory_objects)
+    path = Path(write(store, "users", 12, pl.concat([FIRST, SECOND])))
+    body = path.read_bytes()
+    footer = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    said: list[str] = []
+    for place in range(footer, len(body)):
+        path.write_bytes(body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :])
+        try:
+            with store.rows("users", 12) as rows:
+                rows.collect()
+        except StorageError as error:
+            said.append(str(error))
+    assert len(said) > len(body[footer:]) / 4
+    beginning = f"dump 12, table users: {path} cannot be read: "
+    assert [one for one in said if not one.startswith(beginning) or "\n" in one] == []
+    assert capfd.readouterr().err == ""
