@@ -17,6 +17,7 @@ from dagster_duckdb import DuckDBResource
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.resources import connect
 from csq_assets.errors import UsageError
+from csq_assets.lake.parquet_files import sink
 from csq_assets.warehouse.database_schemas import SCHEMAS
 from csq_assets.warehouse.engine import quote, transaction
 
@@ -57,7 +58,7 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
                 )
             with tempfile.TemporaryDirectory(prefix="csq-") as folder:
                 staged = Path(folder, "rows.parquet")
-                obj.lazy().sink_parquet(staged)
+                sink(obj.lazy(), staged)
                 rows = self._write(relation, staged, _partition(context))
         context.add_output_metadata(
             {

@@ -5,7 +5,9 @@ that is written while it is decoded.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
@@ -17,6 +19,7 @@ from csq_assets.defs.metadata import ingest_metadata
 from csq_assets.defs.resources import LakeResource
 from csq_assets.errors import UsageError
 from csq_assets.interruption import interruptible
+from csq_assets.lake.parquet_files import reading
 from csq_assets.pipeline.ingest import TableIngest
 from csq_assets.pipeline.progress import tell_watcher
 
@@ -72,39 +75,43 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def load_input(
         self, context: dg.InputContext
     ) -> pl.DataFrame | pl.LazyFrame | Mapping[str, pl.DataFrame | pl.LazyFrame]:
-        """The partitions of the input. Raises dagster.Failure where one is missing or unreadable."""
-        with errors_as_failures():
-            frames = self._scan(context)
+        """The partitions of the input. Raises dagster.Failure where one is missing, or cannot be read;
+        of a LazyFrame, that is found where it is collected."""
         wanted = context.dagster_type.typing_type
         is_mapping = getattr(wanted, "__origin__", wanted) in (dict, Mapping)
         is_lazy = pl.LazyFrame in (wanted, *getattr(wanted, "__args__", ()))
-        if is_mapping:
-            return {key: frame if is_lazy else frame.collect() for key, frame in frames.items()}
-        frame = (
-            next(iter(frames.values()))
-            if len(frames) == 1
-            else pl.concat(frames.values(), how="diagonal")
-        )
-        return frame if is_lazy else frame.collect()
+        with errors_as_failures():
+            stored = self._stored(context)
+            frames: dict[str, Any] = {
+                key: one.rows if is_lazy else one.collect() for key, one in stored.items()
+            }
+            if is_mapping:
+                return frames
+            if len(frames) == 1:
+                return next(iter(frames.values()))
+            with reading(context.asset_key.to_user_string(), "Give its partitions the same types."):
+                return pl.concat(frames.values(), how="diagonal")
 
-    def _scan(self, context: dg.InputContext) -> dict[str, pl.LazyFrame]:
+    def _stored(self, context: dg.InputContext) -> dict[str, "_Stored"]:
         upstream = context.upstream_output
         table = (upstream.definition_metadata or {}).get(RAW_TABLE) if upstream else None
         columns = (context.definition_metadata or {}).get("columns")
         store = self.lake.open().store
         if table is None:
             keys = context.asset_partition_keys if context.has_asset_partitions else [None]
-            frames = {
-                key or "": store.scan_object(_own_key(context.asset_key, key)) for key in keys
+            own = {key or "": _own_key(context.asset_key, key) for key in keys}
+            stored = {
+                key: _Stored(f"{store.objects.url}/{place}", store.scan_object(place))
+                for key, place in own.items()
             }
         else:
-            frames = {
-                str(dump_id): store.scan(table, dump_id)
+            stored = {
+                str(dump_id): _Stored(store.location(table, dump_id), store.scan(table, dump_id))
                 for dump_id in self._dumps_to_load(context, str(table))
             }
         if not columns:
-            return frames
-        return {key: frame.select(columns) for key, frame in frames.items()}
+            return stored
+        return {key: replace(one, rows=one.rows.select(columns)) for key, one in stored.items()}
 
     def _dumps_to_load(self, context: dg.InputContext, table: str) -> list[int]:
         """The partition that is asked for; of several, or of all, those whose dump lists the table."""
@@ -123,6 +130,19 @@ class LakeIOManager(dg.ConfigurableIOManager):
                 remedy="Run csq sync, or choose other partitions.",
             )
         return listed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """A Parquet file of the lake, and what of it is wanted."""
+
+    location: str
+    rows: pl.LazyFrame
+
+    def collect(self) -> pl.DataFrame:
+        """The rows. Raises StorageError where the file is damaged, or lacks a column."""
+        with reading(self.location, "Name columns that it has; if it is damaged, make it again."):
+            return self.rows.collect()
 
 
 class _Teller:

@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from csq_assets.lake.objects import ObjectStore
+from csq_assets.lake.parquet_files import sink
 from csq_assets.publish.target import (
     ORPHANED_AFTER,
     Contents,
@@ -125,7 +126,7 @@ class ParquetTarget:
                 schema = {
                     column: _TYPES[kind] for column, kind in contents.standing.columns.items()
                 }
-                pl.DataFrame(schema=schema).write_parquet(folder / "empty")
+                sink(pl.LazyFrame(schema=schema), folder / "empty")
                 staged[NO_USER] = [folder / "empty"]
             written = {
                 file: _File(

@@ -1,11 +1,14 @@
 """Assets of a user's own, downstream of raw and current tables, through both IO managers."""
 
+from pathlib import Path
+
 import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
 from csq_assets_tests.builders import AvroFile
+from csq_assets_tests.damaged import damage_first_page
 from csq_assets_tests.platform import KEYS, Platform
 
 RAW, CURRENT = dg.AssetKey(["csq", "raw", "users"]), dg.AssetKey(["csq", "current", "users"])
@@ -110,6 +113,58 @@ def test_a_partition_that_failed_is_not_left_out(synced: Platform) -> None:
     assert failure(run(synced, history)).startswith(
         "dump 12, table users: there is no such partition in the lake"
     )
+
+
+def test_a_damaged_partition_or_one_without_a_column_is_told(synced: Platform) -> None:
+    def build(columns: list[str] | None, kind: type) -> dg.AssetsDefinition:
+        chosen = {"columns": columns} if columns else {}
+        users = dg.AssetIn(RAW, partition_mapping=ALL, metadata=chosen, dagster_type=kind)
+
+        @dg.asset(ins={"users": users}, io_manager_key="csq_duckdb_io")
+        def history(users: pl.DataFrame) -> pl.DataFrame:
+            return users
+
+        return history
+
+    location = synced.lake.store.location
+    said = failure(run(synced, build(["plan"], pl.DataFrame)))
+    assert said.startswith(
+        f'{location("users", 11)} cannot be read: unable to find column "plan"; '
+    )
+    assert said.endswith(" Name columns that it has; if it is damaged, make it again.")
+    damage_first_page(Path(location("users", 9)))
+    for kind in (pl.DataFrame, dict[str, pl.DataFrame]):
+        said = failure(run(synced, build(None, kind)))
+        assert said.startswith(f"{location('users', 9)} cannot be read: parquet: ")
+
+
+def test_a_damaged_asset_of_a_user_or_one_of_two_types_is_told(synced: Platform) -> None:
+    @dg.asset(partitions_def=KEYS.dumps, io_manager_key="csq_lake_io")
+    def own(context: dg.AssetExecutionContext) -> pl.DataFrame:
+        return pl.DataFrame({"n": [1 if context.partition_key == "9" else "a"]})
+
+    for partition in ("9", "11"):
+        assert run(synced, own, partition=partition).success
+
+    @dg.asset(ins={"own": dg.AssetIn(partition_mapping=ALL)}, io_manager_key="csq_lake_io")
+    def both(own: pl.DataFrame) -> pl.DataFrame:
+        return own
+
+    synced.instance.delete_dynamic_partition(str(KEYS.dumps.name), "10")  # which it lacks
+    job = dg.define_asset_job("own", selection=["both"])
+    defs = dg.Definitions.merge(
+        synced.definitions(), dg.Definitions(assets=[own, both], jobs=[job])
+    )
+
+    def said() -> str:
+        job = defs.resolve_job_def("own")
+        return failure(job.execute_in_process(instance=synced.instance, raise_on_error=False))
+
+    assert said().startswith("own cannot be read: ")
+    assert said().endswith(" Give its partitions the same types.")
+    location = Path(f"{synced.settings.lake_url}/assets/own/partition=11/data.parquet")
+    damage_first_page(location)
+    assert said().startswith(f"{location} cannot be read: parquet: ")
 
 
 def test_chosen_columns_of_a_current_table_are_an_input(synced: Platform) -> None:
