@@ -3,17 +3,17 @@
 It is not in the lake, because a lake that cannot be reached is itself something to tell once.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from csq_assets.alerts.situation import Situation
 from csq_assets.errors import BusyError
 from csq_assets.lake.directory import DirectoryStore
+from csq_assets.pipeline.pass_lock import lock_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,11 @@ class AlertMemory:
 
     warehouse: Path
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Only one process tells at a time. Raises BusyError where another one does."""
-        self.warehouse.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.warehouse.with_name(f"{self._name}.lock"), timeout=0)
-        try:
-            with lock:
-                yield
-        except Timeout:
-            raise BusyError("another process is sending alerts") from None
+    def lock(self) -> AbstractContextManager[None]:
+        """Only one process tells at a time. Raises BusyError where another one does, SettingsError
+        where the folder cannot be written."""
+        busy = BusyError("another process is sending alerts")
+        return lock_beside(self.warehouse.with_name(f"{self._name}.lock"), busy, wait_seconds=0)
 
     def read(self) -> Remembered:
         """What is remembered: nothing at first, and where the document is of another version."""

@@ -1,5 +1,6 @@
 """What people are told at the end of headless passes."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -221,6 +222,26 @@ def test_what_cannot_be_remembered_is_not_told_again_and_again(told: Told) -> No
     document.rmdir()
     document.write_text("of another version")
     assert len(told.sync()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_by_the_pass(told: Told) -> None:
+    told.platform.deliver(12, **BROKEN)
+    folder = told.platform.folder / "elsewhere"
+    told.configure(duckdb_path=folder / "warehouse.duckdb")
+    lock = folder / ".warehouse.duckdb.alerts.json.lock"
+    lock.mkdir(parents=True)
+    assert told.sync() == []
+    assert told.said() == [
+        f"alerts: setting CSQ_DUCKDB_PATH: {lock} cannot be written: Is a directory. "
+        "Choose a folder that can be written."
+    ]
+    lock.rmdir()
+    shutil.rmtree(folder)
+    folder.write_text("a file")  # then the pass itself cannot begin
+    with pytest.raises(SettingsError, match=r"\.warehouse\.duckdb\.lock cannot be written: "):
+        told.sync()
+    (said,) = told.said()
+    assert said.startswith("alerts: setting CSQ_DUCKDB_PATH: ")
 
 
 def test_an_address_that_cannot_be_used_stops_the_pass_before_it_begins(told: Told) -> None:
