@@ -205,12 +205,13 @@ def test_what_people_made_of_a_user_is_theirs_to_delete(platform: Platform) -> N
     assert platform.lake.documents.tombstones().unfinished == ()
 
 
+@pytest.mark.parametrize("job", ["csq_raw", "csq_current", "csq_marts"])
 def test_a_run_that_began_before_is_waited_for(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, job: str
 ) -> None:
     deliver(platform)
     platform.sync()
-    run = dg.DagsterRun("csq_raw", status=dg.DagsterRunStatus.STARTED)
+    run = dg.DagsterRun(job, status=dg.DagsterRunStatus.STARTED)
     platform.instance.add_run(run)
     monkeypatch.setattr(forgetting, "_WAIT_SECONDS", 0)
     with pytest.raises(BusyError, match=run.run_id):
@@ -390,6 +391,21 @@ def test_ids_from_a_file_and_the_certificate_in_one(platform: Platform, tmp_path
     assert not any(str(user_id) in certificate.read_text() for user_id in (*ANA, OTHER))
     assert shown(platform) == {"users": [], "pageviews": [], "signups": []}
     assert traces(platform, (*ANA, OTHER)) == set()
+
+
+def test_a_certificate_that_cannot_be_written_goes_to_stdout(
+    platform: Platform, tmp_path: Path
+) -> None:
+    deliver(platform)
+    platform.sync()
+    file = tmp_path / f"{'c' * 250}.json"  # what is written beside it has a longer name
+    ran = platform.csq("forget", str(ANA[0]), "--yes", "--certificate", str(file))
+    assert (ran.code, ran.json()["complete"], len(ran.json()["removed"])) == (1, True, 11)
+    assert ran.stderr.endswith(
+        "c.json cannot be written: File name too long. "
+        "The certificate is on stdout instead: keep it.\n"
+    )
+    assert "Traceback" not in ran.stderr
 
 
 def test_csq_doctor_says_whether_it_is_known_who_was_forgotten(platform: Platform) -> None:

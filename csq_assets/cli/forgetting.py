@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from csq_assets.cli.options import read_settings
-from csq_assets.errors import SettingsError, UsageError
+from csq_assets.errors import SettingsError, StorageError, UsageError
 from csq_assets.signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -118,5 +119,15 @@ def _write(done: "Certificate", file: Path | None) -> None:
         click.echo(text)
         return
     beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(f"{text}\n", encoding="utf-8")
-    beside.replace(file)
+    try:
+        beside.write_text(f"{text}\n", encoding="utf-8")
+        beside.replace(file)
+    except OSError as error:
+        click.echo(text)  # nothing could say again what was removed from where
+        raise StorageError(
+            f"{file} cannot be written: {error.strerror}",
+            remedy="The certificate is on stdout instead: keep it.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from csq_assets.defs.keys import Keys
-from csq_assets.defs.run_requests import AT_WORK
+from csq_assets.defs.run_requests import AT_WORK, is_ours
 
 _PID = "pid"  # in the metadata of the event by which a run says which process it is
 _CLOCK_SECONDS = 60  # by which clock and starts of processes may differ
@@ -25,21 +25,13 @@ def fail_dead_runs(instance: dg.DagsterInstance, keys: Keys) -> None:
     if not isinstance(instance.run_launcher, DefaultRunLauncher):
         return
     for run in instance.get_runs(dg.RunsFilter(statuses=AT_WORK)):
-        if _is_ours(run, keys) and _process_is_gone(instance, run):
+        is_launched = GRPC_INFO_TAG in run.tags  # by a code server
+        if is_launched and is_ours(run, keys) and _process_is_gone(instance, run):
             now = instance.get_run_by_id(run.run_id)  # it may have come to its end meanwhile
             if now is not None and not now.is_finished:
                 instance.report_run_failed(
                     now, "the process of this run was killed; what it had finished is kept"
                 )
-
-
-def _is_ours(run: dg.DagsterRun, keys: Keys) -> bool:
-    if GRPC_INFO_TAG not in run.tags:  # no code server launched it
-        return False
-    ours = f"{keys.prefix}/"
-    return run.job_name in (keys.raw_job, keys.current_job, keys.marts_job) or any(
-        key.to_user_string().startswith(ours) for key in run.asset_selection or ()
-    )
 
 
 def _process_is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

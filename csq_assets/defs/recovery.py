@@ -22,6 +22,7 @@ from csq_assets.defs.run_requests import (
     REFRESH,
     UNFINISHED,
     headless_tags,
+    is_ours,
 )
 from csq_assets.errors import StorageError
 from csq_assets.lake.locations import Lake
@@ -83,15 +84,9 @@ def record_erased_partitions(
 
 
 def runs_at_work(instance: dg.DagsterInstance, keys: Keys) -> list[dg.DagsterRun]:
-    """The runs that decode or refresh now, the queued ones left out."""
-    ours = f"{keys.prefix}/"
+    """The runs that decode, refresh or build marts now, the queued ones left out."""
     found = instance.get_runs(dg.RunsFilter(statuses=AT_WORK))
-    return [
-        run
-        for run in found
-        if run.job_name in (keys.raw_job, keys.current_job)
-        or any(key.to_user_string().startswith(ours) for key in run.asset_selection or ())
-    ]
+    return [run for run in found if is_ours(run, keys)]
 
 
 def tables_of_broken_refresh(

@@ -40,6 +40,14 @@ AT_WORK = [
 ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
+def is_ours(run: dg.DagsterRun, keys: Keys) -> bool:
+    """Whether the run writes what the export of `keys` has. One for the marts selects no asset."""
+    ours = f"{keys.prefix}/"
+    return run.job_name in (keys.raw_job, keys.current_job, keys.marts_job) or any(
+        key.to_user_string().startswith(ours) for key in run.asset_selection or ()
+    )
+
+
 def decode_request(keys: Keys, work: Work, content: str, *, attempt: int = 1) -> dg.RunRequest:
     """The run that decodes these tables of a dump. `content` is the SHA-256 of its manifest."""
     return dg.RunRequest(
