@@ -37,7 +37,7 @@ class Project:
             str(file.parent.relative_to(self.defs))
             for name in _FILES
             for file in self.defs.rglob(name)
-            if "DataConnectComponent" in file.read_text()
+            if b"DataConnectComponent" in _read(file)
         )
 
 
@@ -102,7 +102,10 @@ def _find(name: str) -> tuple[Path, Project]:
 
 def _project_of(folder: Path) -> Project | None:
     """The project around the folder, as dg finds it."""
-    file = discover_config_file(folder, lambda config: "project" in config)
+    try:
+        file = discover_config_file(folder, lambda config: "project" in config)
+    except (ValueError, OSError):
+        raise _no_toml(folder) from None
     if file is None:
         return None
     document = load_toml_as_dict(file)
@@ -118,14 +121,27 @@ def _project_of(folder: Path) -> Project | None:
     )
 
 
+def _no_toml(folder: Path) -> UsageError:
+    """Which of the files that were looked at is the one that cannot be read."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        for name in ("dg.toml", "pyproject.toml"):
+            try:
+                load_toml_as_dict(place / name)
+            except FileNotFoundError:
+                pass
+            except (ValueError, OSError) as error:  # no TOML, no UTF-8, no right
+                return UsageError(f"{place / name} is no valid TOML: {error}")
+    return UsageError(f"a file of the project around {folder} cannot be read")
+
+
 def _plain_attributes(folder: Path) -> Mapping[str, Any] | None:
     """The attributes, unless only Dagster can tell: of code, of a template, or of another class."""
     file = next((folder / name for name in _FILES[:2] if (folder / name).is_file()), None)
-    if file is None or "{{" in (text := file.read_text()):
+    if file is None or b"{{" in (body := _read(file)):
         return None
     try:
-        documents = [*yaml.safe_load_all(text)]
-    except yaml.YAMLError as error:
+        documents = [*yaml.safe_load_all(body.decode())]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is no valid YAML: {' '.join(str(error).split())}") from None
     match documents:
         case [{"type": kind, **rest}] if kind in _TYPES:
@@ -133,6 +149,13 @@ def _plain_attributes(folder: Path) -> Mapping[str, Any] | None:
             return attributes if _are_plain(attributes) else None
         case _:
             return None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _are_plain(attributes: object) -> bool:

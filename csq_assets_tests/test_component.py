@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -332,6 +333,33 @@ def test_csq_names_attributes_in_all_that_it_says(project: Path, eu: Path) -> No
     assert f"ok   export_url: {project}/data/nowhere\n" in ran.stderr
     assert "FAIL list manifests: attribute export_url: " in ran.stderr
     assert "CSQ_" not in ran.stderr
+
+
+def test_files_that_cannot_be_read_are_named(project: Path, eu: Path) -> None:
+    theirs = eu.parent.parent / "theirs"
+    theirs.mkdir()
+    (theirs / "defs.yaml").write_bytes(b"type: other.Component # caf\xe9\n")
+    try:
+        assert read_component("eu")  # what is nobody's of ours is not read
+        text = eu.read_text()
+        eu.write_bytes(b"# DataConnectComponent caf\xe9\n")
+        with pytest.raises(UsageError, match=f"component eu: {eu} is no valid YAML: .*utf-8"):
+            read_component("eu")
+    finally:
+        shutil.rmtree(theirs)
+    eu.write_text(text)
+    outer = project.parent / "pyproject.toml"
+    outer.write_text("[tool\n")
+    (inner := project.parent / "inner").mkdir()
+    try:
+        for command in (("init", "."), ("--component", "eu", "status")):
+            ran = csq(inner, *command, environment=environment(project))
+            assert (ran.code, ran.stdout) == (2, "")
+            assert ran.stderr.startswith(f"csq: {outer} is no valid TOML: ")
+        assert read_component("eu")  # the project's own file is found before that one
+    finally:
+        outer.unlink()
+        inner.rmdir()
 
 
 def test_a_name_that_is_none_lists_the_components(eu: Path) -> None:

@@ -4,6 +4,7 @@ Everything in it comes from the lake: neither Dagster nor the DuckDB file is ope
 """
 
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -49,4 +50,5 @@ def _write(path: Path, page: bytes) -> None:
             remedy="Name another file with --out.",
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -50,6 +50,16 @@ def test_a_report_that_cannot_be_made_leaves_nothing(platform: Platform) -> None
         "csq: nowhere/report.html cannot be written: No such file or directory. "
         "Name another file with --out.\n"
     )
+    (platform.folder / "file").write_text("")
+    for out, because in (
+        ("file/report.html", "Not a directory"),
+        (f"{'x' * 300}.html", "File name too long"),
+    ):
+        ran = platform.csq("report", "--out", out)
+        assert (ran.code, ran.stdout) == (2, "")
+        assert ran.stderr.endswith(
+            f" cannot be written: {because}. Name another file with --out.\n"
+        )
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_THE_EXTRA, "report"],
         cwd=platform.folder,
