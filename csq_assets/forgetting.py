@@ -6,7 +6,6 @@ before its end, the next call finishes it: everything is searched by hash.
 
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -207,9 +206,6 @@ class _Forgetting:
                 except CsqError as error:
                     self.left.append(Left.of(published, error))
         if (snapshot := self.settings.snapshot_path) is not None:
-            for stray in snapshot.parent.glob(f".{snapshot.name}.*"):  # of a killed process
-                with suppress(OSError):
-                    stray.unlink()
             self._publish(runs, snapshot_request(self.keys, datetime.now(UTC)), str(snapshot))
         self.left += [Left("a run of Dagster's", error, FORGET_AGAIN) for error in runs.errors]
 

@@ -1,6 +1,7 @@
 """`csq sync`, killed in the midst of each kind of its work, and run again."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -126,6 +127,18 @@ def test_a_sync_killed_at_any_point_is_finished_by_the_next(
 
     assert sampled.csq("rebuild").code == 0
     assert public_relations(warehouse) == killed
+
+
+@pytest.mark.slow
+def test_the_copy_for_a_snapshot_that_is_killed_is_gone_with_the_next(platform: Platform) -> None:
+    snapshot = platform.folder / "shared" / "snapshot.duckdb"
+    platform = replace(platform, settings=replace(platform.settings, snapshot_path=snapshot))
+    platform.deliver(12, users=[{"user_id": 1}])
+    kill_before(platform, r"rename .*/snapshot\.duckdb")
+    left = [path.name for path in snapshot.parent.iterdir()]
+    assert (len(left), snapshot.exists()) == (1, False)
+    assert platform.csq("sync").code == 0
+    assert [path.name for path in snapshot.parent.iterdir()] == ["snapshot.duckdb"]
 
 
 @pytest.mark.slow
