@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self, TypeAlias
+from uuid import uuid4
 
 import dagster as dg
 import sqlalchemy
@@ -98,18 +99,21 @@ class SqliteEvents(SqliteEventLogStorage):
                 raise
 
     def _create_shard(self, shard: str) -> None:
-        """Copy an empty file for a new run: to create its tables takes ten times as long. Where there
-        is no room for that, Dagster creates the file, or says what is wrong."""
+        """Copy an empty file for a new run: to create its tables takes ten times as long. Never over one
+        that another process has made meanwhile, which may have events by now. Where there is no room
+        for that, Dagster creates the file, or says what is wrong."""
         path = Path(self.path_for_shard(shard))
-        beside = path.with_suffix(".new")
+        beside = path.with_name(f"{path.name}.{uuid4().hex}")
         try:
             with self._db_lock:
                 if self._empty_shard is None:
                     self._empty_shard = _empty_shard()
                 beside.write_bytes(self._empty_shard)
-                beside.replace(path)
+                path.hardlink_to(beside)
                 self._initialized_dbs.add(shard)
         except (OSError, sqlite3.Error, SQLAlchemyError):
+            pass
+        finally:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 

@@ -15,6 +15,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
 
+from csq_assets import sqlite_events
 from csq_assets.sqlite_events import SqliteEvents
 from csq_assets_tests.platform import KEYS, Platform
 
@@ -130,6 +131,27 @@ def test_threads_take_turns(ours: SqliteEvents, dagsters: SqliteEventLogStorage)
     with ThreadPoolExecutor(len(runs)) as threads:
         list(threads.map(tell, runs))
     assert all(heard(dagsters, run_id) == [f"{n}" for n in range(25)] for run_id in runs)
+
+
+def test_a_file_that_another_process_makes_meanwhile_keeps_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = str(uuid4())
+    slow, quick = (SqliteEvents(str(tmp_path)) for _ in range(2))  # as two processes have them
+    quick.store_event(said(str(uuid4()), "earlier"))
+    make = sqlite_events._empty_shard
+
+    def make_slowly() -> bytes:  # the first time in a process, this takes a moment
+        quick.store_event(said(run_id, "first"))
+        quick.store_event(said(str(uuid4()), "later"))  # which closes the file of the other
+        return make()
+
+    monkeypatch.setattr(sqlite_events, "_empty_shard", make_slowly)
+    slow.store_event(said(run_id, "second"))
+    assert [heard(storage, run_id) for storage in (slow, quick)] == [["first", "second"]] * 2
+    assert [path.name for path in tmp_path.iterdir() if ".db." in path.name] == []
+    slow.dispose()
+    quick.dispose()
 
 
 def test_it_can_be_closed_while_others_read(ours: SqliteEvents) -> None:
