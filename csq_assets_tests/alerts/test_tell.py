@@ -231,10 +231,11 @@ def test_a_folder_that_cannot_be_written_is_told_by_the_pass(told: Told) -> None
     lock = folder / ".warehouse.duckdb.alerts.json.lock"
     lock.mkdir(parents=True)
     assert told.sync() == []
-    assert told.said() == [
+    (said,) = told.said()
+    assert said == (
         f"alerts: setting CSQ_DUCKDB_PATH: {lock} cannot be written: Is a directory. "
         "Choose a folder that can be written."
-    ]
+    )
     lock.rmdir()
     shutil.rmtree(folder)
     folder.write_text("a file")  # then the pass itself cannot begin
