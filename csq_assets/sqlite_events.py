@@ -99,9 +99,9 @@ class SqliteEvents(SqliteEventLogStorage):
                 raise
 
     def _create_shard(self, shard: str) -> None:
-        """Copy an empty file for a new run: to create its tables takes ten times as long. Never over one
-        that another process has made meanwhile, which may have events by now. Where there is no room
-        for that, Dagster creates the file, or says what is wrong."""
+        """Copy an empty file for a new run: to create its tables takes ten times as long. Never over
+        one that another process has made meanwhile, which may have events by now. Where there is no
+        room for that, Dagster creates the file, or says what is wrong."""
         path = Path(self.path_for_shard(shard))
         beside = path.with_name(f"{path.name}.{uuid4().hex}")
         try:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.as_of import as_of
@@ -16,6 +15,7 @@ from csq_assets.dataconnect.pipeline_state import PipelineState, choose_tables
 from csq_assets.dataconnect.tables import IDENTITY_ASSET, current_asset, with_prefix
 from csq_assets.errors import SettingsError, UsageError
 from csq_assets.lake.locations import open_lake
+from csq_assets.lake.temporary import temporary_folder
 from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.progress import Listener
 from csq_assets.pipeline.replay import Replay
@@ -120,10 +120,8 @@ def compare_dumps(
     as_of(state, first)  # is known
     names = choose_tables(_tables(as_of(state, last)), tables)
     with (
-        TemporaryDirectory(prefix="csq-diff-") as folder,
-        open_warehouse(
-            Path(folder, "tables.duckdb"), memory_limit=settings.memory_limit
-        ) as connection,
+        temporary_folder() as folder,
+        open_warehouse(folder / "tables.duckdb", memory_limit=settings.memory_limit) as connection,
     ):
         replay = Replay(connection, lake, names, datetime.now(UTC))
         identity, differences = replay.explain(state, first, last, listener)

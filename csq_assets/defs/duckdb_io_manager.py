@@ -5,7 +5,6 @@ DuckDB 2 (dagster-duckdb-polars, tried with 0.27.12), and its base class deletes
 writes the new one, in no transaction.
 """
 
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.resources import connect
 from csq_assets.errors import UsageError
 from csq_assets.lake.parquet_files import sink
+from csq_assets.lake.temporary import temporary_folder
 from csq_assets.warehouse.database_schemas import SCHEMAS
 from csq_assets.warehouse.engine import quote, transaction
 
@@ -56,8 +56,8 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
                     f"{context.asset_key.to_user_string()} is a {type(obj).__name__}",
                     remedy="Return a Polars DataFrame or LazyFrame, or choose another IO manager.",
                 )
-            with tempfile.TemporaryDirectory(prefix="csq-") as folder:
-                staged = Path(folder, "rows.parquet")
+            with temporary_folder() as folder:
+                staged = folder / "rows.parquet"
                 sink(obj.lazy(), staged)
                 rows = self._write(relation, staged, _partition(context))
         context.add_output_metadata(

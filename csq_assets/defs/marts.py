@@ -7,7 +7,6 @@ from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -29,6 +28,7 @@ from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, step_name
 from csq_assets.defs.resources import Resources, WarehouseResource
 from csq_assets.errors import StorageError
+from csq_assets.lake.temporary import temporary_folder
 from csq_assets.masking import masked
 from csq_assets.pipeline.problems import problems_remembered
 from csq_assets.warehouse.connection import open_warehouse
@@ -143,10 +143,8 @@ def _build(
         profiles_dir=str(profiles) if profiles else None,
         dbt_executable=project.executable,
     )
-    with _environment(project.environment), TemporaryDirectory() as target:
-        invocation = dbt.cli(
-            _BUILD, context=context, raise_on_error=False, target_path=Path(target)
-        )
+    with _environment(project.environment), temporary_folder() as target:
+        invocation = dbt.cli(_BUILD, context=context, raise_on_error=False, target_path=target)
         try:
             with redirect_stdout(sys.stderr):  # csq keeps stdout for its JSON
                 events = [*invocation.stream().fetch_column_metadata(traces_columns)]
