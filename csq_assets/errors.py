@@ -7,6 +7,7 @@ from typing import Self
 
 REDELIVER = "Ask Contentsquare to redeliver the dump, or replace the file in place."
 
+_NO_THREAD = "can't start new thread"
 _LONGEST_TEXT, _LONGEST_NAME = 2_000, 300
 # Controls of terminals and of the direction of text, and halves of surrogate pairs.
 _CONTROLS = re.compile(
@@ -94,6 +95,19 @@ class NameClashError(DeliveryError):
 
 class StorageError(CsqError):
     """The lake, the warehouse or the connection to the export fails; a retry may help."""
+
+
+@contextmanager
+def lack_of_memory_told() -> Iterator[None]:
+    """Raises StorageError where there is no memory, or none for another thread."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != _NO_THREAD:
+            raise
+        raise StorageError(
+            "this takes more memory than there is", remedy="Give the process more memory."
+        ) from error
 
 
 class BusyError(StorageError):

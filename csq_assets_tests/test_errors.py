@@ -2,7 +2,7 @@
 
 import pytest
 
-from csq_assets.errors import FileError, printable
+from csq_assets.errors import FileError, StorageError, lack_of_memory_told, printable
 
 
 def test_an_error_is_its_place_its_message_and_its_remedy() -> None:
@@ -30,3 +30,11 @@ def test_the_middle_of_a_long_text_is_left_out() -> None:
     error = FileError(f"{name * 2}", where={"file": name})
     assert str(error) == f"file {'a' * 150}…{'b' * 150}: {name[:1_000]}…{name[-1_000:]}"
     assert printable("x" * 2_000) == "x" * 2_000
+
+
+def test_lack_of_memory_is_told_and_other_faults_stay_themselves() -> None:
+    for lacking in (MemoryError(), RuntimeError("can't start new thread")):
+        with pytest.raises(StorageError, match="more memory than there is"), lack_of_memory_told():
+            raise lacking
+    with pytest.raises(RuntimeError, match="a bug"), lack_of_memory_told():
+        raise RuntimeError("a bug")

@@ -16,7 +16,7 @@ from csq_assets.cli.passes import rebuild, sync
 from csq_assets.cli.setup import init, sample
 from csq_assets.cli.time_travel import diff
 from csq_assets.environment import load_env_files
-from csq_assets.errors import CsqError, SettingsError, UsageError
+from csq_assets.errors import CsqError, SettingsError, UsageError, lack_of_memory_told
 from csq_assets.signals import SignalError, leave
 
 
@@ -53,7 +53,8 @@ for _command in (sync, rebuild, diff, forget, status, report, doctor, init, samp
 def main() -> None:
     """What a user or a delivery did wrong is a sentence, not a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        with lack_of_memory_told():
+            cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -6,14 +6,16 @@ from contextlib import contextmanager
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from csq_assets.errors import CsqError
+from csq_assets.errors import CsqError, lack_of_memory_told
 
 
 @contextmanager
 def errors_as_failures() -> Iterator[None]:
-    """Raise a CsqError as a failure that Dagster does not retry: damaged data stays damaged."""
+    """Raise a CsqError as a failure that Dagster does not retry: damaged data stays damaged. So is lack
+    of memory, which the next pass may have."""
     try:
-        yield
+        with lack_of_memory_told():
+            yield
     except CsqError as error:
         raise dg.Failure(
             str(error),
