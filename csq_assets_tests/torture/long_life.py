@@ -29,7 +29,7 @@ _MOST_GROWTH = 1.3
 _LIVES = {
     "": (by_syncs, "a sync each day"),
     "--daemon": (by_daemon, "a dump each day, by the daemon"),
-    "--ticks": (by_ticks, "a dump each day, by ticks and runs without the daemon's waits"),
+    "--ticks": (by_ticks, "a dump each day, by ticks and runs"),
 }
 
 
