@@ -1,6 +1,5 @@
 """SeaweedFS, an S3 server, on free ports of this machine."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
+from benchmarks.processes import running
+
 _PARTS = ("master", "volume", "filer", "s3")
-_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SeaweedFS:
 def seaweedfs(weed: Path, folder: Path, *options: str) -> Iterator[SeaweedFS]:
     """A server for as long as the block takes, with its files in `folder`, which is made.
 
-    Raises OSError where there is no such program.
+    Raises NotStartedError where there is no such program.
     """
     folder.mkdir(parents=True)
     names = [f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")]
@@ -39,24 +39,10 @@ def seaweedfs(weed: Path, folder: Path, *options: str) -> Iterator[SeaweedFS]:
         *options,
     ]
     log = folder / "log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, "TMPDIR": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # so that Ctrl-C reaches it by us alone
-        )
     try:
-        yield SeaweedFS(process, ports["s3.port"], log)
+        with running("SeaweedFS", command, {"TMPDIR": str(folder)}, log) as process:
+            yield SeaweedFS(process, ports["s3.port"], log)
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         for name, port in ports.items():
             socket_name = name.replace(".port", "").replace(".", "-")
             Path(f"/tmp/seaweedfs-{socket_name}-{port}.sock").unlink(missing_ok=True)  # noqa: S108

@@ -1,6 +1,7 @@
 """A relation as an Iceberg table, with what is applied to it in the summary of its newest snapshot."""
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,8 @@ from csq_assets.spark.dialect import pyspark, quote
 from csq_assets.spark.messages import Place
 
 STATE = "csq.state"
-_BRANCH = "csq_next"
+_BRANCH = "csq_next_"
+_BRANCH_DAYS = 1  # for which a branch is kept that a killed job has left
 _PROPERTIES = {
     "format-version": "2",
     "write.merge.mode": "merge-on-read",
@@ -102,18 +104,17 @@ class IcebergTable:
         """Change rows as the clauses of `merge` say, from the view `changes`, and record the state,
         which is asked for with the rows as they will be.
 
-        All of it is done on a branch, which becomes what people see by one commit: whatever is killed
-        before leaves a branch that the next merge replaces.
+        All of it is done on a branch of its own, which becomes what people see by one commit, unless
+        another job has changed that meanwhile. A killed job leaves its branch to `expire_snapshots`.
         """
-        spark, branch = self._spark, f"{self.name}.branch_{_BRANCH}"
-        spark.sql(f"ALTER TABLE {self.name} CREATE OR REPLACE BRANCH {_BRANCH}")
+        spark, name = self._spark, f"{_BRANCH}{uuid.uuid4().hex}"
+        branch, alter = f"{self.name}.branch_{name}", f"ALTER TABLE {self.name}"
+        spark.sql(f"{alter} CREATE BRANCH {name} RETAIN {_BRANCH_DAYS} DAYS")
         spark.sql(f"MERGE INTO {branch} AS known USING {changes} AS changes {merge}")
         told = json.dumps(state(spark.table(branch)))
         self._note(branch, told)
-        spark.sql(
-            f"CALL {self._catalog}.system.fast_forward("
-            f"table => {_text(self.name)}, branch => 'main', to => {_text(_BRANCH)})"
-        )
+        self.call("fast_forward", branch=_text("main"), to=_text(name))
+        spark.sql(f"{alter} DROP BRANCH {name}")
 
     def note(self, state: Any) -> None:
         """Record the state, by a commit that changes no row."""
@@ -127,7 +128,7 @@ class IcebergTable:
         """Let people see that snapshot again, if it is not what they see."""
         head = self.head()
         if head and head[0] != snapshot:
-            self.call("rollback_to_snapshot", snapshot_id=str(snapshot))
+            self.call("set_current_snapshot", snapshot_id=str(snapshot))  # also of another line
 
     def overwrite(self, frame: Any, condition: Any, state: Any) -> None:
         """Put `frame` in the place of the rows that meet the condition, by one commit."""

@@ -10,6 +10,9 @@ from csq_assets.spark.identity_job import IdentityTable
 from csq_assets.spark.messages import Answer, Maintain, Place
 from csq_assets.spark.table_job import CurrentTable
 
+# Files of positions of which the rewriting leaves nothing to delete.
+_REWRITING = "map('remove-dangling-deletes', 'true')"
+
 
 def maintain(spark: Any, place: Place, work: Maintain) -> Answer:
     """Compact every table, and expire snapshots. What is applied is written again after compaction, so
@@ -25,7 +28,7 @@ def maintain(spark: Any, place: Place, work: Maintain) -> Answer:
     for table, note in tables:
         if table.head() is None:
             continue
-        table.call("rewrite_data_files")
+        table.call("rewrite_data_files", options=_REWRITING)
         table.call("rewrite_position_delete_files")
         note()
         table.call("expire_snapshots", older_than=before, retain_last="2")

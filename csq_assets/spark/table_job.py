@@ -145,7 +145,7 @@ class CurrentTable:
             (before.duplicates if before else 0) + counts.duplicates,
         )
         commit = Commit(state, delivered=tuple(delivered))
-        writing = Writing(views, kind, layout)
+        writing = Writing(views, kind, layout, moves=counts.moved > 0)
         writing.write(self.main, self.hidden, commit, buckets=work.buckets, replay=not known)
         views.close()
         self.commit = Commit.loaded((self.main.head() or (0, None))[1])

@@ -16,10 +16,10 @@ _IN, _MOVE, _REPLACE, _OUT = "'I'", "'M'", "'R'", "'D'"
 
 
 class Writing:
-    """Writes from the views that `Changes` leaves."""
+    """Writes from the views that `Changes` leaves; `moves` says whether rows get another user."""
 
-    def __init__(self, views: Views, kind: TableKind, layout: Layout) -> None:
-        self._views, self._kind, self._layout = views, kind, layout
+    def __init__(self, views: Views, kind: TableKind, layout: Layout, *, moves: bool) -> None:
+        self._views, self._kind, self._layout, self._moves = views, kind, layout, moves
         self._merges = kind is TableKind.USERS
         self._inner = ", ".join(layout.every)
 
@@ -173,7 +173,8 @@ class Writing:
                 f"AND known.{inner['ordinal']} = changes.ordinal "
                 f"AND (changes.ordinal = {MERGED} OR known.{inner['dump_id']} = changes.dump_id)"
             )
-            moved = (
+            # This alone keeps values of the row that is there, and lets MERGE read all of them.
+            moved = self._moves * (
                 f"WHEN MATCHED AND changes.op = {_MOVE} THEN "
                 f"UPDATE SET known.{inner['user_id']} = changes.user_id "
             )

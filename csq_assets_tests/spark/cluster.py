@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.processes import running, wait_for
 from benchmarks.seaweedfs import free_ports
-from csq_assets_tests.spark.processes import running, wait_for
 from csq_assets_tests.spark.s3 import S3, s3_server
 
 _WORKERS = 2

@@ -11,7 +11,7 @@ from csq_assets.spark.messages import Place
 from csq_assets_tests.spark.cluster import Cluster, Software, cluster
 from csq_assets_tests.spark.engine import SparkHarness
 from csq_assets_tests.spark.event_log import EventLog
-from csq_assets_tests.spark.s3 import BUCKET
+from csq_assets_tests.spark.s3 import BUCKET, CATALOG
 from csq_assets_tests.spark.session import Session
 
 # What needs Spark is collected where `make test-spark` names that Python.
@@ -45,11 +45,13 @@ def session(
     running: Cluster, event_log: EventLog, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Session]:
     """One for all tests: it takes longer to start than most jobs."""
-    logged = {
+    conf = {
+        **running.s3.catalog_conf,
+        f"spark.sql.catalog.{CATALOG}.cache-enabled": "false",  # jobs write what it reads
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": event_log.folder.as_uri(),
     }
-    with Session.opened(running, tmp_path_factory.mktemp("session") / "log", logged) as opened:
+    with Session.opened(running, tmp_path_factory.mktemp("session") / "log", conf) as opened:
         yield opened
 
 

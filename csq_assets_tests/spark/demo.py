@@ -17,9 +17,9 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.processes import NotStartedError
 from csq_assets.spark.messages import Place
 from csq_assets_tests.spark.cluster import Cluster, Software, cluster
-from csq_assets_tests.spark.processes import NotStartedError
 from csq_assets_tests.spark.s3 import BUCKET
 from csq_assets_tests.spark.session import REPOSITORY, Session
 

@@ -26,7 +26,8 @@ class EventLog:
             whole, line_end, _ = log.read().rpartition(b"\n")
         self._read += len(whole + line_end)
         self._events += [json.loads(line) for line in whole.splitlines()]
-        return [event for event in self._events if event["Event"] == f"SparkListener{kind}"]
+        wanted = f"SparkListener{kind}"
+        return [one for one in self._events if one["Event"].rpartition(".")[2] == wanted]
 
     @property
     def _log(self) -> Path:

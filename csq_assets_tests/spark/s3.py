@@ -1,19 +1,21 @@
-"""An S3 server on this machine, for as long as somebody needs it."""
+"""An S3 server with a REST catalog of Iceberg on this machine, for as long as somebody needs them."""
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from benchmarks.seaweedfs import seaweedfs
-from csq_assets_tests.spark.processes import NotStartedError, wait_for
+from benchmarks.processes import wait_for
+from benchmarks.seaweedfs import free_ports, seaweedfs
 
 BUCKET = "lake"
+CATALOG = "rest"
+_TABLES = "tables"  # the bucket of the catalog
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "made-up",
     "AWS_SECRET_ACCESS_KEY": "made-up",
@@ -23,9 +25,10 @@ _CREDENTIALS = {
 
 @dataclass(frozen=True, slots=True)
 class S3:
-    """A server with an empty bucket, BUCKET."""
+    """A server with an empty bucket, BUCKET, and an empty catalog at another address."""
 
     endpoint: str
+    catalog_endpoint: str
 
     @property
     def environment(self) -> dict[str, str]:
@@ -43,10 +46,26 @@ class S3:
             "spark.hadoop.fs.s3a.secret.key": _CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         }
 
-    def client(self) -> Any:
+    @property
+    def catalog_conf(self) -> dict[str, str]:
+        """The catalog CATALOG for Spark."""
+        name = f"spark.sql.catalog.{CATALOG}"
+        login = f"{_CREDENTIALS['AWS_ACCESS_KEY_ID']}:{_CREDENTIALS['AWS_SECRET_ACCESS_KEY']}"
+        return {
+            "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            name: "org.apache.iceberg.spark.SparkCatalog",
+            f"{name}.type": "rest",
+            f"{name}.uri": self.catalog_endpoint,
+            f"{name}.warehouse": f"s3://{_TABLES}",
+            f"{name}.credential": login,
+            f"{name}.oauth2-server-uri": f"{self.catalog_endpoint}/v1/oauth/tokens",
+            f"{name}.io-impl": "org.apache.iceberg.hadoop.HadoopFileIO",
+        }
+
+    def client(self, service: Literal["s3", "s3tables"] = "s3") -> Any:
         """boto3's client for it."""
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.endpoint,
             region_name=_CREDENTIALS["AWS_DEFAULT_REGION"],
             aws_access_key_id=_CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -56,7 +75,7 @@ class S3:
 
 @contextmanager
 def s3_server(weed: Path, folder: Path) -> Iterator[S3]:
-    """SeaweedFS, with an empty bucket. Raises NotStartedError."""
+    """SeaweedFS, with an empty bucket and an empty catalog. Raises NotStartedError."""
     identity = {
         "name": "made-up",
         "credentials": [
@@ -70,13 +89,13 @@ def s3_server(weed: Path, folder: Path) -> Iterator[S3]:
     # Without an identity it refuses every signed request.
     config = folder.with_suffix(".json")
     config.write_text(json.dumps({"identities": [identity]}))
-    options = (f"-s3.config={config}", "-master.volumeSizeLimitMB=256")
-    with ExitStack() as running:
-        try:
-            started = running.enter_context(seaweedfs(weed, folder, *options))
-        except OSError as error:
-            raise NotStartedError(f"SeaweedFS does not start: {error}") from error
-        server = S3(f"http://127.0.0.1:{started.port}")
+    (port,) = free_ports(1)
+    options = (
+        *(f"-s3.config={config}", f"-s3.port.iceberg={port}"),
+        "-master.volumeSizeLimitMB=256",
+    )
+    with seaweedfs(weed, folder, *options) as started:
+        server = S3(f"http://127.0.0.1:{started.port}", f"http://127.0.0.1:{port}")
         client = server.client()
 
         def is_ready() -> bool:
@@ -88,4 +107,5 @@ def s3_server(weed: Path, folder: Path) -> Iterator[S3]:
             return True
 
         wait_for("SeaweedFS", started.process, is_ready, started.log)
+        server.client("s3tables").create_table_bucket(name=_TABLES)
         yield server
