@@ -38,11 +38,11 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.errors import BusyError, CsqError, StorageError, UsageError
-from csq_assets.headless import HeadlessRuns, Listener, planner_of
+from csq_assets.headless import HeadlessRuns, Listener
 from csq_assets.lake.erasure import delete_findings, erase_users, erased_tables
 from csq_assets.lake.locations import Lake, open_lake, open_objects
 from csq_assets.pipeline.pass_lock import pass_lock
-from csq_assets.pipeline.planner import Planner
+from csq_assets.pipeline.planner import Planner, planner_of
 from csq_assets.pipeline.user_traces import find_traces
 from csq_assets.publish.open import publish_without_assets
 from csq_assets.settings import Settings
@@ -89,7 +89,7 @@ def run_forget(
         keys, began_at = Keys.of(settings), datetime.now(UTC)
         fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = planner_of(settings, lake)
+        planner = planner_of(settings, lake, settings.duckdb_path)
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         before = lake.documents.tombstones()
         tombstones = before.with_ids(ids, began_at)

@@ -18,11 +18,8 @@ from csq_assets.defs.build import build_definitions, tables_in
 from csq_assets.defs.keys import Keys
 from csq_assets.defs.run_requests import headless_tags, marts_request
 from csq_assets.errors import StorageError
-from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.progress import Listener, watched_by
-from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 from csq_assets.signals import SIGNALS
 
@@ -145,16 +142,3 @@ def _errors(result: dg.ExecuteInProcessResult) -> Iterator[str]:
         for event in result.filter_events(lambda event: event.is_run_failure):
             if event.job_failure_data.error is not None:
                 yield event.job_failure_data.error.to_string()
-
-
-def planner_of(settings: Settings, lake: Lake) -> Planner:
-    """The planner of a pass. Raises SettingsError where the file of CSQ_TYPES cannot be read."""
-    return Planner(
-        lake,
-        settings.duckdb_path,
-        settings.snapshot_path,
-        settings.skips,
-        read_chosen_types(settings.types_path),
-        place=place_of(settings),
-        engine=settings.engine,
-    )

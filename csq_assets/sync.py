@@ -31,12 +31,12 @@ from csq_assets.defs.run_requests import (
 )
 from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import CsqError, StorageError, UsageError
-from csq_assets.headless import HeadlessRuns, planner_of
+from csq_assets.headless import HeadlessRuns
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
 from csq_assets.pipeline.lake_guard import refuse_unfinished_forgetting
 from csq_assets.pipeline.pass_lock import pass_lock
-from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.planner import DecodePlan, Planner, planner_of
 from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.progress import Listener
 from csq_assets.publish.open import publish_without_assets
@@ -68,7 +68,7 @@ def run_sync(
         fail_orphaned_runs(instance, keys)
         now = datetime.now(UTC)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = planner_of(settings, lake)
+        planner = planner_of(settings, lake, settings.duckdb_path)
         planner.check_lake(wait_seconds=_WAIT_SECONDS)
         if lake.documents.tombstones().unfinished:
             listener.says("csq forget did not come to its end: run it again, which finishes it.")
@@ -138,7 +138,7 @@ def run_rebuild(
         keys = Keys.of(settings)
         fail_orphaned_runs(instance, keys)
         lake = open_lake(settings.lake_url, s3_client)
-        planner = planner_of(settings, lake)
+        planner = planner_of(settings, lake, settings.duckdb_path)
         if accept_lake:
             with open_warehouse(settings.duckdb_path, wait_seconds=_WAIT_SECONDS) as connection:
                 accept_lake_now(connection, lake, lake.ledger.records())

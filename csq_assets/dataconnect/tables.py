@@ -21,6 +21,18 @@ DUMP_ID, SOURCE_FILE, SOURCE_ROW = "_dump_id", "_source_file", "_source_row"
 RAW_USER_ID = "_raw_user_id"
 OWN_COLUMNS = (DUMP_ID, SOURCE_FILE, SOURCE_ROW)
 
+# Of Iceberg, of engines that read it, and of its format 3: in lower case.
+ICEBERG_COLUMNS = frozenset(
+    (
+        "_file",
+        "_pos",
+        "_deleted",
+        "_spec_id",
+        "_partition",
+        "_row_id",
+        "_last_updated_sequence_number",
+    )
+)
 _RESERVED_COLUMNS = frozenset((*OWN_COLUMNS, RAW_USER_ID))
 _RESERVED_TABLES = frozenset((ALL_EVENTS, PROPERTY_DEFINITIONS))
 _RENAME = "Rename it at Contentsquare, or put the table into CSQ_SKIP_TABLES."
@@ -68,6 +80,11 @@ def is_full_resync(table: str, *, incremental: bool) -> bool:
     """Whether such a dump makes the earlier ones void. `user_migrations` is always complete, whatever
     its manifest says (edge case 61)."""
     return not incremental or table == USER_MIGRATIONS
+
+
+def catalog_name(table: str) -> str:
+    """The table's name for other engines: many know lower-case letters, digits and `_` alone."""
+    return asset_name(table).lower()
 
 
 def asset_name(table: str) -> str:

@@ -69,6 +69,7 @@ class Keys:
     raw_job, current_job = _Named("raw"), _Named("current")
     sensor, export_checks = _Named("sync_reports"), _Named("export_checks")
     alerts, marts_job = _Named("alerts"), _Named("marts")
+    maintenance_job = _Named("maintenance")
     s3, export, lake, duckdb = _Named("s3"), _Named("export"), _Named("lake"), _Named("duckdb")
     lake_io, duckdb_io = _Named("lake_io"), _Named("duckdb_io")
 

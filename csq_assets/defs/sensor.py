@@ -40,11 +40,9 @@ from csq_assets.errors import BusyError, StorageError
 from csq_assets.lake.ledger import LedgerMemory
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
-from csq_assets.pipeline.planner import DecodePlan, Planner
+from csq_assets.pipeline.planner import DecodePlan, Planner, planner_of
 from csq_assets.pipeline.problems import forget_unwanted
 from csq_assets.pipeline.retries import RETRY_AFTER, retry_now
-from csq_assets.pipeline.type_file import read_chosen_types
-from csq_assets.publish.open import place_of
 from csq_assets.settings import Settings
 
 INTERVAL_SECONDS = 30
@@ -82,14 +80,8 @@ def build_sync_reports_sensor(
                 fail_orphaned_runs(context.instance, keys)
                 fail_dead_runs(context.instance, keys)
                 export = resources.export.open()
-                planner = Planner(
-                    resources.lake.open().remembering(memory),
-                    warehouse,
-                    settings.snapshot_path,
-                    settings.skips,
-                    read_chosen_types(settings.types_path),
-                    place=place_of(settings),
-                )
+                lake = resources.lake.open().remembering(memory)
+                planner = planner_of(settings, lake, warehouse)
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=retry_now(export, now))
@@ -196,6 +188,7 @@ class _Tick:
         for job, what in (
             (self.keys.current_job, "a refresh is in progress"),
             (self.keys.marts_job, "the marts are being built"),
+            (self.keys.maintenance_job, "the Iceberg tables are being compacted"),
         ):
             if self.history.runs(job_name=job, statuses=UNFINISHED):
                 self.reasons.append(what)

@@ -27,7 +27,7 @@ def build_maintenance(
         """Compact the Iceberg tables, and expire snapshots."""
         spark.maintain(context, Maintain(tuple(tables), config.keep_days))
 
-    @dg.job(name=f"{keys.identifier}_maintenance", executor_def=dg.in_process_executor)
+    @dg.job(name=keys.maintenance_job, executor_def=dg.in_process_executor)
     def maintenance() -> None:
         maintain_tables()
 

@@ -21,6 +21,9 @@ from csq_assets.lake.locations import Lake
 from csq_assets.pipeline.applied_documents import AppliedDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.lake_guard import refuse_other_lake
+from csq_assets.pipeline.type_file import read_chosen_types
+from csq_assets.publish.open import place_of
+from csq_assets.settings import Settings
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.marts_state import stale_version
 from csq_assets.warehouse.publications import unpublished
@@ -215,3 +218,16 @@ class Planner:
             )
         names = discovery.catalog.names(self.skips)
         return Work(dump_id, takeable_tables(names, seen, self.skips))
+
+
+def planner_of(settings: Settings, lake: Lake, warehouse: Path) -> Planner:
+    """The planner of a pass. Raises SettingsError where the file of CSQ_TYPES cannot be read."""
+    return Planner(
+        lake,
+        warehouse,
+        settings.snapshot_path,
+        settings.skips,
+        read_chosen_types(settings.types_path),
+        place=place_of(settings),
+        engine=settings.engine,
+    )

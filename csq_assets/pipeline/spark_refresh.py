@@ -72,7 +72,11 @@ class SparkRefresh:
 
     def count_events(self) -> int:
         """Bring `all_events` up to date; its rows."""
-        answer = self.launch(RefreshEvents(tuple(sorted(self.effective.plans))))
+        tables = {
+            *self.effective.plans,
+            *self._documents.tables(),
+        }  # also those that are skipped now
+        answer = self.launch(RefreshEvents(tuple(sorted(tables))))
         self._types["all_events"] = answer.columns
         return answer.rows
 

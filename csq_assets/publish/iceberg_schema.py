@@ -8,22 +8,11 @@ from pyiceberg.table import Transaction
 from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import IcebergType, LongType, NestedField, StringType
 
+from csq_assets.dataconnect.tables import ICEBERG_COLUMNS
 from csq_assets.warehouse.bucket_sql import BUCKETS
 
 _TYPES: Mapping[str, IcebergType] = {"BIGINT": LongType(), "VARCHAR": StringType()}
 _NAMES: Mapping[IcebergType, str] = {kind: name for name, kind in _TYPES.items()}
-# Of columns that engines add to every table, and of format 3.
-_RESERVED = frozenset(
-    (
-        "_file",
-        "_pos",
-        "_deleted",
-        "_spec_id",
-        "_partition",
-        "_row_id",
-        "_last_updated_sequence_number",
-    )
-)
 
 
 def published_columns(columns: Mapping[str, str]) -> dict[str, str]:
@@ -32,7 +21,7 @@ def published_columns(columns: Mapping[str, str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for column in columns:
         name, suffix = column, 2
-        while name.lower() in _RESERVED or (name != column and name.lower() in taken):
+        while name.lower() in ICEBERG_COLUMNS or (name != column and name.lower() in taken):
             name, suffix = f"{column}_{suffix}", suffix + 1
         taken.add(name.lower())
         names[column] = name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from csq_assets.dataconnect.tables import asset_name
+from csq_assets.dataconnect.tables import catalog_name
 from csq_assets.errors import NameClashError
 from csq_assets.publish.target import Contents, Standing, Target, Version, Written
 from csq_assets.warehouse.bucket_sql import BucketedRelation
@@ -44,7 +44,7 @@ class Publication:
 
         Raises StorageError or SettingsError; what was published before is still there.
         """
-        name = published_name(table)
+        name = catalog_name(table)
         with transaction(connection):  # one state of the relation, for all that is asked
             found = find_publishable(connection, table)
             published = None
@@ -63,7 +63,7 @@ class Publication:
         published = self.publish(connection, table)
         if published is None:
             return None
-        return replace(published, version=self.target.purge(published_name(table)))
+        return replace(published, version=self.target.purge(catalog_name(table)))
 
     def _write(
         self,
@@ -95,11 +95,6 @@ class Publication:
             files_written=done.files,
             bytes_written=done.bytes_written,
         )
-
-
-def published_name(table: str) -> str:
-    """The name of a table for other engines: many know lower-case letters, digits and `_` alone."""
-    return asset_name(table).lower()
 
 
 def _refuse_clash(connection: DuckDBPyConnection, table: str, other: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from csq_assets.dataconnect.tables import OWN_COLUMNS
 from csq_assets.errors import StorageError
-from csq_assets.spark.dialect import pyspark
+from csq_assets.spark.dialect import hadoop_path, pyspark, quote
 from csq_assets.spark.messages import Partition
 
 
@@ -17,7 +17,7 @@ def read_partition(spark: Any, partition: Partition, columns: Mapping[str, str])
     frame = _open(spark, partition)
     row = col("_metadata.row_index").alias("ordinal")
     # A name may hold what Spark takes for a path into a column.
-    there = {name: col("`" + name.replace("`", "``") + "`") for name in frame.columns}
+    there = {name: col(quote(name)) for name in frame.columns}
     types = {name: "bigint" if name == column else "string" for column, name in columns.items()}
     chosen = [
         there.get(column, lit(None)).cast(types[name]).alias(name)
@@ -34,16 +34,10 @@ def delivered_columns(spark: Any, partition: Partition) -> tuple[str, ...]:
 
 def _open(spark: Any, partition: Partition) -> Any:
     try:
-        return spark.read.parquet(_for_hadoop(spark, partition.path))
+        return spark.read.parquet(hadoop_path(spark, partition.path))
     except pyspark("errors").AnalysisException as error:
         raise StorageError(
             f"Spark cannot read the partition in the lake: {str(error).splitlines()[0]}",
             where={"dump": partition.dump_id},
             remedy="Let the cluster reach the lake; if it does, materialize that partition again.",
         ) from None
-
-
-def _for_hadoop(spark: Any, path: str) -> str:
-    """The path under the scheme that the cluster knows: EMR has s3, others have s3a."""
-    known = spark.sparkContext._jsc.hadoopConfiguration().get("fs.s3.impl")  # noqa: SLF001
-    return path if known or not path.startswith("s3://") else f"s3a://{path.removeprefix('s3://')}"

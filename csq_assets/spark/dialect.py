@@ -29,6 +29,12 @@ def pyspark(module: str) -> Any:
     return import_module(f"pyspark.{module}")
 
 
+def hadoop_path(spark: Any, path: str) -> str:
+    """The path under the scheme that the cluster knows: EMR has s3, others have s3a."""
+    known = spark.sparkContext._jsc.hadoopConfiguration().get("fs.s3.impl")  # noqa: SLF001
+    return path if known or not path.startswith("s3://") else f"s3a://{path.removeprefix('s3://')}"
+
+
 def quote(name: str) -> str:
     """The name as an identifier of Spark."""
     return "`" + name.replace("`", "``") + "`"

@@ -4,7 +4,7 @@ from functools import reduce
 from typing import Any
 
 from csq_assets.dataconnect.tables import ALL_EVENTS, TableKind
-from csq_assets.spark.dialect import pyspark
+from csq_assets.spark.dialect import pyspark, quote
 from csq_assets.spark.iceberg import IcebergTable
 from csq_assets.spark.messages import Answer, Place, RefreshEvents
 from csq_assets.spark.table_job import CurrentTable
@@ -22,7 +22,7 @@ def refresh_events(spark: Any, place: Place, work: RefreshEvents) -> Answer:
     col = pyspark("sql.functions").col
     target = IcebergTable(spark, place, "", ALL_EVENTS)
     head = target.head()
-    known: dict[str, str] = head[1] if head else {}
+    known: dict[str, str] = head.state if head else {}
     tables = {name: CurrentTable(spark, place, name) for name in work.tables}
     events = {
         name: table
@@ -36,7 +36,8 @@ def refresh_events(spark: Any, place: Place, work: RefreshEvents) -> Answer:
         if head is None:
             target.replace(parts, wanted, buckets=None, by="event_table_name")
         else:
-            target.overwrite(parts, col("event_table_name").isin(changed), wanted)
+            part = col("event_table_name").isin(changed)
+            target.overwrite(parts, part, wanted, since=head.snapshot)
     return Answer("events", rows=target.frame().count(), columns=target.columns())
 
 
@@ -52,7 +53,7 @@ def _part(name: str, table: CurrentTable) -> Any:
     shown = table.commit.table.columns if table.commit else {}
     types = {"time": "string"}
     columns = [
-        (col("`" + shown[column] + "`") if column in shown else lit(None))
+        (col(quote(shown[column])) if column in shown else lit(None))
         .cast(types.get(column, "bigint"))
         .alias(column)
         for column in _COLUMNS

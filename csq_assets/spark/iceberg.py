@@ -2,9 +2,12 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from csq_assets.dataconnect.tables import ICEBERG_COLUMNS
 from csq_assets.errors import StorageError
 from csq_assets.spark.dialect import pyspark, quote
 from csq_assets.spark.messages import Place
@@ -19,8 +22,15 @@ _PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
     "write.distribution-mode": "hash",
 }
-# Columns of Iceberg's own metadata, which no table may have.
-_RESERVED = ("_file", "_pos", "_deleted", "_spec_id", "_partition")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The snapshot that people see, the state of its rows, and the snapshot that brought the state."""
+
+    snapshot: int
+    state: Any
+    written: int
 
 
 class IcebergTable:
@@ -54,26 +64,24 @@ class IcebergTable:
         found = self._spark.sql(f"SELECT snapshot_id FROM {self.name}.snapshots")
         return any(row[0] == snapshot for row in found.collect())
 
-    def head(self) -> tuple[int, Any] | None:
-        """The snapshot that people see, and the state that was written with it, or before it if rows
-        were only put into other files since. None where the table is not ours, or somebody else
-        changed it: it is to be replaced."""
+    def head(self) -> Head | None:
+        """What people see; the state is from before where rows were only put into other files since.
+        None where the table is not ours, or somebody else changed it: it is to be replaced."""
         if not self.exists():
             return None
-        heads = self._spark.sql(f"SELECT snapshot_id FROM {self.name}.refs WHERE name = 'main'")
+        head = here = self._main()
         found = self._spark.sql(
             f"SELECT snapshot_id, parent_id, operation, summary[{_text(STATE)}] "
             f"FROM {self.name}.snapshots"
         )
         snapshots = {snapshot: told for snapshot, *told in found.collect()}
-        for (head,) in heads.collect():
-            here = head
-            while here in snapshots:
-                here, operation, state = snapshots[here]
-                if state is not None:
-                    return head, json.loads(state)
-                if operation != "replace":
-                    return None
+        while head and here and here in snapshots:
+            parent, operation, state = snapshots[here]
+            if state is not None:
+                return Head(head, json.loads(state), here)
+            if operation != "replace":
+                return None
+            here = parent
         return None
 
     def replace(self, frame: Any, state: Any, *, buckets: int | None, by: str = "user_id") -> None:
@@ -100,40 +108,71 @@ class IcebergTable:
             where = f"AFTER {quote(after[place - 1])}" if place else "FIRST"
             self._spark.sql(f"ALTER TABLE {self.name} ADD COLUMN {quote(name)} {kind} {where}")
 
-    def merge(self, changes: str, merge: str, state: Callable[[Any], Any]) -> None:
+    def merge(
+        self, changes: str, merge: str, state: Callable[[Any], dict[str, Any]], *, since: int
+    ) -> dict[str, Any]:
         """Change rows as the clauses of `merge` say, from the view `changes`, and record the state,
-        which is asked for with the rows as they will be.
+        which is asked for with the rows as they will be; gives it.
 
-        All of it is done on a branch of its own, which becomes what people see by one commit, unless
-        another job has changed that meanwhile. A killed job leaves its branch to `expire_snapshots`.
+        Raises StorageError where `since`, the snapshot that was read, is not what people see any more.
         """
-        spark, name = self._spark, f"{_BRANCH}{uuid.uuid4().hex}"
-        branch, alter = f"{self.name}.branch_{name}", f"ALTER TABLE {self.name}"
-        spark.sql(f"{alter} CREATE BRANCH {name} RETAIN {_BRANCH_DAYS} DAYS")
-        spark.sql(f"MERGE INTO {branch} AS known USING {changes} AS changes {merge}")
-        told = json.dumps(state(spark.table(branch)))
-        self._note(branch, told)
-        self.call("fast_forward", branch=_text("main"), to=_text(name))
-        spark.sql(f"{alter} DROP BRANCH {name}")
+        with self._branch(since) as branch:
+            self._spark.sql(f"MERGE INTO {branch} AS known USING {changes} AS changes {merge}")
+            told = state(self._spark.table(branch))
+            self._append_nothing(branch, told)
+        return told
 
-    def note(self, state: Any) -> None:
-        """Record the state, by a commit that changes no row."""
-        self._note(self.name, json.dumps(state))
+    def overwrite(self, frame: Any, condition: Any, state: Any, *, since: int) -> None:
+        """Put `frame` in the place of the rows that meet the condition. Raises as `merge`."""
+        with self._branch(since) as branch:
+            writer = frame.writeTo(branch).option(f"snapshot-property.{STATE}", json.dumps(state))
+            writer.overwrite(condition)
 
-    def _note(self, where: str, told: str) -> None:
-        writer = self.frame().limit(0).writeTo(where)
-        writer.option(f"snapshot-property.{STATE}", told).append()
+    def note(self, state: Any, *, since: int) -> None:
+        """Record the state, by a commit that changes no row. Raises as `merge`."""
+        with self._branch(since) as branch:
+            self._append_nothing(branch, state)
+
+    @contextmanager
+    def _branch(self, since: int) -> Iterator[str]:
+        """A branch of its own from that snapshot on, which becomes what people see by one commit. A
+        job that is killed leaves it to `expire_snapshots`.
+        """
+        name = f"{_BRANCH}{uuid.uuid4().hex}"
+        alter = f"ALTER TABLE {self.name}"
+        self._spark.sql(
+            f"{alter} CREATE BRANCH {name} AS OF VERSION {since} RETAIN {_BRANCH_DAYS} DAYS"
+        )
+        try:
+            yield f"{self.name}.branch_{name}"
+            self._publish(name, since)
+        finally:
+            self._spark.sql(f"{alter} DROP BRANCH {name}")
+
+    def _publish(self, branch: str, since: int) -> None:
+        try:
+            self.call("fast_forward", branch=_text("main"), to=_text(branch))
+        except pyspark("errors").PySparkException:
+            if self._main() == since:
+                raise
+            raise StorageError(
+                "another job has changed the table meanwhile", remedy="Run csq sync again."
+            ) from None
+
+    def _append_nothing(self, branch: str, state: Any) -> None:
+        writer = self.frame().limit(0).writeTo(branch)
+        writer.option(f"snapshot-property.{STATE}", json.dumps(state)).append()
+
+    def _main(self) -> int | None:
+        """The snapshot that people see."""
+        found = self._spark.sql(f"SELECT snapshot_id FROM {self.name}.refs WHERE name = 'main'")
+        return next((row[0] for row in found.collect()), None)
 
     def roll_back(self, snapshot: int) -> None:
         """Let people see that snapshot again, if it is not what they see."""
         head = self.head()
-        if head and head[0] != snapshot:
+        if head and head.snapshot != snapshot:
             self.call("set_current_snapshot", snapshot_id=str(snapshot))  # also of another line
-
-    def overwrite(self, frame: Any, condition: Any, state: Any) -> None:
-        """Put `frame` in the place of the rows that meet the condition, by one commit."""
-        writer = frame.writeTo(self.name).option(f"snapshot-property.{STATE}", json.dumps(state))
-        writer.overwrite(condition)
 
     def drop(self) -> None:
         self._spark.sql(f"DROP TABLE IF EXISTS {self.name} PURGE")
@@ -149,7 +188,7 @@ class IcebergTable:
 def refuse_reserved(columns: Sequence[str]) -> None:
     """Raise StorageError for a column that Iceberg keeps for itself."""
     for column in columns:
-        if column in _RESERVED:
+        if column.lower() in ICEBERG_COLUMNS:
             raise StorageError(
                 f'Iceberg has a column "{column}" of its own, so the table cannot have it',
                 remedy="Put it into CSQ_DROP_COLUMNS, or rename it at Contentsquare.",

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from csq_assets.dataconnect.audits import IdentityAudit
 from csq_assets.dataconnect.tables import USER_IDENTITY
 from csq_assets.spark.delivered import read_partition
-from csq_assets.spark.dialect import spark_sql
-from csq_assets.spark.iceberg import IcebergTable
+from csq_assets.spark.dialect import pyspark, spark_sql
+from csq_assets.spark.iceberg import Head, IcebergTable
 from csq_assets.spark.messages import Answer, Partition, Place, RefreshIdentity
 from csq_assets.spark.views import Views
 from csq_assets.warehouse.identity_pairs import follow_pairs
@@ -18,6 +18,11 @@ from csq_assets.warehouse.identity_sql import CAST_PAIRS, PAIRS_IN_FORCE, RESOLV
 _AUDITS = TypeAdapter(IdentityAudit)
 _COLUMNS = "from_user_id bigint, user_id bigint"
 _VIEWS = {name: f"csq_{name}" for name in ("delivered", "pairs", "hops", "followed")}
+
+
+def lasting_state(head: Head) -> dict[str, Any]:
+    """The state as another commit may repeat it: it names the snapshot that it came with."""
+    return {**head.state, "version": head.state["version"] or head.written}
 
 
 class IdentityTable:
@@ -32,8 +37,7 @@ class IdentityTable:
     def version(self) -> int:
         if self._head is None:
             return 0
-        snapshot, state = self._head
-        return state["version"] or snapshot
+        return lasting_state(self._head)["version"]
 
     def show(self, view: str) -> None:
         """Let the map be read as `view`."""
@@ -51,7 +55,7 @@ class IdentityTable:
     def refresh(self, work: RefreshIdentity) -> Answer:
         """Bring the map to what the migrations say. Raises StorageError; the map is unchanged."""
         wanted = [work.migrations.dump_id, work.migrations.content] if work.migrations else None
-        state = self._head[1] if self._head else None
+        state = self._head.state if self._head else None
         if state is not None and state["migrations"] == wanted and not work.rebuild:
             audit = _AUDITS.validate_python(state["audit"])
             return self._answer(replace(audit, changed=False, users_changed=0))
@@ -65,23 +69,22 @@ class IdentityTable:
             users_resolved=resolved.count(),
         )
         state = {"migrations": wanted, "audit": _AUDITS.dump_python(audit, mode="json")}
-        if changed or self._head is None:
+        if self._head is None:
             self.table.replace(resolved, {**state, "version": None}, buckets=None)
+        elif changed:
+            everything = pyspark("sql.functions").lit(True)  # noqa: FBT003  # Spark's own
+            told = {**state, "version": None}
+            self.table.overwrite(resolved, everything, told, since=self._head.snapshot)
         else:
-            self.table.note({**state, "version": self.version})
+            self.table.note({**state, "version": self.version}, since=self._head.snapshot)
         self._views.close()  # a partition that is replaced later is read anew
         self._head = self.table.head()
         return self._answer(audit)
 
-    def note(self) -> None:
-        """Write the state once more, so that no snapshot before is needed for it."""
-        if self._head:
-            self.table.note({**self._head[1], "version": self.version})
-
     def _map(self, version: int) -> Any:
         if not version or self._head is None:
             return self._spark.createDataFrame([], _COLUMNS)
-        return self.table.frame(self._head[0] if version == self.version else version)
+        return self.table.frame(self._head.snapshot if version == self.version else version)
 
     def _differing(self, before: Any, after: Any) -> Any:
         before.createOrReplaceTempView("csq_map_before")

@@ -6,7 +6,7 @@
 from typing import Any
 
 from csq_assets.errors import CsqError
-from csq_assets.spark.dialect import pyspark
+from csq_assets.spark.dialect import hadoop_path, pyspark
 from csq_assets.spark.events_job import refresh_events
 from csq_assets.spark.identity_job import IdentityTable
 from csq_assets.spark.maintenance_job import maintain
@@ -22,17 +22,13 @@ from csq_assets.spark.messages import (
     RefreshIdentity,
     RefreshTable,
     Request,
-    Work,
 )
 from csq_assets.spark.table_job import CurrentTable
 
 
 def execute(spark: Any, request: Request) -> Answer:
     """Do the work in this session. Raises StorageError; then nothing that people see has changed."""
-    return _execute(spark, request.place, request.work)
-
-
-def _execute(spark: Any, place: Place, work: Work) -> Answer:
+    place, work = request.place, request.work
     if isinstance(work, RefreshIdentity):
         return IdentityTable(spark, place).refresh(work)
     if isinstance(work, RefreshTable):
@@ -56,18 +52,10 @@ def open_session(place: Place) -> Any:
     spark = builder.getOrCreate()
     name = f"spark.sql.catalog.{place.catalog}"
     if spark.conf.get(name, None) is None:
-        folder = place.folder
-        if folder.startswith("s3://") and not _knows_s3(spark):
-            folder = f"s3a://{folder.removeprefix('s3://')}"
         spark.conf.set(name, "org.apache.iceberg.spark.SparkCatalog")
         spark.conf.set(f"{name}.type", "hadoop")
-        spark.conf.set(f"{name}.warehouse", folder)
+        spark.conf.set(f"{name}.warehouse", hadoop_path(spark, place.folder))
     return spark
-
-
-def _knows_s3(spark: Any) -> bool:
-    configuration = spark.sparkContext._jsc.hadoopConfiguration()  # noqa: SLF001
-    return configuration.get("fs.s3.impl") is not None
 
 
 def _pipes() -> Any:

@@ -1,20 +1,15 @@
-"""The names of tables in the catalog, and which table has a name that two of them want."""
+"""Which table has a name in the catalog that two of them want."""
 
 from collections.abc import Collection, Iterable
 
-from csq_assets.dataconnect.tables import asset_name
+from csq_assets.dataconnect.tables import catalog_name
 from csq_assets.errors import NameClashError
-
-
-def table_name(table: str) -> str:
-    """The table's name in the catalog: Glue and Athena know lower case alone."""
-    return asset_name(table).lower()
 
 
 def refuse_clash(table: str, tables: Iterable[str], applied: Collection[str]) -> None:
     """Raise NameClashError where the name belongs to another of `tables`: to one of those that are
     applied, else to the first in the order of names."""
-    rivals = [one for one in tables if table_name(one) == table_name(table)]
+    rivals = [one for one in tables if catalog_name(one) == catalog_name(table)]
     owner = min([one for one in rivals if one in applied] or rivals, default=table)
     if owner != table:
         raise NameClashError(

@@ -11,7 +11,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from csq_assets.dataconnect.audits import TableAudit
-from csq_assets.dataconnect.tables import TableKind, kind_of
+from csq_assets.dataconnect.tables import ID_COLUMNS, TableKind, catalog_name, kind_of
 from csq_assets.errors import StorageError
 from csq_assets.spark.changes import Changes
 from csq_assets.spark.delivered import delivered_columns, read_partition
@@ -20,7 +20,6 @@ from csq_assets.spark.iceberg import IcebergTable
 from csq_assets.spark.identity_job import IdentityTable
 from csq_assets.spark.layout import Layout
 from csq_assets.spark.messages import Answer, AuditTable, Partition, Place, RefreshTable
-from csq_assets.spark.names import table_name
 from csq_assets.spark.table_state import Commit
 from csq_assets.spark.views import Views
 from csq_assets.spark.writing import Writing
@@ -35,11 +34,11 @@ class CurrentTable:
 
     def __init__(self, spark: Any, place: Place, table: str) -> None:
         self._spark, self._place, self._table = spark, place, table
-        self.main = IcebergTable(spark, place, "", table_name(table))
-        self.hidden = IcebergTable(spark, place, "_hidden", table_name(table))
+        self.main = IcebergTable(spark, place, "", catalog_name(table))
+        self.hidden = IcebergTable(spark, place, "_hidden", catalog_name(table))
         head = self.main.head()
-        self.snapshot = head[0] if head else None
-        self.commit = Commit.loaded(head[1]) if head else None
+        self.snapshot = head.snapshot if head else None
+        self.commit = Commit.loaded(head.state) if head else None
 
     @cached_property
     def _identity(self) -> IdentityTable:
@@ -64,8 +63,6 @@ class CurrentTable:
         version = self._identity.version
         if before and not new and before.identity_version == version:
             return self._answer(work.kind, before, TableAudit(self._table))
-        if before is None and known:
-            new = dumps
         return self._apply(work, layout, before, new, version)
 
     def audit(self, work: AuditTable) -> Answer:
@@ -144,12 +141,12 @@ class CurrentTable:
             tuple(sorted(dumps, key=lambda dump: dump.dump_id)),
             (before.duplicates if before else 0) + counts.duplicates,
         )
-        commit = Commit(state, delivered=tuple(delivered))
+        commit = Commit(state, known.hidden if known else None, tuple(delivered))
         writing = Writing(views, kind, layout, moves=counts.moved > 0)
-        writing.write(self.main, self.hidden, commit, buckets=work.buckets, replay=not known)
+        since = self.snapshot if known else None
+        commit = writing.write(self.main, self.hidden, commit, buckets=work.buckets, since=since)
         views.close()
-        self.commit = Commit.loaded((self.main.head() or (0, None))[1])
-        state, rows = self.commit.table, sum(dump.rows for dump in applied)
+        state, rows = commit.table, sum(dump.rows for dump in applied)
         audit = TableAudit(
             self._table,
             change="appended" if known else "replayed",
@@ -164,7 +161,7 @@ class CurrentTable:
         return self._answer(work.kind, state, audit)
 
     def _arriving_ids(self, new: Sequence[Partition]) -> Any:
-        ids = {name: name for name in ("user_id", "event_id", "session_id")}
+        ids = {name: name for name in ID_COLUMNS}
         frames = []
         for dump in new:
             read_partition(self._spark, dump, ids).createOrReplaceTempView("csq_delivered")
@@ -173,7 +170,7 @@ class CurrentTable:
         return reduce(lambda one, other: one.unionByName(other), frames) if frames else None
 
     def _arriving_rows(self, new: Sequence[Partition], layout: Layout) -> Any:
-        ids = {name: name for name in ("user_id", "event_id", "session_id")}
+        ids = {name: name for name in ID_COLUMNS}
         frames = []
         for dump in new:
             columns = {**ids, **layout.texts}

@@ -30,15 +30,16 @@ class Writing:
         commit: Commit,
         *,
         buckets: int,
-        replay: bool,
-    ) -> None:
-        """Write the hidden rows, then those that people see, with the commit."""
+        since: int | None,
+    ) -> Commit:
+        """Write the hidden rows, then those that people see, with the commit, which is given as it was
+        recorded. `since` and the commit's `hidden` are the snapshots that were read; None for a replay.
+        """
         self._hide()
         if self._kind.key:
-            commit = replace(commit, hidden=self._write_hidden(hidden, buckets, replay=replay))
+            commit = replace(commit, hidden=self._write_hidden(hidden, buckets, commit.hidden))
         self._merge_users()
-        state = lambda frame: self._finish(commit, frame).dumped()  # noqa: E731
-        if replay:
+        if since is None:
             frame = self._views.hold(
                 self._views.spark.sql(
                     f"SELECT {self._layout.outside()} FROM (SELECT {self._inner} FROM csq_coming "
@@ -46,8 +47,9 @@ class Writing:
                 )
             )
             by_user = buckets if self._layout.has_users else None
-            main.replace(frame, state(frame), buckets=by_user)
-            return
+            commit = self._finish(commit, frame)
+            main.replace(frame, commit.dumped(), buckets=by_user)
+            return commit
         moves = f"SELECT {_MOVE} AS op, judged.user_id AS was, {self._of_judged()}"
         self._views.compute(
             "csq_changes",
@@ -58,7 +60,8 @@ class Writing:
             f"UNION ALL SELECT {_IN}, CAST(NULL AS BIGINT), {self._inner} FROM csq_back "
             f"UNION ALL SELECT op, was, {self._inner} FROM csq_merged",
         )
-        main.merge("csq_changes", self._clauses(), state)
+        state = lambda rows: self._finish(commit, rows).dumped()  # noqa: E731
+        return Commit.loaded(main.merge("csq_changes", self._clauses(), state, since=since))
 
     def _hide(self) -> None:
         """`csq_back`: hidden rows that are shown again. `csq_to_hide`: rows that are to be hidden.
@@ -80,9 +83,9 @@ class Writing:
             f"SELECT {self._inner} FROM csq_coming WHERE NOT shown",
         )
 
-    def _write_hidden(self, hidden: IcebergTable, buckets: int, *, replay: bool) -> int | None:
+    def _write_hidden(self, hidden: IcebergTable, buckets: int, since: int | None) -> int | None:
         views = self._views
-        if replay:
+        if since is None:
             rows = f"SELECT {self._layout.outside()} FROM csq_to_hide"
             hidden.replace(views.spark.sql(rows), {}, buckets=buckets)
         else:
@@ -97,8 +100,10 @@ class Writing:
             )
             if views.spark.sql("SELECT 1 FROM csq_hidden_changes LIMIT 1").collect():
                 # What is still to be read of the hidden rows is as it was.
-                hidden.merge("csq_hidden_changes", self._clauses(), lambda _frame: {})
-        snapshot = (hidden.head() or (None, None))[0]
+                clauses = self._clauses()
+                hidden.merge("csq_hidden_changes", clauses, lambda _rows: {}, since=since)
+        head = hidden.head()
+        snapshot = head.snapshot if head else None
         hidden.frame(snapshot).createOrReplaceTempView("csq_hidden_now")
         return snapshot
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from csq_assets.dataconnect.tables import catalog_name
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets.pipeline.applied_documents import AppliedDocuments
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
@@ -14,7 +15,6 @@ from csq_assets.pipeline.planner import Planner
 from csq_assets.pipeline.spark_refresh import SparkRefresh
 from csq_assets.spark.layout import DUMP_ROW
 from csq_assets.spark.messages import Answer, Place, Work
-from csq_assets.spark.names import table_name
 from csq_assets_tests import model
 from csq_assets_tests.model import Relation
 from csq_assets_tests.pipeline.harness import IDENTITY, META, Harness
@@ -95,7 +95,7 @@ class SparkHarness(Harness):
 
     def _shown(self, table: str) -> Relation:
         """What DuckDB shows of a current table."""
-        found = self.read(f"csq.`{table_name(table)}`")
+        found = self.read(f"csq.`{catalog_name(table)}`")
         internal = {DUMP_ROW, "_raw_user_id"} if table == "users" else {DUMP_ROW}
         places = [at for at, name in enumerate(found.columns) if name not in internal]
         rows: Counter[tuple[Any, ...]] = Counter()

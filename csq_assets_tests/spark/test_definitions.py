@@ -10,9 +10,12 @@ import pytest
 from csq_assets.defs.build import build_definitions
 from csq_assets.errors import SettingsError, UsageError
 from csq_assets.forgetting import run_forget
+from csq_assets.pipeline.applied_documents import AppliedDocuments, AppliedRelation
+from csq_assets.pipeline.effective_dumps import EffectiveDumps
+from csq_assets.pipeline.planner import planner_of
 from csq_assets.settings import Settings
 from csq_assets.sync import run_rebuild
-from csq_assets_tests.platform import Listener, Platform
+from csq_assets_tests.platform import KEYS, Listener, Platform, tick
 
 TABLES = ("users", "pageviews", "user_migrations")
 
@@ -69,6 +72,30 @@ def test_forgetting_and_accepting_a_lake_are_refused(platform: Platform) -> None
         run_forget(settings, platform.instance, Listener(), [1])
     with pytest.raises(UsageError, match="there is none to accept"):
         run_rebuild(settings, platform.instance, Listener(), accept_lake=True)
+
+
+def test_ticks_ask_for_a_refresh_until_jobs_have_applied_what_counts(platform: Platform) -> None:
+    platform.export.report("2026-03-01")
+    platform.deliver(8, users=[{"user_id": 1}])
+    platform.sync()
+    settings = replace(platform.settings, engine="spark")
+
+    def ticked() -> object:
+        return tick(platform.instance, build_definitions(settings, TABLES))
+
+    asked = ticked()
+    assert isinstance(asked, dg.SensorResult)
+    assert [request.job_name for request in asked.run_requests or []] == [KEYS.current_job]
+
+    applied = AppliedDocuments(platform.lake)  # as jobs leave them
+    planner = planner_of(settings, platform.lake, platform.settings.duckdb_path)
+    applied.save(AppliedRelation("", {}))
+    for table, contents in EffectiveDumps(platform.lake, planner.state()).contents.items():
+        applied.save(AppliedRelation(table, contents))
+    asked = ticked()
+    assert isinstance(asked, dg.SensorResult)
+    assert asked.skip_reason is not None
+    assert (asked.run_requests, asked.skip_reason.skip_message) == ([], "nothing new")
 
 
 def test_current_tables_are_not_loaded_here(platform: Platform) -> None:
