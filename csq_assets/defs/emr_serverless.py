@@ -6,7 +6,7 @@ of CloudWatch.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import boto3
 import dagster as dg
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.pipes import (
     PipesEMRServerlessClient,
     PipesS3ContextInjector,
@@ -38,6 +38,7 @@ _OPERATIONS = (
     "GetApplication",
     "GetDashboardForJobRun",
 )
+_REFUSALS = ("AccessDeniedException", "ResourceNotFoundException", "ValidationException")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,14 @@ class EmrServerless:
                 yield
             except ClientError as error:
                 if error.operation_name not in _OPERATIONS:
-                    raise  # of S3, or of what gives credentials
+                    with explaining(Place(self.lake_url, setting="CSQ_LAKE_URL")):
+                        raise
                 said = error.response.get("Error", {})
+                text = masked(f"{what}: {said.get('Code')}: {said.get('Message')}")
+                if said.get("Code") not in _REFUSALS:
+                    raise StorageError(text, remedy="Run csq sync again.") from None
                 raise SettingsError(
-                    masked(f"{what}: {said.get('Code')}: {said.get('Message')}"),
+                    text,
                     where={"setting": VARIABLE},
                     remedy="Correct that file, or allow this process "
                     f"emr-serverless:{error.operation_name}; then run csq sync again.",
@@ -144,6 +149,18 @@ class EmrServerless:
 
 
 class _Client(PipesEMRServerlessClient):
+    def _wait_for_completion(self, context: Any, start_response: Any) -> Any:
+        """Nor does a job go on that nobody waits for any more: what went wrong, the next pass asks for
+        the same again."""
+        try:
+            return super()._wait_for_completion(context, start_response)
+        except (RuntimeError, dg.DagsterExecutionInterruptedError):  # it has ended, or it will be
+            raise
+        except BaseException:
+            with suppress(BotoCoreError, ClientError):
+                self._terminate(context, start_response)
+            raise
+
     def _read_messages(self, context: Any, session: Any, response: Any) -> None:
         """Only for logs in CloudWatch; the answer is read elsewhere."""
 

@@ -26,6 +26,8 @@ class EmrServer:
     command: Sequence[str]
     environment: Mapping[str, str]
     endpoint: str = ""
+    ails: str = ""  # the type of the error that every look at a job gives
+    canceled: list[str] = field(default_factory=list[str])
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     jobs: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
@@ -75,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"application": {"name": "nightly", "state": "STARTED"}})
         elif found and found["dashboard"]:
             self._answer({"url": "https://console.example.com"})
+        elif found and found["job"] and self.emr.ails:
+            self._answer({"message": "not now"}, 400, self.emr.ails)
         elif found and found["job"]:
             self._answer({"jobRun": self.emr.look(int(found["job"]))})
         else:
@@ -87,11 +91,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer({"message": "no such application"}, 404)
 
-    def _answer(self, told: Mapping[str, Any], status: int = 200) -> None:
+    def do_DELETE(self) -> None:
+        found = _JOB.fullmatch(self.path)
+        assert found
+        self.emr.canceled.append(found["job"])
+        self._answer({"applicationId": APPLICATION, "jobRunId": found["job"]})
+
+    def _answer(
+        self, told: Mapping[str, Any], status: int = 200, kind: str = "ResourceNotFoundException"
+    ) -> None:
         body = json.dumps(told).encode()
         self.send_response(status)
         if status != 200:
-            self.send_header("x-amzn-ErrorType", "ResourceNotFoundException")
+            self.send_header("x-amzn-ErrorType", kind)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -13,7 +13,9 @@ from csq_assets.forgetting import run_forget
 from csq_assets.pipeline.applied_documents import AppliedDocuments, AppliedRelation
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.pipeline.planner import planner_of
+from csq_assets.pipeline.spark_refresh import SparkRefresh
 from csq_assets.settings import Settings
+from csq_assets.spark.messages import Answer, RefreshEvents, Work
 from csq_assets.sync import run_rebuild
 from csq_assets_tests.platform import KEYS, Listener, Platform, tick
 
@@ -96,6 +98,22 @@ def test_ticks_ask_for_a_refresh_until_jobs_have_applied_what_counts(platform: P
     assert isinstance(asked, dg.SensorResult)
     assert asked.skip_reason is not None
     assert (asked.run_requests, asked.skip_reason.skip_message) == ([], "nothing new")
+
+
+def test_a_table_that_is_skipped_keeps_its_events(platform: Platform) -> None:
+    platform.export.report("2026-03-01")
+    platform.deliver(8, pageviews=[{"event_id": 1}], purchases=[{"event_id": 2}])
+    platform.sync()
+    AppliedDocuments(platform.lake).save(AppliedRelation("purchases", {}))
+    asked: list[Work] = []
+
+    def launch(work: Work) -> Answer:
+        asked.append(work)
+        return Answer(work.kind)
+
+    effective = EffectiveDumps(platform.lake, platform.lake.state("purchases".__eq__))
+    SparkRefresh(platform.lake, effective, launch).count_events()
+    assert asked == [RefreshEvents(("pageviews", "purchases"))]
 
 
 def test_current_tables_are_not_loaded_here(platform: Platform) -> None:

@@ -72,6 +72,28 @@ def test_an_application_that_is_not_there_is_told(on_emr: Platform, tmp_path: Pa
     assert "CSQ_SPARK_EMR_SERVERLESS" in error
 
 
+@pytest.mark.parametrize(
+    ("kind", "blames_the_setting"),
+    [("InternalServerException", False), ("AccessDeniedException", True)],
+)
+def test_a_job_that_nobody_can_look_at_is_canceled(
+    on_emr: Platform,
+    emr: EmrServer,
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    blames_the_setting: bool,
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    emr.ails = kind
+    on_emr.deliver(8, users=[{"user_id": 1}])
+    summary = on_emr.sync()
+    assert summary.exit_code == 1
+    (error,) = (error for error in summary.errors if f"{kind}: not now" in error)
+    assert ("CSQ_SPARK_EMR_SERVERLESS" in error) == blames_the_setting
+    assert emr.canceled == ["0"]
+
+
 def test_doctor_looks_at_the_application(on_emr: Platform, tmp_path: Path) -> None:
     def said() -> tuple[bool, str]:
         (probe,) = (p for p in examine(lambda: on_emr.settings) if p.name == "Spark")
