@@ -14,10 +14,16 @@ from csq_assets_tests.spark.event_log import EventLog
 from csq_assets_tests.spark.s3 import BUCKET, CATALOG
 from csq_assets_tests.spark.session import Session
 
-# What needs Spark is collected where `make test-spark` names that Python.
+# What needs Spark is collected where `make test-spark` names that Python, and nothing else then.
 PYTHON = os.environ.get("CSQ_TEST_SPARK", "")
-_NEED_SPARK = ("cluster", "histories", "jobs", "many_events", "on_emr")
-collect_ignore = [] if PYTHON else [f"test_{name}.py" for name in _NEED_SPARK]
+_NEED_SPARK = [
+    f"test_{name}.py" for name in ("cluster", "histories", "jobs", "many_events", "on_emr")
+]
+collect_ignore = [
+    path.name
+    for path in Path(__file__).parent.glob("test_*.py")
+    if (path.name in _NEED_SPARK) != bool(PYTHON)
+]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

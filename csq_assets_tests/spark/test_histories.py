@@ -98,7 +98,7 @@ def test_a_job_that_is_executed_again_changes_nothing(harness: SparkHarness) -> 
 
 
 def test_histories_of_everything(open_harness: Callable[[Path], SparkHarness]) -> None:
-    check(History, percent=2, opened=open_harness)
+    check(History, percent=1, opened=open_harness)
 
 
 def test_histories_of_failures(open_harness: Callable[[Path], SparkHarness]) -> None:
@@ -106,4 +106,4 @@ def test_histories_of_failures(open_harness: Callable[[Path], SparkHarness]) -> 
 
 
 def test_histories_of_migrations(open_harness: Callable[[Path], SparkHarness]) -> None:
-    check(HistoryOfMigrations, percent=2, opened=open_harness)
+    check(HistoryOfMigrations, percent=1, opened=open_harness)
