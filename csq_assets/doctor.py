@@ -173,7 +173,7 @@ def _try_spark(settings: Settings) -> str:
             where={"setting": "CSQ_SPARK_SUBMIT"},
             remedy="Install Spark 3.5, or write the path of its spark-submit.",
         )
-    return settings.spark_submit
+    return f"{command} launches the jobs"
 
 
 def _try_warehouse(path: Path) -> str:

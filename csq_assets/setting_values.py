@@ -2,17 +2,18 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from pydantic import SecretStr
 
 from csq_assets.errors import SettingsError
-from csq_assets.masking import hide
+from csq_assets.masking import hide, is_secret, masked
 from csq_assets.places import wrong
 
 _NEEDED_IDS = ("user_id", "event_id", "from_user_id", "to_user_id")
 _SHORTEST_KEY = 16
+_KEY = re.compile(r"key(?![a-z])", re.IGNORECASE)  # no keytab, which is a file
 
 
 def manifest_prefix(value: str) -> str:
@@ -57,7 +58,7 @@ def refuse_with_spark(**given: object) -> None:
 
 
 def spark_submit(value: str) -> str:
-    """A command, as a shell reads it."""
+    """A command, as a shell reads it. Keys and passwords that its options give are never shown."""
     try:
         words = shlex.split(value)
     except ValueError:
@@ -65,10 +66,19 @@ def spark_submit(value: str) -> str:
     if not words:
         raise wrong(
             "CSQ_SPARK_SUBMIT",
-            f"{value} is no command",
+            "it is no command",
             "Write for example spark-submit --master spark://host:7077.",
         )
+    hide(*_secrets_in(words))
     return value
+
+
+def _secrets_in(words: Sequence[str]) -> Iterator[str]:
+    """What stands behind the name of a key or a password, as in --conf, and in options of Java."""
+    for piece in (*words, *" ".join(words).split()):
+        name, _, value = piece.removeprefix("--conf=").partition("=")
+        if is_secret(name) or _KEY.search(name):
+            yield value
 
 
 def spark_catalog(value: str) -> str:
@@ -187,7 +197,7 @@ def shown(value: object) -> str:
         return f"{scheme_of(value)}://***" if "://" in value.get_secret_value() else "***"
     if isinstance(value, tuple):
         return ", ".join(map(shown, value)) or "none"
-    return "none" if value in (None, "") else str(value)
+    return "none" if value in (None, "") else masked(str(value))
 
 
 def scheme_of(address: SecretStr) -> str:

@@ -119,6 +119,25 @@ def test_the_key_of_hashes_is_not_shown(platform: Platform) -> None:
     assert codes == [2]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"true --conf spark.hadoop.fs.s3a.secret.key={SECRET} --master local",
+        f"true --conf=spark.hadoop.fs.s3a.access.key={SECRET}",
+        f"true --driver-java-options '-Dx=y -Djavax.net.ssl.trustStorePassword={SECRET}'",
+        f"true --conf fs.azure.account.key.us.blob.core.windows.net='{SECRET} and more'",
+        f"no-such-command --conf spark.ssl.keyPassword={SECRET}",
+        f"'--conf spark.my.token={SECRET}",  # a quote that does not end
+        f"true --conf spark.sql.catalog.csq.uri=https://me:{SECRET}@catalog",
+    ],
+)
+def test_the_command_that_launches_spark_shows_no_secret(platform: Platform, command: str) -> None:
+    _, text = seen(platform, "doctor", CSQ_ENGINE="spark", CSQ_SPARK_SUBMIT=command)
+    assert SECRET not in text
+    assert "Traceback" not in text
+    assert "CSQ_SPARK_SUBMIT" in text
+
+
 def _say(text: str) -> Callable[[Request], Answer | None]:
     """An S3 that refuses everything, and repeats what it was sent."""
     return lambda request: error(403, "AccessDenied", f"{text} {dict(request.headers)}")
@@ -132,6 +151,7 @@ EVERYWHERE = {
     "CSQ_HASH_COLUMNS": "users.email",
     "CSQ_HASH_KEY": SECRET,
     "CSQ_ALERTS": f"json://me:{SECRET}@127.0.0.1:1/{SECRET}",
+    "CSQ_SPARK_SUBMIT": f"spark-submit --conf spark.hadoop.fs.s3a.secret.key={SECRET}",
 }
 POSTGRES = "storage: {postgres: {postgres_url: {env: PG_URL}}}\ntelemetry: {enabled: false}\n"
 

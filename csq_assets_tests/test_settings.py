@@ -521,7 +521,7 @@ def test_dagster_finds_its_home_where_it_is_started(
     ("variable", "value", "said"),
     [
         ("CSQ_ENGINE", "Spark", '"Spark" is no engine. Write duckdb or spark.'),
-        ("CSQ_SPARK_SUBMIT", "a 'b", "a 'b is no command."),
+        ("CSQ_SPARK_SUBMIT", "a 'b", "it is no command."),
         ("CSQ_SPARK_CATALOG", "my-catalog", '"my-catalog" is not the name of a catalog.'),
         ("CSQ_SPARK_BUCKETS", "0", '"0" is not a number from 1 to 99999.'),
     ],
