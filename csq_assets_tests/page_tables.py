@@ -1,10 +1,12 @@
 """What pages of docs/ say from code, between `<!-- name: begin -->` and `<!-- name: end -->`."""
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 import click
 
+from csq_assets.attributes import ATTRIBUTES
 from csq_assets.cli import cli
 from csq_assets.dataconnect.checks import REGISTRY
 from csq_assets.settings import Settings
@@ -29,6 +31,11 @@ def settings() -> str:
     return _table(("variable", "meaning", "default"), rows)
 
 
+def attributes() -> str:
+    """The attributes of a component."""
+    return textwrap.fill(", ".join(f"`{name}`" for name in ATTRIBUTES), WIDTH)
+
+
 def checks() -> str:
     """A section for each check: where it is, how bad, what it says, what to do when it fails."""
     return "\n\n".join(
@@ -50,6 +57,7 @@ def commands() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings,
+    "attributes": attributes,
     "checks": checks,
     "commands": commands,
 }
