@@ -1,6 +1,6 @@
 """What is not as it should be, by the lake: from the state of the pipeline to conditions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,11 +15,11 @@ from csq_assets.dataconnect.tables import (
     raw_asset,
     with_prefix,
 )
+from csq_assets.dataconnect.wording import dumps
 from csq_assets.summary import CheckSummary
 
 _OVERDUE = "sync_on_time"  # told though it is of severity WARN: nothing else tells of it
 _PENDING_FOR = timedelta(hours=1)  # a dump that nobody decodes; each is pending for a moment
-_SHOWN = 5  # dumps in a sentence
 _CONSEQUENCES = ("complete", "no_gap")  # of a failed partition, which is told
 _EACH_IS_NEWS = ("column_drift", "manifest_readable")  # another finding is another failure
 
@@ -61,7 +61,7 @@ def _failed_partitions(state: PipelineState, key_prefix: str) -> Iterator[Condit
                 record.failure.error,
                 f"assets/{asset}?view=partitions&partition={dump_id}",
                 since=record.failure.at,
-                remedy=f"Held behind it: {_listed(held)}." if held else "",
+                remedy=f"Held behind it: {dumps(held)}." if held else "",
             )
 
 
@@ -72,7 +72,7 @@ def _closed_gate(catalog: Catalog, intake: Intake, key_prefix: str) -> Iterator[
         asset = with_prefix(MANIFESTS_ASSET, key_prefix)
         yield Condition(
             f"{asset}: dumps wait",
-            f"{_listed(intake.wait)}: {intake.wait_reason}",
+            f"{dumps(intake.wait)}: {intake.wait_reason}",
             f"assets/{asset}",
             since=newest.age_key[0],
             remedy="They are taken after a sync that succeeds; csq sync --dump ID takes one now.",
@@ -94,9 +94,3 @@ def _failing_check(catalog: Catalog, check: CheckSummary) -> Condition:
         remedy=REGISTRY[check.check].remedy if check.check in REGISTRY else "",
         edition=check.description if check.check in _EACH_IS_NEWS else check.severity,
     )
-
-
-def _listed(dump_ids: Sequence[int]) -> str:
-    more = len(dump_ids) - _SHOWN
-    shown = ", ".join(map(str, dump_ids[:_SHOWN]))
-    return f"dump {shown}{f', and {more} more' if more > 0 else ''}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from csq_assets.console.checks import show_checks
-from csq_assets.console.printing import STYLES, count, dumps_in_words, say, show_rows
+from csq_assets.console.printing import STYLES, count, say, show_rows
+from csq_assets.dataconnect.wording import dumps
 
 if TYPE_CHECKING:
     from csq_assets.doctor import Probe
@@ -41,9 +42,9 @@ def show_status(status: "Status") -> None:
     show_rows(columns, rows, right=columns[1:])
     due = [dump.dump_id for dump in status.pending if dump.dump_id not in status.waiting]
     if due:
-        say(f"Pending: {dumps_in_words(due)}. The next sync decodes them.")
+        say(f"Pending: {dumps(due)}. The next sync decodes them.")
     if status.waiting:
-        say(f"Waiting: {dumps_in_words(status.waiting)}; {status.wait_reason}.")
+        say(f"Waiting: {dumps(status.waiting)}; {status.wait_reason}.")
     show_checks(status.failing_checks)
     for failure in status.failures:
         say(Text.assemble(("failed ", "red"), failure.error))

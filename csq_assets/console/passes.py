@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from csq_assets.console.checks import show_checks
-from csq_assets.console.printing import count, dumps_in_words, say, show_rows
+from csq_assets.console.printing import count, say, show_rows
+from csq_assets.dataconnect.wording import dumps
 
 if TYPE_CHECKING:
     from csq_assets.settings import Settings
@@ -25,7 +26,7 @@ def show_sync(summary: "SyncSummary", settings: "Settings") -> None:
     else:
         say(f"Nothing pending in {settings.export_url}.")
     if summary.waiting:
-        say(f"Waiting: {dumps_in_words(summary.waiting)}; {summary.wait_reason}.")
+        say(f"Waiting: {dumps(summary.waiting)}; {summary.wait_reason}.")
     _show_outcome(summary)
 
 

@@ -13,8 +13,6 @@ from csq_assets.errors import printable
 STYLES = {"applied": "green", "failed": "red", "held": "yellow", "void": "dim"}
 STYLES |= {"ERROR": "red", "WARN": "yellow", "ok": "green"}
 
-_SHOWN = 5  # dumps in a sentence
-
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -46,12 +44,6 @@ def show_rows(
 def count(number: int, noun: str) -> str:
     """`1 dump`, `2 dumps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def dumps_in_words(dump_ids: Sequence[int]) -> str:
-    """`dump 7`, or `2 dumps (7, 8)`; of many, the first."""
-    shown = ", ".join(map(str, dump_ids[:_SHOWN])) + (", …" if len(dump_ids) > _SHOWN else "")
-    return f"dump {shown}" if len(dump_ids) == 1 else f"{len(dump_ids)} dumps ({shown})"
 
 
 def _worded(text: str) -> str:

@@ -1,6 +1,6 @@
 """What a check is and what it finds; checks.py has the checks themselves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
@@ -40,6 +40,11 @@ class Finding:
     metadata: Annotated[Mapping[str, Measure], Field(exclude=True)] = field(
         default_factory=dict[str, Measure], compare=False
     )
+
+
+def failing(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those that did not pass."""
+    return tuple(finding for finding in findings if not finding.passed)
 
 
 # `rows` and `current` are both on current tables: the first needs the rows, the other the lake alone.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from csq_assets.dataconnect.raw_schema import RawSchema
+from csq_assets.dataconnect.wording import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,12 @@ class ColumnDrift:
     def in_words(self) -> str:
         """For a sentence that begins with the newer dump."""
         said = [
-            f"{verb} {', '.join(map(_quoted, columns))}"
+            f"{verb} {quoted(columns)}"
             for verb, columns in (("adds", self.added), ("removes", self.removed))
             if columns
         ]
         said += [
-            f"changes {_quoted(one.column)} from {' or '.join(one.before)} "
+            f"changes {quoted([one.column])} from {' or '.join(one.before)} "
             f"to {' or '.join(one.after)}"
             for one in self.retyped
         ]
@@ -72,7 +73,3 @@ def _avro_types(schema: RawSchema) -> dict[str, tuple[str, ...]]:
         for column in schema.file_columns or ()
     }
     return {column: names for column, names in types.items() if names}
-
-
-def _quoted(column: str) -> str:
-    return f'"{column}"'

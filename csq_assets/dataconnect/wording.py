@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-_SHOWN = 5  # dumps
+_SHOWN = 5
 
 
 def count(number: int, singular: str, plural: str) -> str:
@@ -15,7 +15,12 @@ def quoted(names: Iterable[str]) -> str:
 
 def dumps(dump_ids: Sequence[int]) -> str:
     """`dump 12`, or several, not all of many."""
-    shown = ", ".join(map(str, dump_ids[:_SHOWN]))
-    if len(dump_ids) > _SHOWN:
-        shown += f" and {len(dump_ids) - _SHOWN:,} more"
-    return f"dump {shown}" if len(dump_ids) == 1 else f"dumps {shown}"
+    return listed("dump", dump_ids)
+
+
+def listed(noun: str, things: Sequence[object]) -> str:
+    """`table users`, or `tables users, sessions`, not all of many."""
+    shown = ", ".join(map(str, things[:_SHOWN]))
+    if len(things) > _SHOWN:
+        shown += f" and {len(things) - _SHOWN:,} more"
+    return f"{noun} {shown}" if len(things) == 1 else f"{noun}s {shown}"

@@ -1,13 +1,13 @@
 """One table of one dump on its way into the lake: decoded while it is written, then checked."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
-from csq_assets.dataconnect.check_registry import Finding
+from csq_assets.dataconnect.check_registry import Finding, failing
 from csq_assets.dataconnect.column_rules import ColumnRules
 from csq_assets.dataconnect.delivered_json import MAX_BYTES
 from csq_assets.dataconnect.dump_records import Content, Failure, Outcome
@@ -114,8 +114,8 @@ class TableIngest:
         )
         # The partition's own outcome is last: after a kill in between, all of it is done again.
         if self.ingested.next_dump_id is not None:
-            self._add(self.ingested.next_dump_id, findings=_failed(self.ingested.next_findings))
-        self._add(self.dump_id, content=content, findings=_failed(self.ingested.findings))
+            self._add(self.ingested.next_dump_id, findings=failing(self.ingested.next_findings))
+        self._add(self.dump_id, content=content, findings=failing(self.ingested.findings))
         return self.ingested
 
     @property
@@ -215,9 +215,5 @@ def reevaluate(lake: Lake, table: str, dump_id: int) -> tuple[Finding, ...]:
     Raises StorageError where the partition, or the one before it, cannot be read.
     """
     findings = evaluate_partition(lake.store, table, dump_id)
-    lake.ledger.add(Outcome(dump_id, table, "", findings=_failed(findings)))
+    lake.ledger.add(Outcome(dump_id, table, "", findings=failing(findings)))
     return findings
-
-
-def _failed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if not finding.passed)

@@ -5,9 +5,8 @@ from datetime import timedelta
 from itertools import groupby
 
 from csq_assets.dataconnect.pipeline_state import PipelineState
+from csq_assets.dataconnect.wording import dumps, listed
 from csq_assets.pipeline.planner import DecodePlan
-
-_SHOWN = 3
 
 
 def open_points(
@@ -18,7 +17,7 @@ def open_points(
     catalog, intake = plan.discovery.catalog, plan.intake
     yield from map(str, catalog.names(skips).refused.values())
     if intake.wait:
-        yield f"{_listed('dump', intake.wait)} waiting: {intake.wait_reason}"
+        yield f"{dumps(intake.wait)} waiting: {intake.wait_reason}"
     elif intake.wait_reason:
         yield intake.wait_reason
     if catalog.unreadable:
@@ -35,10 +34,4 @@ def open_points(
     for dump_id, failed in groupby(failures, key=lambda failure: failure[0]):
         tables, times = zip(*((table, at) for _, table, at in failed), strict=True)
         again = f"{min(times) + retry_after:%H:%M} UTC, or when its file changes"
-        yield f"dump {dump_id} failed: {_listed('table', tables)}; next attempt at {again}"
-
-
-def _listed(what: str, things: tuple[object, ...]) -> str:
-    shown = ", ".join(map(str, things[:_SHOWN]))
-    more = f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
-    return f"{what}{'s' if len(things) > 1 else ''} {shown}{more}"
+        yield f"dump {dump_id} failed: {listed('table', tables)}; next attempt at {again}"

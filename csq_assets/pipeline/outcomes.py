@@ -1,10 +1,11 @@
 """What a refresh did, whichever engine did it: its checks are evaluated, and the lake remembers it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from csq_assets.dataconnect.audits import IdentityAudit, TableAudit
+from csq_assets.dataconnect.check_registry import failing
 from csq_assets.dataconnect.checks import CurrentFacts, Finding, RowFacts, evaluate
 from csq_assets.dataconnect.column_types import TypeAudit
 from csq_assets.dataconnect.plan import TablePlan
@@ -75,7 +76,7 @@ class Outcomes:
     def identity(self, audit: IdentityAudit) -> RefreshedIdentity:
         """Evaluate the check on the map as it stands."""
         findings = evaluate("user_identity", audit)
-        relation = Relation(IDENTITY_ASSET, audit.users_resolved, findings=_failed(findings))
+        relation = Relation(IDENTITY_ASSET, audit.users_resolved, findings=failing(findings))
         self.documents.save_relation(relation)
         return RefreshedIdentity(audit, findings)
 
@@ -106,14 +107,10 @@ class Outcomes:
             state.dumps[-1].dump_id,
             columns,
             removed=without(before, columns),
-            findings=_failed(findings),
+            findings=failing(findings),
         ).after(known)
         if relation.gone:
             relation = relation.with_uses(self.uses(asset))
         if relation != known:
             self.documents.save_relation(relation)
         return relation
-
-
-def _failed(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if not finding.passed)

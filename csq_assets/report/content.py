@@ -6,6 +6,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 from csq_assets.dataconnect.check_registry import Finding, Severity
 from csq_assets.dataconnect.plan import DumpStatus
+from csq_assets.dataconnect.wording import count
 from csq_assets.status import TableStatus
 
 Level: TypeAlias = Literal["fine", "warning", "error", "empty"]
@@ -158,14 +159,10 @@ class Report:
     @property
     def headline(self) -> str:
         """Whether all is fine, in a sentence."""
-        errors = _count(self.errors, "problem needs", "problems need") + " action"
-        warnings = _count(self.warnings, "warning", "warnings")
+        errors = count(self.errors, "problem needs", "problems need") + " action"
+        warnings = count(self.warnings, "warning", "warnings")
         if self.errors:
             return f"{errors}{f', and {warnings}' if self.warnings else ''}."
         if self.warnings:
             return f"Nothing failed. {warnings}."
         return "Everything is fine." if self.dumps_known else "No dump was seen yet."
-
-
-def _count(number: int, singular: str, plural: str) -> str:
-    return f"{number:,} {singular if number == 1 else plural}"

@@ -89,7 +89,7 @@ def test_a_failure_is_told_once_and_so_is_its_end(told: Told) -> None:
     ((title, text, _),) = told.sync()
     assert title == "csq_assets: 2 new problems, 1 new table"
     assert text == (
-        "ERROR csq/manifests: dumps wait: dump 12, 14: the newest sync report, 2026-03-02.json, says "
+        "ERROR csq/manifests: dumps wait: dumps 12, 14: the newest sync report, 2026-03-02.json, says "
         '"failed": manifests written after 2026-03-01 05:30 UTC, when the last successful sync '
         "finished, wait for the next sync that succeeds\n"
         "Since 2026-03-02 05:30 UTC. They are taken after a sync that succeeds; csq sync --dump ID "
