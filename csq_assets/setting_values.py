@@ -77,7 +77,7 @@ def _secrets_in(words: Sequence[str]) -> Iterator[str]:
     """What stands behind the name of a key or a password, as in --conf, and in options of Java."""
     for piece in (*words, *" ".join(words).split()):
         name, _, value = piece.removeprefix("--conf=").partition("=")
-        if is_secret(name) or _KEY.search(name):
+        if (is_secret(name) or _KEY.search(name)) and value.lower() not in ("true", "false"):
             yield value
 
 

@@ -138,6 +138,12 @@ def test_the_command_that_launches_spark_shows_no_secret(platform: Platform, com
     assert "CSQ_SPARK_SUBMIT" in text
 
 
+def test_what_only_switches_a_key_on_is_no_secret(platform: Platform) -> None:
+    command = "true --conf spark.hadoop.fs.s3a.bucket-key-enabled=true"
+    _, text = seen(platform, "doctor", CSQ_ENGINE="spark", CSQ_SPARK_SUBMIT=command)
+    assert "true launches the jobs" in text
+
+
 def _say(text: str) -> Callable[[Request], Answer | None]:
     """An S3 that refuses everything, and repeats what it was sent."""
     return lambda request: error(403, "AccessDenied", f"{text} {dict(request.headers)}")
