@@ -12,7 +12,6 @@ from benchmarks.results import Goal, Result
 GOAL_COLUMNS = ("work", "goal", "figure", "reached", "why")
 RUN_COLUMNS = ("run", "wall s", "CPU s", "peak MB", "over imports", "rows", "rounds")
 TEXT_COLUMNS = ("work", "reached", "why", "run")
-_REACHED = {True: "reached", False: "missed", None: ""}
 
 
 def print_result(result: Result, console: Console) -> None:
@@ -29,7 +28,13 @@ def goal_row(goal: Goal) -> tuple[str, ...]:
     """Its cells: work, goal, figure, whether it is reached, and why not."""
     figure = f"{shown(goal.figure)} {goal.unit}".strip()
     wanted = "" if goal.goal is None else f"{goal.goal} {goal.unit}".strip()
-    return goal.work, wanted, figure, _REACHED[goal.met], "" if goal.met else goal.why
+    return goal.work, wanted, figure, _reached(goal), "" if goal.met else goal.why
+
+
+def _reached(goal: Goal) -> str:
+    if goal.met is None:
+        return ""
+    return "reached" if goal.met else f"missed by {goal.missed_by:.1%}"
 
 
 def run_row(run: Measured) -> tuple[str, ...]:

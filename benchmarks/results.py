@@ -39,9 +39,18 @@ class Goal:
         """None where there is no goal."""
         if self.goal is None:
             return None
-        sign, limit = self.goal.split()
-        least = float(limit.replace(",", ""))
-        return self.figure >= least if sign == "≥" else self.figure <= least
+        return (
+            self.figure >= self._limit if self.goal.startswith("≥") else self.figure <= self._limit
+        )
+
+    @property
+    def missed_by(self) -> float:
+        """Of the goal, the part by which the figure differs from it."""
+        return abs(self.figure / self._limit - 1)
+
+    @property
+    def _limit(self) -> float:
+        return float(str(self.goal).split()[1].replace(",", ""))
 
 
 @dataclass(frozen=True, slots=True)
