@@ -72,10 +72,8 @@ class SparkRefresh:
 
     def count_events(self) -> int:
         """Bring `all_events` up to date; its rows."""
-        tables = {
-            *self.effective.plans,
-            *self._documents.tables(),
-        }  # also those that are skipped now
+        # Also those that are skipped now, which stay.
+        tables = {*self.effective.plans, *self._documents.tables()}
         answer = self.launch(RefreshEvents(tuple(sorted(tables))))
         self._types["all_events"] = answer.columns
         return answer.rows
