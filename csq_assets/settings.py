@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
@@ -174,6 +175,17 @@ class Settings:
         return cls.of(
             {one.name: given.get(one.metadata["variable"], "").strip() for one in fields(cls)}
         )
+
+    @classmethod
+    def misspelled(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Variables that begin like one of these settings and are none, each with the setting that
+        looks most like it, or an empty text."""
+        known = [str(one.metadata["variable"]) for one in fields(cls)]
+        return {
+            name: next(iter(get_close_matches(name, known, n=1)), "")
+            for name in sorted(environment)
+            if name.startswith("CSQ_") and name not in known
+        }
 
     @classmethod
     def of(

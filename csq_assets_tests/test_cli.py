@@ -140,6 +140,17 @@ def index_of_runs(platform: Platform) -> Path:
     return Path(events.path_for_shard(INDEX_SHARD_NAME))
 
 
+def test_doctor_names_a_misspelled_setting(platform: Platform) -> None:
+    ran = platform.csq("doctor", CSQ_DROP_COLUMN="users.email", CSQ_ZZZ="1")
+    failed = [line for line in ran.stderr.splitlines() if not line.startswith("ok ")]
+    says = "no setting has this name, so it has no effect."
+    assert failed == [
+        f"FAIL CSQ_DROP_COLUMN: {says} Write CSQ_DROP_COLUMNS, or remove it.",
+        f"FAIL CSQ_ZZZ: {says} Remove it.",
+    ]
+    assert ran.code == 2
+
+
 @pytest.mark.parametrize("command", ["sync", "rebuild", "doctor"])
 def test_a_damaged_database_of_dagster_is_told(platform: Platform, command: str) -> None:
     index_of_runs(platform).write_bytes(b"no database")
