@@ -103,7 +103,7 @@ class Catalog:
 
     def names(self, skips: Callable[[str], bool]) -> Names:
         """The tables by the names they take, those of lower dumps first. A skipped one takes none."""
-        tables = (table for seen in self.dumps().values() for table in seen.tables)
+        tables = dict.fromkeys(table for seen in self.dumps().values() for table in seen.tables)
         return claim_names(table for table in tables if not skips(table))
 
     def newest_report(self) -> SeenReport | None:

@@ -19,7 +19,6 @@ from csq_assets.defs.keys import Keys
 from csq_assets.defs.resources import Resources
 from csq_assets.defs.run_requests import PUBLICATION, REFRESH, SNAPSHOT_REFRESH
 from csq_assets.errors import BusyError, CsqError, UsageError
-from csq_assets.lake.ledger import LedgerMemory
 from csq_assets.lake.locations import open_lake
 from csq_assets.settings import Settings
 
@@ -34,7 +33,7 @@ _FAILED_TWICE = 2  # a tick fails once when the code server restarts
 def build_alerts_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that tells people. Raises SettingsError where the extra is not installed."""
     require_apprise()
-    keys, memory = Keys.of(settings), LedgerMemory()
+    keys = Keys.of(settings)
 
     @dg.sensor(
         name=keys.alerts,
@@ -49,9 +48,8 @@ def build_alerts_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         receivers = open_receivers(settings.alerts)
         troubles = [*_failing_ticks(context, keys), *lasting_failures(context.instance, settings)]
-        resource = Resources(context.resources, keys).lake
-        lake = lambda: resource.open().remembering(memory)  # noqa: E731
-        said = tell(settings, receivers, lake, troubles, datetime.now(UTC))
+        lake = Resources(context.resources, keys).lake
+        said = tell(settings, receivers, lake.open, troubles, datetime.now(UTC))
         for sentence in said:
             context.log.info(sentence)
         return dg.SkipReason("; ".join(said) or "nothing new")

@@ -37,7 +37,6 @@ from csq_assets.defs.run_requests import (
 )
 from csq_assets.defs.unlisted import record_unlisted
 from csq_assets.errors import BusyError, StorageError
-from csq_assets.lake.ledger import LedgerMemory
 from csq_assets.pipeline.open_points import open_points
 from csq_assets.pipeline.pass_lock import pass_lock
 from csq_assets.pipeline.planner import DecodePlan, Planner, planner_of
@@ -55,7 +54,7 @@ def build_sync_reports_sensor(
 ) -> dg.SensorDefinition:
     """The sensor; `tables` are those that have assets in this code location."""
     with_assets = {*tables, PROPERTY_DEFINITIONS}
-    keys, code_reload, memory = Keys.of(settings), CodeReload(), LedgerMemory()
+    keys, code_reload = Keys.of(settings), CodeReload()
 
     @dg.sensor(
         name=keys.sensor,
@@ -80,8 +79,7 @@ def build_sync_reports_sensor(
                 fail_orphaned_runs(context.instance, keys)
                 fail_dead_runs(context.instance, keys)
                 export = resources.export.open()
-                lake = resources.lake.open().remembering(memory)
-                planner = planner_of(settings, lake, warehouse)
+                planner = planner_of(settings, resources.lake.open(), warehouse)
                 with suppress(BusyError):  # a refresh has the file, and checks the lake itself
                     planner.check_lake(wait_seconds=0)
                 plan = planner.plan_decoding(export, now, retry=retry_now(export, now))

@@ -46,28 +46,16 @@ class DirectoryStore:
                 where={"setting": self._setting},
                 remedy=f"Create it, or set {self._setting} to where the files are.",
             )
+        top = self._path(prefix)
+        within = top.relative_to(self.root).parts
         with self._reading(prefix):
-            for folder, _, names in os.walk(self._path(prefix), onerror=_refuse_unless_missing):
-                here = Path(folder).relative_to(self.root)
-                for name in names:
-                    key = f"{here}/{name}" if here.parts else name
-                    try:
-                        found = _delivered(key, self._file_stat(key))
-                        key.encode()
-                    except OSError as error:
-                        # Deleted meanwhile, not a file, or a broken or circular link.
-                        if error.errno not in (None, errno.ENOENT, errno.ELOOP):
-                            raise
-                    except UnicodeEncodeError:  # no key in S3 can have it
-                        continue
-                    else:
-                        yield found
+            yield from _files(str(top), "".join(f"{part}/" for part in within))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        with self._reading(prefix), suppress(FileNotFoundError, NotADirectoryError):
-            for path in self._path(prefix).iterdir():
-                if path.name != _STAGING and path.is_dir() and any(path.iterdir()):
-                    yield path.name
+        with self._reading(prefix):
+            for entry in _entries(str(self._path(prefix))):
+                if entry.name != _STAGING and entry.is_dir() and _entries(entry.path):
+                    yield entry.name
 
     def stat(self, key: str) -> Delivered | None:
         try:
@@ -165,11 +153,7 @@ class DirectoryStore:
         return self._path(key)
 
     def _file_stat(self, key: str) -> os.stat_result:
-        """Raises FileNotFoundError for anything but a file: reading a pipe would block."""
-        found = self._path(key).stat()
-        if not S_ISREG(found.st_mode):
-            raise FileNotFoundError(key)
-        return found
+        return _of_file(self._path(key).stat(), key)
 
     def _path(self, key: str) -> Path:
         # Not `root / key`: a key that begins with a slash would leave the directory.
@@ -198,10 +182,42 @@ class DirectoryStore:
         )
 
 
-def _refuse_unless_missing(error: OSError) -> None:
+def _files(folder: str, inside: str) -> Iterator[Delivered]:
+    """The files of a folder and of those in it; their keys begin with `inside`. Of 10,000 files,
+    pathlib would take most of the time."""
+    for entry in _entries(folder):
+        key = inside + entry.name
+        try:
+            if entry.is_dir():
+                if not entry.is_symlink():
+                    yield from _files(entry.path, f"{key}/")
+                continue
+            found = _delivered(key, _of_file(entry.stat(), key))
+            key.encode()
+        except OSError as error:
+            # Deleted meanwhile, not a file, or a broken or circular link.
+            if error.errno not in (None, errno.ENOENT, errno.ELOOP):
+                raise
+        except UnicodeEncodeError:  # no key in S3 can have it
+            continue
+        else:
+            yield found
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     """A missing folder is empty; one that cannot be read is an error."""
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        raise error
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _of_file(found: os.stat_result, key: str) -> os.stat_result:
+    """Raises FileNotFoundError for anything but a file: reading a pipe would block."""
+    if not S_ISREG(found.st_mode):
+        raise FileNotFoundError(key)
+    return found
 
 
 def _flush(path: Path) -> None:

@@ -41,7 +41,7 @@ class _Entry:
 
 @dataclass(slots=True)
 class LedgerMemory:
-    """The records as they were listed and read last, for a process that reads them again and again.
+    """The records as they were listed and read last: a pass reads them again and again.
 
     A record that is written again has another modification time, unless both are within one tick of
     the clock of whoever keeps it. So the memory has none that was written within the last minute.
@@ -61,16 +61,12 @@ class Ledger:
         objects: ObjectStore,
         documents: LakeDocuments,
         store: LakeStore,
-        memory: LedgerMemory | None = None,
+        memory: LedgerMemory,
     ) -> None:
         self._objects = objects
         self._documents = documents
         self._store = store
-        self._memory = memory or LedgerMemory()
-
-    def remembering(self, memory: LedgerMemory) -> "Ledger":
-        """The same ledger, with that memory."""
-        return Ledger(self._objects, self._documents, self._store, memory)
+        self._memory = memory
 
     def records(self) -> dict[int, DumpRecord]:
         """Every dump that was taken, lowest id first."""

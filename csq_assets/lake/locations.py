@@ -1,7 +1,8 @@
 """Opens the export or the lake at a URL."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,6 @@ class Lake:
     store: LakeStore
     documents: LakeDocuments
     ledger: Ledger
-
-    def remembering(self, memory: LedgerMemory) -> "Lake":
-        """The same lake, whose ledger has that memory."""
-        return replace(self, ledger=self.ledger.remembering(memory))
 
     def state(self, skips: Callable[[str], bool]) -> PipelineState:
         """What the lake remembers now. Raises StorageError where it cannot be read, or is damaged."""
@@ -48,14 +45,21 @@ def open_export(
 
 
 def open_lake(url: str, s3_client: Callable[[], Any]) -> Lake:
-    """The lake at a directory or an `s3://` URL; it is made when it is first written."""
-    return lake_of(open_objects(url, s3_client, "CSQ_LAKE_URL"))
+    """The lake at a directory or an `s3://` URL; it is made when it is first written. What was read
+    of its ledger, this process does not read again.
+    """
+    return lake_of(open_objects(url, s3_client, "CSQ_LAKE_URL"), _memory_of(url))
 
 
-def lake_of(objects: ObjectStore) -> Lake:
-    """The lake in a place for objects."""
+def lake_of(objects: ObjectStore, memory: LedgerMemory | None = None) -> Lake:
+    """The lake in a place for objects; its ledger has that memory."""
     store, documents = LakeStore(objects), LakeDocuments(objects)
-    return Lake(store, documents, Ledger(objects, documents, store))
+    return Lake(store, documents, Ledger(objects, documents, store, memory or LedgerMemory()))
+
+
+@cache
+def _memory_of(_url: str) -> LedgerMemory:
+    return LedgerMemory()
 
 
 def open_objects(

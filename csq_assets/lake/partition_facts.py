@@ -1,6 +1,6 @@
 """What a partition keeps in its own file for its checks: columns, types, nulls in keys."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,14 +89,19 @@ def _read_footer(store: LakeStore, table: str, dump_id: int, *kinds: type) -> li
 
 
 def evaluate_partition(
-    store: LakeStore, table: str, dump_id: int, known: Mapping[int, PartitionFacts] = {}
+    store: LakeStore,
+    table: str,
+    dump_id: int,
+    dump_ids: Iterable[int],
+    known: Mapping[int, PartitionFacts] = {},
 ) -> tuple[Finding, ...]:
-    """What the checks find on a partition. Drift is against the numerically previous dump that has
-    one of this table. `known` gives facts by dump, so that they are not read from the lake.
+    """What the checks find on a partition. Drift is against the numerically previous one of
+    `dump_ids`, those of this table. `known` gives facts by dump, so that they are not read from the
+    lake.
 
     Raises StorageError where one of the two partitions cannot be read.
     """
-    previous = max((one for one in store.dumps_of(table) if one < dump_id), default=None)
+    previous = max((one for one in dump_ids if one < dump_id), default=None)
     facts = known.get(dump_id) or read_facts(store, table, dump_id)
     older = facts
     if previous is not None:

@@ -166,11 +166,12 @@ class TableIngest:
             return ingested
         store, known = self.lake.store, {self.dump_id: ingested.facts}
         try:
-            findings = evaluate_partition(store, self.table, self.dump_id, known)
+            dump_ids = store.dumps_of(self.table)
+            findings = evaluate_partition(store, self.table, self.dump_id, dump_ids, known)
             ingested = replace(ingested, findings=findings)
-            later = (one for one in store.dumps_of(self.table) if one > self.dump_id)
+            later = (one for one in dump_ids if one > self.dump_id)
             if (following := min(later, default=None)) is not None:
-                findings = evaluate_partition(store, self.table, following, known)
+                findings = evaluate_partition(store, self.table, following, dump_ids, known)
                 ingested = replace(ingested, next_dump_id=following, next_findings=findings)
         except StorageError as error:
             return replace(ingested, not_evaluated=error)
@@ -214,6 +215,6 @@ def reevaluate(lake: Lake, table: str, dump_id: int) -> tuple[Finding, ...]:
 
     Raises StorageError where the partition, or the one before it, cannot be read.
     """
-    findings = evaluate_partition(lake.store, table, dump_id)
+    findings = evaluate_partition(lake.store, table, dump_id, lake.store.dumps_of(table))
     lake.ledger.add(Outcome(dump_id, table, "", findings=failing(findings)))
     return findings

@@ -1,8 +1,8 @@
 """Schema `csq_meta`: what analysts may ask about dumps and reports."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
@@ -11,8 +11,7 @@ from csq_assets.warehouse.applied_state import read_tables
 from csq_assets.warehouse.engine import insert_rows, transaction
 
 
-@dataclass(frozen=True, slots=True)
-class DumpRow:
+class DumpRow(NamedTuple):
     """One table of one dump. `files` counts distinct paths."""
 
     dump_id: int
@@ -23,8 +22,7 @@ class DumpRow:
     status: DumpStatus
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRow:
+class ReportRow(NamedTuple):
     """One sync report, by its name. Times are aware; None where the report has none."""
 
     report: str
@@ -49,15 +47,18 @@ def record_dumps(
     `before` and `after` give the content of each applied dump. `applied_at` is `now` for a dump whose
     content was not applied before, or that had none; it is null for one that is not applied.
     """
-    known = connection.execute("FROM csq_meta.dumps WHERE table_name = ?", [table]).fetchall()
+    known = {*connection.execute("FROM csq_meta.dumps WHERE table_name = ?", [table]).fetchall()}
     times = {row[0]: row[-1] for row in known if before.get(row[0]) == after.get(row[0])}
-    wanted = [
-        (*astuple(row), (times.get(row.dump_id) or _in_utc(now)) if row.dump_id in after else None)
+    wanted = {
+        (*row, (times.get(row.dump_id) or _in_utc(now)) if row.dump_id in after else None)
         for row in rows
-    ]
-    if set(known) != set(wanted):
-        connection.execute("DELETE FROM csq_meta.dumps WHERE table_name = ?", [table])
-        insert_rows(connection, "csq_meta.dumps", wanted)
+    }
+    if gone := [row[0] for row in known - wanted]:
+        connection.execute(
+            "DELETE FROM csq_meta.dumps WHERE table_name = ? AND dump_id IN (SELECT unnest(?))",
+            [table, gone],
+        )
+    insert_rows(connection, "csq_meta.dumps", sorted(wanted - known))
 
 
 def record_unapplied_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRow]) -> None:
@@ -70,15 +71,14 @@ def record_unapplied_dumps(connection: DuckDBPyConnection, rows: Iterable[DumpRo
             "DELETE FROM csq_meta.dumps "
             "WHERE NOT table_name IN (SELECT table_name FROM csq_ledger.tables)"
         )
-        others = [(*astuple(row), None) for row in rows if row.table_name not in applied]
+        others = [(*row, None) for row in rows if row.table_name not in applied]
         insert_rows(connection, "csq_meta.dumps", others)
 
 
 def record_reports(connection: DuckDBPyConnection, rows: Iterable[ReportRow]) -> None:
     """Make `csq_meta.sync_reports` say this, and no more."""
     values: list[Sequence[object]] = [
-        [_in_utc(value) if isinstance(value, datetime) else value for value in astuple(row)]
-        for row in rows
+        [_in_utc(value) if isinstance(value, datetime) else value for value in row] for row in rows
     ]
     with transaction(connection):
         connection.execute("DELETE FROM csq_meta.sync_reports")

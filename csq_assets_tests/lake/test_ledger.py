@@ -85,7 +85,7 @@ def test_a_damaged_document_is_reported_by_its_place(
 
 def test_what_is_remembered_is_what_is_there(directory_objects: DirectoryStore) -> None:
     """Also where a record is replaced within the same tick of the clock by one as long as it."""
-    lake = lake_of(directory_objects).remembering(LedgerMemory())
+    lake = lake_of(directory_objects)
     for manifest in "abcabc":
         store(directory_objects, DumpRecord(12, manifest))
         os.utime(directory_objects.root / "ledger" / "12.json", (1e10, 1e10))
@@ -94,7 +94,7 @@ def test_what_is_remembered_is_what_is_there(directory_objects: DirectoryStore) 
 
 def test_what_was_deleted_is_not_remembered(directory_objects: DirectoryStore) -> None:
     memory = LedgerMemory()
-    lake = lake_of(directory_objects).remembering(memory)
+    lake = lake_of(directory_objects, memory)
     for dump_id in (12, 13):
         store(directory_objects, DumpRecord(dump_id, "a"))
         os.utime(directory_objects.root / "ledger" / f"{dump_id}.json", (1, 1))
@@ -107,7 +107,7 @@ def test_what_was_deleted_is_not_remembered(directory_objects: DirectoryStore) -
 def test_an_outcome_counts_beside_a_record_that_is_remembered(
     directory_objects: DirectoryStore,
 ) -> None:
-    lake = lake_of(directory_objects).remembering(LedgerMemory())
+    lake = lake_of(directory_objects)
     untried = TableRecord("users", incremental=True, files=1)
     store(directory_objects, DumpRecord(12, "a", (untried,)))
     os.utime(directory_objects.root / "ledger" / "12.json", (1, 1))

@@ -1,6 +1,5 @@
 """What `csq_meta` says of dumps and reports."""
 
-from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -55,12 +54,12 @@ def test_the_time_of_applying_stays_until_the_dump_is_applied_again(platform: Pl
 
 
 def test_a_dump_that_is_not_applied_any_more_has_no_time(platform: Platform) -> None:
-    void = replace(ROW, status="void")
-    resync = replace(ROW, dump_id=13, incremental=False)
+    void = ROW._replace(status="void")
+    resync = ROW._replace(dump_id=13, incremental=False)
     refresh(platform.connection, "users", [content(12, USERS[0])], dump_rows=[ROW])
     refresh(platform.connection, "users", [content(13, USERS[0])], dump_rows=[void, resync])
     assert dumps(platform) == [(12, "users", "void", None), (13, "users", "applied", FIRST)]
-    refresh(platform.connection, "users", [], dump_rows=[replace(ROW, status="held")])
+    refresh(platform.connection, "users", [], dump_rows=[ROW._replace(status="held")])
     assert dumps(platform) == [(12, "users", "held", None)]
 
 
@@ -81,14 +80,14 @@ def test_a_table_that_is_dropped_takes_its_rows_along(platform: Platform) -> Non
 
 def test_rows_of_tables_without_a_current_table_are_replaced_together(platform: Platform) -> None:
     refresh(platform.connection, "users", [content(12, USERS[0])], dump_rows=[ROW])
-    failed = [replace(ROW, table_name=name, status="failed") for name in ("notes", "Notes")]
+    failed = [ROW._replace(table_name=name, status="failed") for name in ("notes", "Notes")]
     record_unapplied_dumps(platform.connection, failed)
     assert [row[1:3] for row in dumps(platform)] == [
         ("Notes", "failed"),
         ("notes", "failed"),
         ("users", "applied"),
     ]
-    record_unapplied_dumps(platform.connection, [failed[0], replace(ROW, status="held")])
+    record_unapplied_dumps(platform.connection, [failed[0], ROW._replace(status="held")])
     assert [row[1:3] for row in dumps(platform)] == [("notes", "failed"), ("users", "applied")]
 
 
@@ -99,7 +98,7 @@ def test_what_is_not_recorded_as_it_should_be_is_found(platform: Platform) -> No
     record_unapplied_dumps(platform.connection, [failed])
     applied = read_applied(platform.connection)
     assert applied.stale_dump_rows([ROW, failed]) == frozenset()
-    assert applied.stale_dump_rows([replace(ROW, files=3), failed]) == {"users"}
+    assert applied.stale_dump_rows([ROW._replace(files=3), failed]) == {"users"}
     assert applied.stale_dump_rows([ROW]) == {"notes"}
     platform.connection.execute("UPDATE csq_meta.dumps SET applied_at = NULL")
     assert read_applied(platform.connection).stale_dump_rows([ROW, failed]) == {"users"}
