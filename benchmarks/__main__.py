@@ -52,6 +52,11 @@ _DEFAULTS = Sizes()
 )
 @click.option("--dumps", default=_DEFAULTS.dumps, help="Dumps, where a case takes many.")
 @click.option(
+    "--beside",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    help="A checkout of another version, which the case profile runs as well.",
+)
+@click.option(
     "--peers/--no-peers",
     default=_DEFAULTS.peers,
     help="Install what is measured beside csq_assets.",
@@ -59,7 +64,11 @@ _DEFAULTS = Sizes()
 @click.option("--list", "only_list", is_flag=True, help="Name the cases, and measure nothing.")
 @click.option("--write", is_flag=True, help="Put what is found into docs/performance.md.")
 def main(
-    names: tuple[str, ...], *, only_list: bool, write: bool, **sizes: int | tuple[int, ...]
+    names: tuple[str, ...],
+    *,
+    only_list: bool,
+    write: bool,
+    **sizes: int | tuple[int, ...] | Path | None,
 ) -> None:
     """Measure csq_assets beside what else there is.
 

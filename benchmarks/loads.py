@@ -41,13 +41,13 @@ class Load:
         return self.folder / "export"
 
     @property
-    def _home(self) -> Home:
+    def home(self) -> Home:
         return Home(self.folder / "home")
 
     @property
     def _partition(self) -> Path:
         """The folder of the Parquet file that csq_assets writes of the page views."""
-        return self._home.folder / "data" / "lake" / "raw" / _TABLE / f"dump_id={_DUMP_ID}"
+        return self.home.folder / "data" / "lake" / "raw" / _TABLE / f"dump_id={_DUMP_ID}"
 
     def deliver(self) -> "Load":
         tables = {
@@ -58,14 +58,15 @@ class Load:
         deliver(self.export, _DUMP_ID, tables, files={_TABLE: _FILES})
         return self
 
-    def ours(self) -> Contestant:
+    def ours(self, name: str = OURS, **settings: str) -> Contestant:
         return replace(
-            self._home.csq(OURS, "sync"),
+            self.home.csq(name, "sync"),
             environment={
-                "DAGSTER_HOME": str(self._home.folder),
+                "DAGSTER_HOME": str(self.home.folder),
                 "CSQ_EXPORT_URL": str(self.export),
+                **settings,
             },
-            prepare=self._home.remake,
+            prepare=self.home.remake,
         )
 
     def parts(self) -> Iterator[Contestant]:
@@ -117,7 +118,7 @@ class Load:
         """Raises FailedError where somebody loaded other page views than were made up."""
         made = write_made_rows(self.folder / "made", _TABLE, self.rows, seed=_DUMP_ID)
         as_delivered = {name: name for name in column_names(_TABLE)}
-        database = self._home.folder / "data" / "warehouse.duckdb"
+        database = self.home.folder / "data" / "warehouse.duckdb"
         # Ours are resolved: who delivered a row is in a column of its own.
         resolved = {**as_delivered, "user_id": "_raw_user_id"}
         found = {OURS: duckdb_contents(database, f"csq.{_TABLE}", resolved)}

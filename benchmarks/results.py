@@ -18,6 +18,7 @@ class Sizes:
     memory_rows: tuple[int, ...] = (1_000_000, 10_000_000, 50_000_000)
     dumps: int = 365
     rounds: int = 3
+    beside: Path | None = None  # a checkout of another version, for the profile
     peers: bool = True  # else those that must be installed first are left out
 
 

@@ -89,6 +89,7 @@ def test_every_case_is_called_what_its_module_is_called() -> None:
             ["≤ 1.15 ×", "≤ 1,024 MB"],
             marks=pytest.mark.slow,
         ),
+        (("profile", "--rows", "200", "--rounds", "1"), ["CPU of csq sync: DuckDB"]),
         pytest.param(("year", "--dumps", "4"), ["≤ 1.5 ×", "≤ 1.2 ×"], marks=pytest.mark.slow),
         pytest.param(
             ("many_dumps", "--dumps", "2"), ["≤ 0.15 s", "≤ 1.3 ×"], marks=pytest.mark.slow

@@ -46,10 +46,9 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
         return
     for variable, value in settings.described():
         yield Probe(variable, True, value)
-    for variable, meant in Settings.misspelled(os.environ).items():
-        remedy = f"Write {meant}, or remove it." if meant else "Remove it."
-        error = SettingsError("no setting has this name, so it has no effect", remedy=remedy)
-        yield _failed(variable, error)
+    for variable in Settings.unknown(os.environ):
+        has_none = "no setting has this name, so it has no effect"
+        yield _failed(variable, SettingsError(has_none, remedy="Remove it."))
     yield _tried("DAGSTER_HOME", _try_instance)
     yield from _examine_export(settings)
     yield _tried("lake", lambda: _try_lake(settings))

@@ -22,6 +22,8 @@ from csq_assets.places import (
 
 T = TypeVar("T")
 
+_NEARLY = 0.85  # as alike as two names are of which one is the other misspelled
+
 
 def _setting(variable: str, default: str | None, meaning: str) -> Any:
     return field(metadata={"variable": variable, "default": default, "meaning": meaning})
@@ -169,20 +171,26 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the variables; an empty one counts as not set.
 
-        Raises SettingsError, naming the variable.
+        Raises SettingsError, naming the variable, also where its name is nearly that of a setting:
+        without effect, it could let in what it was to keep out.
         """
         given = os.environ if environment is None else environment
+        for variable, meant in cls.unknown(given).items():
+            if meant:
+                raise wrong(
+                    variable, "no setting has this name", f"Write {meant}, or remove the variable."
+                )
         return cls.of(
             {one.name: given.get(one.metadata["variable"], "").strip() for one in fields(cls)}
         )
 
     @classmethod
-    def misspelled(cls, environment: Mapping[str, str]) -> dict[str, str]:
-        """Variables that begin like one of these settings and are none, each with the setting that
-        looks most like it, or an empty text."""
+    def unknown(cls, environment: Mapping[str, str]) -> dict[str, str]:
+        """Variables that begin like one of these settings and are none, each with the setting whose
+        name is nearly the same, or an empty text."""
         known = [str(one.metadata["variable"]) for one in fields(cls)]
         return {
-            name: next(iter(get_close_matches(name, known, n=1)), "")
+            name: next(iter(get_close_matches(name, known, n=1, cutoff=_NEARLY)), "")
             for name in sorted(environment)
             if name.startswith("CSQ_") and name not in known
         }

@@ -1,7 +1,8 @@
 """A year of daily dumps into current tables: does a day cost more as the year goes on?"""
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -38,9 +39,12 @@ class YearOfDumps:
         into_grown = partial(_run, year, grown)
         spans = _months(year.days)
         early, late = spans[:-2], spans[-2:]
-        months = [into_grown(_named(span), "days", span) for span in early]
+        months = [into_grown(_named(early[0]), "days", early[0])]
+        parts = [_parts_of_a_day(grown, early[0])]
+        months += [into_grown(_named(span), "days", span) for span in early[1:]]
         again = into_grown(f"day {year.old_day} delivered again", "again", early[-1])
         months += [into_grown(_named(span), "later", span) for span in late]
+        parts.append(_parts_of_a_day(grown, late[-1]))
         name = f"all {year.days} days at once, into a new file"
         rebuilt = _run(year, fresh, name, "rebuild", (1, year.days))
         if months[-1].rows != rebuilt.rows:
@@ -59,6 +63,7 @@ class YearOfDumps:
             goals=(
                 _more("by the clock", [month.wall.median for month in months], spans),
                 _more("CPU", [month.cpu.median for month in months], spans, "≤ 1.5"),
+                *_growth(*parts),
                 Goal("memory: a day", max(month.over_imports_mb or 0 for month in months), "MB"),
                 Goal("memory: an old day delivered again", again.over_imports_mb or 0, "MB"),
                 *_sizes(grown, fresh),
@@ -88,6 +93,22 @@ def _run(year: Year, warehouse: Path, name: str, work: str, span: tuple[int, int
         environment={"PYTHONPATH": str(REPOSITORY)},
     )
     return summed_up(name, [run_once(contestant)])
+
+
+def _parts_of_a_day(warehouse: Path, span: tuple[int, int]) -> dict[str, float]:
+    """Where the CPU time of the days that were measured last went."""
+    written: dict[str, float] = json.loads(warehouse.with_suffix(".parts.json").read_bytes())
+    return {part: seconds / (span[1] - span[0] + 1) for part, seconds in written.items()}
+
+
+def _growth(first: dict[str, float], last: dict[str, float]) -> Iterator[Goal]:
+    """What a day in the last month takes more, by its parts, the largest first."""
+    more = {part: seconds - first.get(part, 0) for part, seconds in last.items()}
+    for part, seconds in sorted(more.items(), key=lambda one: -one[1]):
+        share = 100 * seconds / sum(more.values())
+        yield Goal(
+            f"of what it takes more, CPU: {part}", 1000 * seconds, "ms", why=f"{share:.0f} %"
+        )
 
 
 def _more(

@@ -20,6 +20,8 @@ def show_status(status: "Status") -> None:
     failed = len({failure.dump_id for failure in status.failures})
     known = count(status.dumps_known, "dump")
     say(f"{known} known, {status.dumps_pending} pending, {failed} failed.")
+    if not status.dumps_known:
+        say("Run csq sync, which looks for dumps; csq doctor says what it lacks for that.")
     if status.last_sync:
         last, following = _time(status.last_sync), _time(status.next_sync)
         say(f"Last sync {last}: {status.last_sync_status}. Next sync {following}.")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import polars as pl
 
 from csq_assets.dataconnect.catalog import Delivered
-from csq_assets.errors import SettingsError, StorageError
+from csq_assets.errors import CsqError, SettingsError, StorageError
 
 _STAGING = ".staging"
 _AT_ONCE = 8  # the directory may be on another machine
@@ -40,15 +40,15 @@ class DirectoryStore:
         return _AT_ONCE
 
     def list(self, prefix: str) -> Iterator[Delivered]:
-        if self._must_exist and not self.root.is_dir():
-            raise SettingsError(
-                f"there is no directory {self.root}",
-                where={"setting": self._setting},
-                remedy=f"Create it, or set {self._setting} to where the files are.",
-            )
-        top = self._path(prefix)
-        within = top.relative_to(self.root).parts
         with self._reading(prefix):
+            if self._must_exist and not self.root.is_dir():
+                raise SettingsError(
+                    f"there is no directory {self.root}",
+                    where={"setting": self._setting},
+                    remedy=f"Create it, or set {self._setting} to where the files are.",
+                )
+            top = self._path(prefix)
+            within = top.relative_to(self.root).parts
             yield from _files(str(top), "".join(f"{part}/" for part in within))
 
     def folders(self, prefix: str) -> Iterator[str]:
@@ -175,10 +175,16 @@ class DirectoryStore:
         except OSError as error:
             raise self._explained(key, error) from error
 
-    def _explained(self, key: str, error: OSError) -> StorageError:
+    def _explained(self, key: str, error: OSError) -> CsqError:
+        said = f"{self._path(key)}: {error.strerror or error}"
+        if isinstance(error, PermissionError):
+            return SettingsError(
+                said,
+                where={"setting": self._setting},
+                remedy="Give whoever runs csq_assets the rights to it.",
+            )
         return StorageError(
-            f"{self._path(key)}: {error.strerror or error}",
-            remedy=f"Check the folder that {self._setting} names, its rights and its disk.",
+            said, remedy=f"Check the folder that {self._setting} names, its rights and its disk."
         )
 
 

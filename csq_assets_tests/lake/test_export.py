@@ -1,6 +1,8 @@
 """What is seen of an export, and what is never read, over a directory and over a bucket."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.targets import DirectoryTarget, S3Target
+
+_NOBODY = 65534
 
 
 def look(builder: ExportBuilder) -> Export:
@@ -246,6 +250,28 @@ def test_an_export_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
     gone = ExportBuilder(DirectoryTarget(tmp_path / "gone"))
     with pytest.raises(SettingsError, match=r"^setting CSQ_EXPORT_URL: there is no directory "):
         manifests(gone)
+
+
+def test_an_export_without_rights_is_a_wrong_setting(directory_export: ExportBuilder) -> None:
+    directory_export.deliver(12, users=[{"user_id": 1}])
+    with (
+        without_rights(Path(directory_export.url)),
+        pytest.raises(SettingsError, match=r"^setting CSQ_EXPORT_URL: .*: Permission denied"),
+    ):
+        manifests(directory_export)
+
+
+@contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """Nobody but root, whom no mode stops, may use the folder, and this process is somebody else."""
+    mode, user = folder.stat().st_mode, os.geteuid()
+    folder.chmod(0)
+    os.seteuid(_NOBODY if user == 0 else user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(mode)
 
 
 def test_an_export_without_folders_is_empty(export: ExportBuilder) -> None:

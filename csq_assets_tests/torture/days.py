@@ -4,7 +4,7 @@ waits: what each day takes."""
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,34 +41,36 @@ class Day:
     disk: dict[str, tuple[int, int]]
 
 
-def by_syncs(folder: Path, days: int) -> Iterator[Day]:
+def by_syncs(folder: Path, days: int) -> Generator[Day]:
     """A dump, then `csq sync`, day after day."""
     return _by_command("sync", folder, days)
 
 
-def by_ticks(folder: Path, days: int) -> Iterator[Day]:
+def by_ticks(folder: Path, days: int) -> Generator[Day]:
     """A dump, then ticks of the sensor and the runs that they request, day after day. The memory is
     that of the process that had most."""
     return _by_command("daemon", folder, days)
 
 
-def _by_command(command: str, folder: Path, days: int) -> Iterator[Day]:
+def _by_command(command: str, folder: Path, days: int) -> Generator[Day]:
+    first = days_of(folder)
     export, environment = _begin(folder)
     said = folder / "said"
-    for day in range(days):
+    for day in range(first, days):
         deliver(export, day)
         used = csq_forked(command, folder=folder, environment=environment, said=said)
         fault = f"{command} ended with {used.code}: {said.read_text()}" if used.code else ""
         yield Day(fault, used.cpu_seconds, used.memory_mb, _sizes(folder))
 
 
-def by_daemon(folder: Path, days: int) -> Iterator[Day]:
+def by_daemon(folder: Path, days: int) -> Generator[Day]:
     """A dump, which the daemon takes, day after day; its memory is that between runs."""
+    first = days_of(folder)
     export, environment = _begin(folder)
-    deliver(export, 0)  # by a sync: a code location has the tables that the lake knows
+    deliver(export, first)  # by a sync: a code location has the tables that the lake knows
     csq_forked("sync", folder=folder, environment=environment, said=folder / "said")
     with _daemon(folder, environment) as daemon:
-        for day in range(1, days + 1):
+        for day in range(first + 1, days + 1):
             before = _cpu_seconds(daemon)
             deliver(export, day)
             fault = "" if _is_current(folder, _FIRST_DUMP + day) else "it was not refreshed"
@@ -98,6 +100,11 @@ def deliver(export: ExportBuilder, day: int) -> None:
     export.deliver(_FIRST_DUMP + day, tables=tables, columns=columns)
 
 
+def days_of(folder: Path) -> int:
+    """The days that were lived there: one that was interrupted is among them."""
+    return len(list((folder / "export" / "manifests").glob("*")))
+
+
 def stray(folder: Path) -> list[str]:
     """What only a killed process would leave."""
     kept = (folder / "data" / "lake" / ".staging").glob("*")
@@ -106,7 +113,7 @@ def stray(folder: Path) -> list[str]:
 
 def _begin(folder: Path) -> tuple[ExportBuilder, Mapping[str, str]]:
     import_csq()
-    (folder / "export").mkdir()
+    (folder / "export").mkdir(parents=True, exist_ok=True)
     copy_dagster_yaml(folder)
     environment = {name: one for name, one in os.environ.items() if not name.startswith("CSQ_")}
     environment |= {"DAGSTER_HOME": str(folder), "CSQ_EXPORT_URL": str(folder / "export")}
