@@ -137,7 +137,8 @@ def _apply(
     table, kind, replayed = target.table, target.kind, known is None
     before = known or TableState(kind)
     rules = Deduplication(connection, table, kind, replayed=replayed)
-    new = [dump for dump in target.dumps if dump.dump_id not in before.contents]
+    applied_before = before.contents
+    new = [dump for dump in target.dumps if dump.dump_id not in applied_before]
     with keep_single_open(new) as dumps:
         arrived = read_arriving(connection, dumps, with_ids=bool(kind.key))
         stored = {} if replayed else stored_columns(connection, table)
