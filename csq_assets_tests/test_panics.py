@@ -47,6 +47,7 @@ def test_threads_that_overlap_hide_the_panics_of_all_of_them(capfd: Capture) -> 
         with unprinted_panics:
             inside.wait()
             panic()
+            inside.wait()
             done.wait()
             os.write(STDERR, b"other\n")
 
@@ -55,6 +56,7 @@ def test_threads_that_overlap_hide_the_panics_of_all_of_them(capfd: Capture) -> 
     with unprinted_panics:
         inside.wait()
         panic()
+        inside.wait()  # what is written amid a panic would cut it in two
         os.write(STDERR, b"first\n")
     assert capfd.readouterr().err == ""  # the other one is still inside
     done.set()
