@@ -49,11 +49,13 @@ class Reader:
     files: int
 
 
-def ours(dump: Decoded, name: str = OURS, *, cores: int | None = None) -> Reader:
+def ours(
+    dump: Decoded, name: str = OURS, *, cores: int | None = None, module: str = "ours"
+) -> Reader:
     """csq_assets, into a lake of its own."""
-    lake = dump.folder / f"lake-{cores}"
+    lake = dump.folder / f"lake-{module}-{cores}"
     command = (
-        *(sys.executable, "-m", "benchmarks.contestants.ours"),
+        *(sys.executable, "-m", f"benchmarks.contestants.{module}"),
         *(dump.folder / "export", lake, str(DUMP_ID), dump.table),
     )
     out = lake / "raw" / dump.table / f"dump_id={DUMP_ID}" / "data.parquet"

@@ -20,7 +20,7 @@ _LEAST_DAYS = 4
 _WHY_MORE = (
     "looking for keys and users reads their columns of the whole history; the column that says whom "
     "users became is rewritten each day, for its rows lie in all of it; and all migrations so far are "
-    "read"
+    "read: see what it takes more"
 )
 _WHY_SIZE = "up to a sixth of a file may be free before it is copied"
 

@@ -31,6 +31,11 @@ class _Connection:
         with _parts.part("DuckDB"):
             return self._connection.execute(*arguments)
 
+    def close(self) -> None:
+        """Which writes what has changed into its place."""
+        with _parts.part("DuckDB"):
+            self._connection.close()
+
 
 def _watch() -> None:
     """Called when the instance is open. Until then, and until all is imported, it is one part."""
@@ -38,10 +43,12 @@ def _watch() -> None:
 
     import csq_assets.sync  # noqa: F401
     from csq_assets.defs.lake_io_manager import LakeIOManager
+    from csq_assets.lake import store
     from csq_assets.warehouse import connection
 
     _parts.rest_is("planning, and Dagster's steps")
     _parts.count(LakeIOManager, "handle_output", "decoding, and writing Parquet")
+    _parts.count(store, "_digest", "SHA-256 of partitions")
     _parts.count(dg.DagsterInstance, "handle_new_event", "Dagster's events")
     connect = connection.duckdb.connect
     connection.duckdb.connect = lambda *path, **how: _Connection(connect(*path, **how))

@@ -27,7 +27,10 @@ first, last = map(int, sys.argv[5:])
 
 parts = Parts("all else")
 parts.count(table_refresh, "find_moved", "finding the rows of users who become others")
+parts.count(table_refresh, "append_arriving", "appending the rows of the day")
 parts.count(Deduplication, "decide", "finding keys that are there already")
+OPENING = "opening the file"
+COMPACTING = "giving room back, where that is due"
 WRITING = "closing the file: the columns that changed are written"
 IDENTITY = "reading all migrations so far"
 
@@ -36,7 +39,9 @@ def days() -> int:
     rows = 0
     for day in range(first, last + 1) if work in ("days", "later") else [last]:
         with ExitStack() as opened:
-            connection = opened.enter_context(open_warehouse(warehouse, memory_limit=MEMORY_LIMIT))
+            with parts.part(OPENING):
+                file = open_warehouse(warehouse, memory_limit=MEMORY_LIMIT)
+                connection = opened.enter_context(file)
             with parts.part(IDENTITY):
                 refresh_identity(connection, year.migrations(day))
             audits = [
@@ -53,7 +58,8 @@ def days() -> int:
             rows = sum(audit.rows_kept for audit in audits)
             with parts.part(WRITING):
                 opened.close()
-        compact_if_due(warehouse, memory_limit=MEMORY_LIMIT)
+        with parts.part(COMPACTING):
+            compact_if_due(warehouse, memory_limit=MEMORY_LIMIT)
     return rows
 
 
