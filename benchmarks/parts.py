@@ -11,12 +11,13 @@ from typing import Any
 
 
 class Parts:
-    """Counts from here on; what no other part has is of the one named `rest`."""
+    """Counts from here on, or from the start of the process; what no other part has is of the one named
+    `rest`."""
 
-    def __init__(self, rest: str) -> None:
+    def __init__(self, rest: str, *, from_start: bool = False) -> None:
         self._seconds: dict[str, float] = {}
         self._open = [rest]
-        self._since = time.process_time()
+        self._since = 0.0 if from_start else time.process_time()
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,12 @@ class Probe:
     exit_code: int = 0
 
 
-def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
-    """Test everything; a failed probe does not stop the others."""
+def examine(
+    read_settings: Callable[[], Settings], environment: Mapping[str, str] = {}
+) -> Iterator[Probe]:
+    """Test everything; a failed probe does not stop the others. `environment` is where the settings
+    come from, if they do.
+    """
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -46,7 +50,7 @@ def examine(read_settings: Callable[[], Settings]) -> Iterator[Probe]:
         return
     for variable, value in settings.described():
         yield Probe(variable, True, value)
-    for variable in Settings.unknown(os.environ):
+    for variable in Settings.unknown(environment):
         has_none = "no setting has this name, so it has no effect"
         yield _failed(variable, SettingsError(has_none, remedy="Remove it."))
     yield _tried("DAGSTER_HOME", _try_instance)

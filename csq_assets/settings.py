@@ -187,10 +187,13 @@ class Settings:
     @classmethod
     def unknown(cls, environment: Mapping[str, str]) -> dict[str, str]:
         """Variables that begin like one of these settings and are none, each with the setting whose
-        name is nearly the same, or an empty text."""
+        name is nearly the same, or an empty text: an empty one, or one that is named after a setting,
+        such as `CSQ_LAKE_URL_EU`, may be somebody's own."""
         known = [str(one.metadata["variable"]) for one in fields(cls)]
         return {
-            name: next(iter(get_close_matches(name, known, n=1, cutoff=_NEARLY)), "")
+            name: ""
+            if not environment[name].strip() or name.startswith(tuple(f"{one}_" for one in known))
+            else next(iter(get_close_matches(name, known, n=1, cutoff=_NEARLY)), "")
             for name in sorted(environment)
             if name.startswith("CSQ_") and name not in known
         }

@@ -1,6 +1,7 @@
 """One headless pass: what the sensor does, executed in this process; and rebuilding."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -30,7 +31,7 @@ from csq_assets.defs.run_requests import (
     snapshot_request,
 )
 from csq_assets.defs.unlisted import record_unlisted
-from csq_assets.errors import CsqError, StorageError, UsageError
+from csq_assets.errors import CsqError, SettingsError, StorageError, UsageError
 from csq_assets.headless import HeadlessRuns
 from csq_assets.lake.locations import open_export, open_lake
 from csq_assets.pipeline.lake_guard import accept_lake as accept_lake_now
@@ -80,8 +81,9 @@ def run_sync(
                 request_payer=settings.request_payer,
             )
             plan = planner.plan_decoding(export, now, only_dump=dump_id)
-        except StorageError:
-            record_export_checks(instance, keys, lake.documents.catalog(), now)
+        except (SettingsError, StorageError):
+            with suppress(CsqError):  # the first error is the one to tell
+                record_export_checks(instance, keys, lake.documents.catalog(), now)
             raise
         catalog = plan.discovery.catalog
         runs = HeadlessRuns(settings, instance, catalog, listener)

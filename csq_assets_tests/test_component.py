@@ -328,7 +328,8 @@ def test_csq_names_attributes_in_all_that_it_says(project: Path, eu: Path) -> No
         f"csq: attribute export_url: there is no directory {project}/data/nowhere. Create it, or set "
         "export_url to where the files are.\n"
     )
-    ran = csq(project, "--component", "eu", "doctor", environment=environment(project))
+    own = {**environment(project), "CSQ_HASH_KEY_EU": "of the component"}
+    ran = csq(project, "--component", "eu", "doctor", environment=own)
     assert ran.code == 2
     assert f"ok   export_url: {project}/data/nowhere\n" in ran.stderr
     assert "FAIL list manifests: attribute export_url: " in ran.stderr

@@ -19,6 +19,28 @@ def refusal_of(**environment: str) -> str:
     return str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("CSQ_DROP_COLUMN", "CSQ_DROP_COLUMNS"),
+        ("CSQ_EXPORT_URI", "CSQ_EXPORT_URL"),
+        ("CSQ_SKIP_TABLE", "CSQ_SKIP_TABLES"),
+    ],
+)
+def test_a_name_that_is_nearly_that_of_a_setting_is_refused(variable: str, meant: str) -> None:
+    assert refusal_of(**{variable: "x"}) == (
+        f"setting {variable}: no setting has this name. Write {meant}, or remove the variable."
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CSQ_DROP_COLUMN", " "), ("CSQ_LAKE_URL_EU", "x"), ("CSQ_ZZZ", "x"), ("OTHER", "x")],
+)
+def test_other_variables_are_left_alone(variable: str, value: str) -> None:
+    assert Settings.from_environment({variable: value}) == Settings.from_environment({})
+
+
 def test_without_variables_everything_lies_under_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

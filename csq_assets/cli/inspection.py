@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from csq_assets.cli.options import JSON, print_json, read_settings
+from csq_assets.cli.options import JSON, print_json, read_settings, variables
 from csq_assets.signals import SIGNALS
 
 
@@ -53,7 +53,9 @@ def doctor(*, repair: bool) -> None:
 
     codes = []
     with SIGNALS.unwinding():
-        for probe in repair_lake(read_settings()) if repair else examine(read_settings):
+        for probe in (
+            repair_lake(read_settings()) if repair else examine(read_settings, variables())
+        ):
             show_probe(probe)
             codes.append(probe.exit_code)
     sys.exit(max(codes))

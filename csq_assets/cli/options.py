@@ -1,6 +1,8 @@
 """What several commands take, and how they answer a program."""
 
 import json
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -19,6 +21,11 @@ def read_settings() -> Settings:
     from csq_assets.component_file import read_component
 
     return read_component(component)
+
+
+def variables() -> Mapping[str, str]:
+    """The environment, where the settings come from it."""
+    return os.environ if click.get_current_context().obj is None else {}
 
 
 def print_json(document: Any) -> None:

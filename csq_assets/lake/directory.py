@@ -14,9 +14,11 @@ from typing import BinaryIO
 import polars as pl
 
 from csq_assets.dataconnect.catalog import Delivered
-from csq_assets.errors import CsqError, SettingsError, StorageError
+from csq_assets.errors import SettingsError, StorageError
 
 _STAGING = ".staging"
+# Deleted meanwhile, no file at all, or a link that is broken, circular, or leads through a file.
+_NO_FILE = (None, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _AT_ONCE = 8  # the directory may be on another machine
 
 
@@ -40,7 +42,7 @@ class DirectoryStore:
         return _AT_ONCE
 
     def list(self, prefix: str) -> Iterator[Delivered]:
-        with self._reading(prefix):
+        with self._reading(prefix, lists=True):
             if self._must_exist and not self.root.is_dir():
                 raise SettingsError(
                     f"there is no directory {self.root}",
@@ -52,9 +54,9 @@ class DirectoryStore:
             yield from _files(str(top), "".join(f"{part}/" for part in within))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        with self._reading(prefix):
+        with self._reading(prefix, lists=True):
             for entry in _entries(str(self._path(prefix))):
-                if entry.name != _STAGING and entry.is_dir() and _entries(entry.path):
+                if entry.name != _STAGING and _is_folder(entry) and _entries(entry.path):
                     yield entry.name
 
     def stat(self, key: str) -> Delivered | None:
@@ -160,11 +162,19 @@ class DirectoryStore:
         return Path(f"{self.root}/{key}")
 
     @contextmanager
-    def _reading(self, key: str) -> Iterator[None]:
+    def _reading(self, key: str, *, lists: bool = False) -> Iterator[None]:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise FileNotFoundError(key) from error
+        except PermissionError as error:
+            if not lists:  # one object: others can be read
+                raise self._explained(key, error) from error
+            raise SettingsError(
+                f"{error.filename}: {error.strerror}",
+                where={"setting": self._setting},
+                remedy="Give whoever runs csq_assets the rights to it.",
+            ) from error
         except OSError as error:
             raise self._explained(key, error) from error
 
@@ -175,16 +185,10 @@ class DirectoryStore:
         except OSError as error:
             raise self._explained(key, error) from error
 
-    def _explained(self, key: str, error: OSError) -> CsqError:
-        said = f"{self._path(key)}: {error.strerror or error}"
-        if isinstance(error, PermissionError):
-            return SettingsError(
-                said,
-                where={"setting": self._setting},
-                remedy="Give whoever runs csq_assets the rights to it.",
-            )
+    def _explained(self, key: str, error: OSError) -> StorageError:
         return StorageError(
-            said, remedy=f"Check the folder that {self._setting} names, its rights and its disk."
+            f"{self._path(key)}: {error.strerror or error}",
+            remedy=f"Check the folder that {self._setting} names, its rights and its disk.",
         )
 
 
@@ -194,15 +198,14 @@ def _files(folder: str, inside: str) -> Iterator[Delivered]:
     for entry in _entries(folder):
         key = inside + entry.name
         try:
-            if entry.is_dir():
+            if _is_folder(entry):
                 if not entry.is_symlink():
                     yield from _files(entry.path, f"{key}/")
                 continue
             found = _delivered(key, _of_file(entry.stat(), key))
             key.encode()
         except OSError as error:
-            # Deleted meanwhile, not a file, or a broken or circular link.
-            if error.errno not in (None, errno.ENOENT, errno.ELOOP):
+            if error.errno not in _NO_FILE:
                 raise
         except UnicodeEncodeError:  # no key in S3 can have it
             continue
@@ -217,6 +220,15 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        return False
 
 
 def _of_file(found: os.stat_result, key: str) -> os.stat_result:

@@ -13,7 +13,7 @@ from csq_assets.dataconnect.tables import (
     USER_IDENTITY,
     published_asset,
 )
-from csq_assets.errors import CsqError, StorageError
+from csq_assets.errors import CsqError
 from csq_assets.lake.documents import LakeDocuments
 from csq_assets.settings import Settings
 
@@ -24,7 +24,7 @@ def problems_remembered(documents: LakeDocuments, asset: str) -> Iterator[None]:
     try:
         yield
     except CsqError as error:
-        with suppress(StorageError):  # the first error is the one to tell
+        with suppress(CsqError):  # the first error is the one to tell
             documents.save_relation(Relation(asset, problem=str(error)))
         raise
     documents.save_relation(Relation(asset))

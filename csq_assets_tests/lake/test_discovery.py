@@ -4,16 +4,19 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from csq_assets.dataconnect.sync_report import SyncReport
 from csq_assets.errors import SettingsError, StorageError
+from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.discovery import Discovery, discover
 from csq_assets.lake.documents import LakeDocuments, content_hash
 from csq_assets.lake.locations import open_export
 from csq_assets.lake.objects import ObjectStore
+from csq_assets_tests.as_nobody import as_nobody
 from csq_assets_tests.builders import ExportBuilder, encode_json
 from csq_assets_tests.targets import DirectoryTarget, S3Target
 
@@ -312,6 +315,22 @@ def test_half_a_surrogate_pair_stops_nothing(
     assert new_dumps(found) == [13]
     assert len(found.catalog.unreadable) == 1
     assert documents.catalog() == found.catalog
+
+
+def test_a_file_of_a_manifest_that_may_not_be_read_stops_no_other() -> None:
+    with TemporaryDirectory() as root:  # pytest lets nobody else into its folders
+        folder = Path(root)
+        export = ExportBuilder(DirectoryTarget(folder / "export"))
+        forbidden = export.deliver(12, users=[])
+        export.deliver(13, users=[])
+        (folder / "export" / forbidden.manifest_key).chmod(0)
+        folder.chmod(0o777)
+        with as_nobody():
+            lake = DirectoryStore(folder / "lake", setting="CSQ_LAKE_URL", must_exist=False)
+            found = look(export, LakeDocuments(lake))
+    assert new_dumps(found) == [13]
+    (said,) = found.catalog.unreadable
+    assert "sync_12.json: Permission denied. Check the folder that CSQ_EXPORT_URL names" in said
 
 
 @pytest.mark.s3

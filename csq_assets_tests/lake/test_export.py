@@ -1,8 +1,6 @@
 """What is seen of an export, and what is never read, over a directory and over a bucket."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,9 @@ from moto.s3.models import s3_backends
 from csq_assets.errors import FileError, SettingsError, StorageError, printable
 from csq_assets.lake.export import Export
 from csq_assets.lake.locations import open_export
+from csq_assets_tests.as_nobody import as_nobody
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.targets import DirectoryTarget, S3Target
-
-_NOBODY = 65534
 
 
 def look(builder: ExportBuilder) -> Export:
@@ -254,24 +251,13 @@ def test_an_export_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
 
 def test_an_export_without_rights_is_a_wrong_setting(directory_export: ExportBuilder) -> None:
     directory_export.deliver(12, users=[{"user_id": 1}])
-    with (
-        without_rights(Path(directory_export.url)),
-        pytest.raises(SettingsError, match=r"^setting CSQ_EXPORT_URL: .*: Permission denied"),
-    ):
-        manifests(directory_export)
-
-
-@contextmanager
-def without_rights(folder: Path) -> Iterator[None]:
-    """Nobody but root, whom no mode stops, may use the folder, and this process is somebody else."""
-    mode, user = folder.stat().st_mode, os.geteuid()
+    folder = Path(directory_export.url)
     folder.chmod(0)
-    os.seteuid(_NOBODY if user == 0 else user)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-        folder.chmod(mode)
+    denied = rf"^setting CSQ_EXPORT_URL: {folder}.*: Permission denied\. Give whoever "
+    with as_nobody(), pytest.raises(SettingsError, match=denied):
+        manifests(directory_export)
+    folder.chmod(0o755)
+    assert len(manifests(directory_export)) == 1
 
 
 def test_an_export_without_folders_is_empty(export: ExportBuilder) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
@@ -11,7 +12,7 @@ from csq_assets.dataconnect.dump_records import DumpRecord, Outcome, TableRecord
 from csq_assets.errors import StorageError
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.ledger import LedgerMemory
-from csq_assets.lake.locations import Lake, lake_of
+from csq_assets.lake.locations import Lake, lake_of, open_lake
 from csq_assets.lake.objects import ObjectStore
 from csq_assets_tests.dataconnect.seen import applied, failed
 
@@ -115,3 +116,24 @@ def test_an_outcome_counts_beside_a_record_that_is_remembered(
     lake.ledger.add(Outcome(12, "users", "a", content=CONTENT))
     expected = {12: DumpRecord(12, "a", (replace(untried, content=CONTENT),))}
     assert [lake.ledger.fold(), lake.ledger.records()] == [expected, expected]
+
+
+def test_a_process_reads_a_record_of_a_lake_once(tmp_path: Path) -> None:
+    """However often the lake is opened; a record that another process writes again is read."""
+    url, other = str(tmp_path / "lake"), str(tmp_path / "other")
+    objects = open_lake(url, no_client).store.objects
+    assert isinstance(objects, DirectoryStore)
+    path = objects.root / "ledger" / "12.json"
+    store(objects, DumpRecord(12, "a"))
+    os.utime(path, (1, 1))
+    assert open_lake(url, no_client).ledger.records() == {12: DumpRecord(12, "a")}
+    path.write_bytes(path.read_bytes().replace(b'"a"', b'"b"'))
+    os.utime(path, (1, 1))  # as long and as old as before: only reading it shows that it is another
+    assert open_lake(url, no_client).ledger.records() == {12: DumpRecord(12, "a")}
+    os.utime(path, (2, 2))
+    assert open_lake(url, no_client).ledger.records() == {12: DumpRecord(12, "b")}
+    assert open_lake(other, no_client).ledger.records() == {}
+
+
+def no_client() -> None:
+    raise AssertionError("a directory takes no client")

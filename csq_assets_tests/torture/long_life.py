@@ -55,8 +55,14 @@ def main(days: int, folder: Path | None, *, life: str | None, write: bool) -> No
     with TemporaryDirectory() as temporary:
         place, other = (folder or Path(temporary, "old")).absolute(), Path(temporary, "young")
         live, name = _LIVES[life or ""]
-        with closing(live(other, month + _EMPTY_DAYS)) as first_month:
-            for number, day in enumerate(live(place, days), start=days_of(place) + 1):
+        before = days_of(place)
+        if before > days - month:
+            raise click.UsageError(f"{before} days were lived there: give more --days.")
+        with (
+            closing(live(other, month + _EMPTY_DAYS)) as first_month,
+            closing(live(place, days)) as all_days,
+        ):
+            for number, day in enumerate(all_days, start=before + 1):
                 lived.append(day)
                 click.echo(f"day {number}: {_in_words(day)}")
                 if number > days - month:
