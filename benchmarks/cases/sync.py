@@ -26,8 +26,8 @@ _WHY_PARTS = (
 _SMALL = "600MB"
 _WITH_SMALL = f"{OURS}, CSQ_DUCKDB_MEMORY_LIMIT={_SMALL}"
 _WHY_MEMORY = (
-    "DuckDB keeps what it has read and written up to CSQ_DUCKDB_MEMORY_LIMIT, 2 GB; a sync does not "
-    f"need it: see the same with {_SMALL}"
+    "DuckDB keeps what it has read and written, up to CSQ_DUCKDB_MEMORY_LIMIT, 2 GB; a smaller limit "
+    "takes nothing from a sync that does not need it"
 )
 
 
