@@ -1,9 +1,7 @@
-"""Page views of a history in DuckDB: FOLDER ROWS WORK, one of load, increment, rebuild, table, events,
-join.
+"""Page views of a history in DuckDB: FOLDER ROWS WORK, one of load, increment, rebuild, table, events.
 
 `load` fills a warehouse with the history; `increment` brings it up to date; `rebuild` does without a
-warehouse; `table` and `events` ask the same of `csq.pageviews` and of `csq.all_events`, and `join` of
-rows whose users are resolved for the question, as a view could do it.
+warehouse; `table` and `events` ask the same of `csq.pageviews` and of `csq.all_events`.
 """
 
 import sys
@@ -30,12 +28,6 @@ QUALIFY row_number() OVER (
     PARTITION BY user_id, event_id ORDER BY _dump_id DESC, _source_row DESC
 ) = 1
 """
-RESOLVED_BY_JOIN = """(
-    SELECT coalesce(identity.user_id, stored.raw_user_id) AS user_id
-    FROM csq_rows.pageviews AS stored
-    LEFT JOIN csq_meta.user_identity AS identity ON identity.from_user_id = stored.raw_user_id
-    WHERE shown
-)"""
 
 folder, rows, work = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 history = History(folder, rows)
@@ -75,10 +67,6 @@ def events() -> int:
     return _ask("event_table_name", "csq.all_events")
 
 
-def join() -> int:
-    return _ask("'pageviews'", RESOLVED_BY_JOIN)
-
-
 def _refresh(connection: DuckDBPyConnection, dumps: list[DumpContent]) -> TableAudit:
     return refresh_table(connection, "pageviews", dumps, dump_rows=[], now=datetime.now(UTC))
 
@@ -89,4 +77,4 @@ def _ask(name: str, relation: str) -> int:
         return sum(found[1] for found in connection.execute(asked).fetchall())
 
 
-report({run.__name__: run for run in (load, increment, rebuild, table, events, join)}[work])
+report({run.__name__: run for run in (load, increment, rebuild, table, events)}[work])
