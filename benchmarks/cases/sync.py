@@ -21,14 +21,11 @@ _WHY = (
 )
 _WHY_PARTS = (
     "the parts import neither what reads nor what runs and records; they find no duplicates, resolve "
-    "no users, infer no types and record nothing: see the CPU of a sync"
+    "no users, infer no types and record nothing: see the CPU of csq sync"
 )
 _SMALL = "600MB"
 _WITH_SMALL = f"{OURS}, CSQ_DUCKDB_MEMORY_LIMIT={_SMALL}"
-_WHY_MEMORY = (
-    "DuckDB keeps what it has read and written, up to CSQ_DUCKDB_MEMORY_LIMIT, 2 GB; a smaller limit "
-    "takes nothing from a sync that does not need it"
-)
+_WHY_MEMORY = "DuckDB keeps what it has read and written, up to CSQ_DUCKDB_MEMORY_LIMIT, 2 GB"
 
 
 @dataclass(frozen=True, slots=True)
