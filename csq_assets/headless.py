@@ -49,7 +49,7 @@ class HeadlessRuns:
             **headless_tags(Keys.of(settings)),
             ".dagster/repository": self._origin.get_label(),
         }
-        self._instance = instance
+        self.instance = instance
         self._catalog = catalog
         self._listener = listener
         self._selection: frozenset[dg.AssetKey] | None = None  # of the run in progress
@@ -71,11 +71,11 @@ class HeadlessRuns:
             self._selection = frozenset(request.asset_selection)
             job = job.get_subset(asset_selection=self._selection, asset_check_selection=frozenset())
         run_id = str(uuid.uuid4())
-        self._instance.add_event_listener(run_id, self._follow)
+        self.instance.add_event_listener(run_id, self._follow)
         try:
             with watched_by(self._listener.decodes):
                 result = job.execute_in_process(
-                    instance=self._instance,
+                    instance=self.instance,
                     run_id=run_id,
                     partition_key=request.partition_key,
                     run_config={**request.run_config, **_QUIET},
@@ -83,7 +83,7 @@ class HeadlessRuns:
                     raise_on_error=False,
                 )
         except KeyboardInterrupt:  # before Dagster began to look after it
-            self._cancel(run_id, self._instance.report_run_canceled)
+            self._cancel(run_id, self.instance.report_run_canceled)
             raise
         self.evaluations += result.get_asset_check_evaluations()
         if SIGNALS.received():
@@ -106,7 +106,7 @@ class HeadlessRuns:
         if entry.dagster_event_type is dg.DagsterEventType.RUN_START:
             self._complete(entry.run_id)
         if SIGNALS.received() and not self._is_canceling:  # else Dagster calls it a failure
-            self._cancel(entry.run_id, self._instance.report_run_canceling)
+            self._cancel(entry.run_id, self.instance.report_run_canceling)
         event = entry.dagster_event
         if event is not None and event.event_type_value in _STEP_ENDS:
             self._listener.advances(str(event.step_key))
@@ -114,16 +114,16 @@ class HeadlessRuns:
     def _complete(self, run_id: str) -> None:
         """Give the run what `execute_in_process` does not: where its job is from, and what it selects
         (given beforehand, Dagster would plan each check). The UI needs both to execute it again."""
-        run = self._instance.get_run_by_id(run_id)
+        run = self.instance.get_run_by_id(run_id)
         if run is not None:
-            self._instance.run_storage.replace_job_origin(
+            self.instance.run_storage.replace_job_origin(
                 copy(run, asset_selection=self._selection),
                 RemoteJobOrigin(self._origin, run.job_name),
             )
 
     def _cancel(self, run_id: str, report: Callable[[dg.DagsterRun, str], object]) -> None:
         self._is_canceling = True
-        if (run := self._instance.get_run_by_id(run_id)) and not run.is_finished:
+        if (run := self.instance.get_run_by_id(run_id)) and not run.is_finished:
             report(run, _INTERRUPTED)
 
 

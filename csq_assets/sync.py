@@ -22,6 +22,7 @@ from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
     tables_of_broken_refresh,
+    unrecorded_for_readers,
 )
 from csq_assets.defs.run_requests import (
     decode_request,
@@ -187,12 +188,16 @@ def _publish(
     listener: Listener,
 ) -> None:
     """Bring other readers up to date: other engines, then the snapshot, whatever becomes of those."""
+    published = published_relations(tables)
+    left = unrecorded_for_readers(runs.instance, keys)
     try:
-        unpublished = planner.plan_publication(wait_seconds=_WAIT_SECONDS)
+        unpublished = planner.plan_publication(
+            (one for one in published if keys.published(one) in left), wait_seconds=_WAIT_SECONDS
+        )
     except StorageError as error:
         runs.errors.append(str(error))
         return
-    if with_assets := unpublished & {*published_relations(tables)}:
+    if with_assets := unpublished & {*published}:
         listener.starts("publishing", len(with_assets))
         runs.execute(publication_request(keys, with_assets, datetime.now(UTC)))
     if others := unpublished - with_assets:
@@ -200,7 +205,7 @@ def _publish(
             publish_without_assets(settings, s3_client, others, wait_seconds=_WAIT_SECONDS)
         except CsqError as error:
             runs.errors.append(str(error))
-    if planner.snapshot_is_behind():
+    if planner.snapshot_is_behind(unrecorded=keys.snapshot in left):
         runs.execute(snapshot_request(keys, datetime.now(UTC)))
 
 

@@ -18,13 +18,15 @@ from csq_assets.errors import CsqError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered. `length` is what Content-Length says: the body's if None, nothing if -1. With
-    `instead`, the connection is reset or closed without an answer."""
+    """What is answered. `length` is what Content-Length says: the body's if None, nothing if -1. Or the
+    body is sent in chunks, of which the last one is missing where it is `cut`. With `instead`, the
+    connection is reset or closed without an answer."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    chunked: Literal["", "whole", "cut"] = ""
     instead: Literal["", "reset", "close"] = ""
 
 
@@ -60,6 +62,21 @@ def hanging(place: str, released: Event) -> Fault:
             released.wait()
 
     return hang
+
+
+def _framing(answer: Answer) -> Mapping[str, str]:
+    if answer.chunked:
+        return {"Transfer-Encoding": "chunked"}
+    size = len(answer.body) if answer.length is None else answer.length
+    return {"Content-Length": str(size)} if size >= 0 else {}
+
+
+def _chunks(answer: Answer) -> bytes:
+    """The body in two chunks, as HTTP frames them, and what ends them."""
+    half = len(answer.body) // 2
+    parts = filter(None, (answer.body[:half], answer.body[half:]))
+    framed = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return framed + (b"0\r\n\r\n" if answer.chunked == "whole" else b"")
 
 
 PAGES = (
@@ -113,15 +130,13 @@ def serve_faulty_s3(behind: str) -> Iterator[FaultyS3]:
                 self.connection.close()
                 return
             self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            for name, value in {**answer.headers, **_framing(answer)}.items():
                 self.send_header(name, value)
-            if answer.length != -1:
-                self.send_header("Content-Length", str(answer.length or len(answer.body)))
             self.send_header("Connection", "close")
             with suppress(ConnectionError):  # whoever asked has ended
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(answer.body)
+                    self.wfile.write(_chunks(answer) if answer.chunked else answer.body)
 
         do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # the server's names
 

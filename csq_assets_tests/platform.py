@@ -135,6 +135,8 @@ class Platform:
             "CSQ_LAKE_URL": self.settings.lake_url,
             "CSQ_DUCKDB_PATH": str(self.settings.duckdb_path),
             "CSQ_DUCKDB_SNAPSHOT_PATH": str(self.settings.snapshot_path or ""),
+            "CSQ_PUBLISH_URL": self.settings.publish_url or "",
+            "CSQ_PUBLISH_FORMAT": self.settings.publish_format,
             "DAGSTER_HOME": str(self.folder),
             "COLUMNS": "200",
         }

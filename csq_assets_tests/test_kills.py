@@ -14,9 +14,10 @@ from dagster._core.storage.asset_check_execution_record import (
 from csq_assets.aws import s3_client
 from csq_assets.dataconnect.checks import checks_on
 from csq_assets.dataconnect.tables import PROPERTY_DEFINITIONS
-from csq_assets.defs.keys import partition_key
+from csq_assets.defs.keys import partition_key, step_name
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets.lake.locations import open_lake
+from csq_assets.publish.open import folder_of
 from csq_assets.warehouse.connection import open_warehouse
 from csq_assets.warehouse.staleness import read_applied_file
 from csq_assets_tests.ended import end_at
@@ -139,6 +140,32 @@ def test_the_copy_for_a_snapshot_that_is_killed_is_gone_with_the_next(platform: 
     assert (len(left), snapshot.exists()) == (1, False)
     assert platform.csq("sync").code == 0
     assert [path.name for path in snapshot.parent.iterdir()] == ["snapshot.duckdb"]
+
+
+@pytest.mark.slow
+def test_what_is_there_for_other_readers_and_was_not_recorded_is_recorded_by_the_next(
+    platform: Platform, tmp_path: Path
+) -> None:
+    settings = replace(
+        platform.settings,
+        snapshot_path=platform.folder / "snapshot.duckdb",
+        publish_url=str(tmp_path / "tables"),
+        publish_format="parquet",
+    )
+    platform = replace(platform, settings=settings)
+    platform.deliver(12, users=[{"user_id": 1}])
+    keys = (KEYS.published("users"), KEYS.snapshot)
+    for key in keys:
+        kill_before(platform, f"record ASSET_MATERIALIZATION {step_name(key)}$")
+        assert newest(platform, key) is None
+    assert (Path(folder_of(settings)) / "users" / "manifest.json").exists()
+    assert (platform.folder / "snapshot.duckdb").exists()
+
+    assert platform.csq("sync").code == 0
+    assert [key for key in keys if newest(platform, key) is None] == []
+    recorded = platform.instance.get_runs_count()
+    assert platform.csq("sync").code == 0
+    assert platform.instance.get_runs_count() == recorded
 
 
 @pytest.mark.slow

@@ -106,12 +106,36 @@ def tables_of_broken_refresh(
     return broken
 
 
-def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey | None]:
+def unrecorded_for_readers(instance: dg.DagsterInstance, keys: Keys) -> set[dg.AssetKey]:
+    """The snapshot and the published tables whose newest run did not live to record them: it may have
+    written them, which nothing else shows."""
+    tags = {keys.tag(REFRESH): list(FOR_OTHER_READERS)}
+    runs = instance.get_runs(dg.RunsFilter(job_name=keys.current_job, tags=tags), limit=_RUNS_SINCE)
+    bad = [number for number, run in enumerate(runs) if run.status in ENDED_BADLY]
+    settled, unrecorded = set[dg.AssetKey](), set[dg.AssetKey]()
+    for run in runs[: bad[-1] + 1 if bad else 0]:  # the newest first
+        planned = _planned(instance, run)
+        if run.status in ENDED_BADLY:
+            unrecorded |= planned - settled - _materialized(instance, run)
+        settled |= planned
+    return unrecorded
+
+
+def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey]:
     """What the run was to materialize, as Dagster planned it."""
-    entries = instance.all_logs(
-        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    )
-    return {entry.dagster_event.asset_key for entry in entries if entry.dagster_event}
+    return _assets(instance, run, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+
+
+def _materialized(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetKey]:
+    return _assets(instance, run, dg.DagsterEventType.ASSET_MATERIALIZATION)
+
+
+def _assets(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEventType
+) -> set[dg.AssetKey]:
+    entries = instance.all_logs(run.run_id, of_type=event)
+    keys = (entry.dagster_event.asset_key for entry in entries if entry.dagster_event)
+    return {key for key in keys if key is not None}
 
 
 def _record_missing(

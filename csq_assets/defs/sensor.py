@@ -23,6 +23,7 @@ from csq_assets.defs.recovery import (
     fail_orphaned_runs,
     record_missing_partitions,
     tables_of_broken_refresh,
+    unrecorded_for_readers,
 )
 from csq_assets.defs.resources import Resources
 from csq_assets.defs.run_history import RUNS_AN_HOUR, RunHistory
@@ -191,11 +192,15 @@ class _Tick:
             if self.history.runs(job_name=job, statuses=UNFINISHED):
                 self.reasons.append(what)
                 return []
+        published = published_relations(tuple(self.with_assets))
+        left = unrecorded_for_readers(self.context.instance, self.keys)
         broken = tables_of_broken_refresh(self.context.instance, self.keys, self.with_assets)
         try:
             state = self.planner.state(self.plan)
             plan = self.planner.plan_refresh(state, broken & set(state.plans()), wait_seconds=0)
-            unpublished = self.planner.plan_publication(wait_seconds=0)
+            unpublished = self.planner.plan_publication(
+                (one for one in published if self.keys.published(one) in left), wait_seconds=0
+            )
         except BusyError as error:
             self.reasons.append(str(error))
             return []
@@ -208,18 +213,20 @@ class _Tick:
         record_current_checks(instance, self.keys, lake, state, told)
         if refreshes:
             return [refresh_request(self.keys, plan, attempt=1 + self.history.count(tags))]
-        return self._marts() or self._bring_up_to_date(unpublished)
+        return self._marts() or self._bring_up_to_date(
+            unpublished & {*published}, snapshot_unrecorded=self.keys.snapshot in left
+        )
 
-    def _bring_up_to_date(self, unpublished: Collection[str]) -> list[dg.RunRequest]:
+    def _bring_up_to_date(
+        self, relations: Collection[str], *, snapshot_unrecorded: bool
+    ) -> list[dg.RunRequest]:
         """A run for other readers, if they are behind."""
-        relations = {*unpublished} & {*published_relations(tuple(self.with_assets))}
         publication = publication_request(self.keys, relations, self.now)
         if relations and not self._was_tried(publication.tags):
             return [publication]
         snapshot = snapshot_request(self.keys, self.now)
-        if self.planner.snapshot_is_behind() and not self._was_tried(snapshot.tags):
-            return [snapshot]
-        return []
+        is_behind = self.planner.snapshot_is_behind(unrecorded=snapshot_unrecorded)
+        return [snapshot] if is_behind and not self._was_tried(snapshot.tags) else []
 
     def _marts(self) -> list[dg.RunRequest]:
         version = self.planner.stale_marts(DbtProject.of(self.settings), wait_seconds=0)

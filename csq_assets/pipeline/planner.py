@@ -183,24 +183,27 @@ class Planner:
             return None
         return stale_version(self.warehouse, project.digest, wait_seconds=wait_seconds)
 
-    def snapshot_is_behind(self) -> bool:
-        """Whether the copy of the DuckDB file is wanted, and older than the file."""
+    def snapshot_is_behind(self, *, unrecorded: bool = False) -> bool:
+        """Whether the copy of the DuckDB file is wanted, and `unrecorded` or older than the file."""
         if self.snapshot is None or not self.warehouse.exists():
             return False
         return (
-            not self.snapshot.exists()
+            unrecorded
+            or not self.snapshot.exists()
             or self.snapshot.stat().st_mtime < self.warehouse.stat().st_mtime
         )
 
-    def plan_publication(self, *, wait_seconds: float) -> frozenset[str]:
-        """The relations that are not published as they stand, or that are gone; none where nothing is
-        to be published. Raises BusyError as `check_lake` does."""
+    def plan_publication(
+        self, unrecorded: Iterable[str] = (), *, wait_seconds: float
+    ) -> frozenset[str]:
+        """The relations that are not published as they stand, or that are gone, with those that are
+        `unrecorded`; none where nothing is to be published. Raises BusyError as `check_lake` does."""
         if self.place is None or not self.warehouse.exists():
             return frozenset()
         with open_warehouse(
             self.warehouse, read_only=True, wait_seconds=wait_seconds
         ) as connection:
-            return unpublished(connection, self.place)
+            return unpublished(connection, self.place).union(unrecorded)
 
     def _applied(self, wait_seconds: float) -> Applied:
         if self.engine == "spark":

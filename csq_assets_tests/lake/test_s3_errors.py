@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -222,6 +223,23 @@ def test_what_s3_answers_is_said_with_the_right_or_the_setting(
     faulty_s3.always(answer)
     refused = refusal(lambda: reach(store))
     assert (type(refused), str(refused)) == (kind, said)
+
+
+@pytest.mark.parametrize("chunked", ["whole", "cut"])
+def test_an_object_in_chunks_is_never_taken_for_whole(
+    faulty_s3: FaultyS3, store: BucketStore, chunked: Literal["whole", "cut"]
+) -> None:
+    faulty_s3.always(Answer(200, b"so much", {"ETag": '"e"'}, chunked=chunked))
+    for reach in READS:
+        assert "the answer has no Content-Length" in str(refusal(lambda reach=reach: reach(store)))
+
+
+def test_a_listing_in_chunks_is_read(faulty_s3: FaultyS3, store: BucketStore) -> None:
+    store.put("a/b", b"1")
+    faulty_s3.fault = lambda _: lambda answer: replace(answer, chunked="whole")
+    assert [found.key for found in store.list("a/")] == ["a/b"]
+    faulty_s3.fault = lambda _: lambda answer: replace(answer, chunked="cut")
+    assert refusal(lambda: LIST(store)).remedy
 
 
 CUT = Answer(200, b"only so much", {"ETag": '"e"'}, length=1_000)

@@ -12,9 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import duckdb
+
 from csq_assets_tests.torture.scenarios import Place, Scenario
 from csq_assets_tests.torture.shim import Hit, operations
-from csq_assets_tests.torture.state import State, state_of
+from csq_assets_tests.torture.small_disk import small_disk
+from csq_assets_tests.torture.state import (
+    Relations,
+    State,
+    half_done,
+    public_relations,
+    state_of,
+)
 from csq_assets_tests.torture.warm import Ended, Warm, start_warm
 
 _KILLED, _NO_MEMORY_FOR_A_THREAD = -9, 127  # the C library ends a process so
@@ -41,13 +50,15 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Crashes:
-    """A scenario that was prepared: `operations` are those of its command, and `wanted` is its end."""
+    """A scenario that was prepared: `operations` are those of its command, `before` is what readers see
+    before it, and `wanted` is its end."""
 
     scenario: Scenario
     warm: Warm
     place: Place
     folder: Path
     operations: tuple[str, ...]
+    before: Relations
     wanted: State
     code: int
     planted: str = ""
@@ -78,7 +89,7 @@ class Crashes:
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, hit=hit, planted=self.planted)
         done = operations(self.folder / "warm")
-        differences = tuple(self.finish()) if ended.code == _KILLED else ()
+        differences = (*self.half_done(), *self.finish()) if ended.code == _KILLED else ()
         if ended.code not in (_KILLED, self.code):
             differences = (f"the command ended with {ended.code}: {ended.stderr[-500:]}",)
         what = done[number - 1] if len(done) >= number else ""
@@ -93,10 +104,32 @@ class Crashes:
         hit = Hit((below,), at=number, action=action)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
         done = operations(self.folder / "warm")
-        differences = [*not_in_a_sentence(ended), *self.finish()]
+        differences = [*not_in_a_sentence(ended), *self.half_done(), *self.finish()]
         what = done[number - 1] if len(done) >= number else ""
         landed = bool(what) and ended.code != self.code
         return Kill(self.scenario.name, number, what, landed, tuple(differences))
+
+    def numbers_below(self, below: Path, count: int, seed: int) -> list[int]:
+        """The first operation on what is there or below, and some drawn from the others: those that
+        `fill_at` takes."""
+        total = sum(one.partition(" ")[2].startswith(str(below)) for one in self.operations)
+        drawn = random.Random(seed)  # noqa: S311
+        return [1, *sorted(drawn.sample(range(2, total + 1), max(min(count, total) - 1, 0)))]
+
+    def with_little_room(self, kilobytes: int) -> Kill:
+        """Run the command where all its files are on a disk with so much room; then make room, finish,
+        and compare. Raises CannotMountError."""
+        self.restore()
+        data = self.place.home / "data"
+        with small_disk(data, _template(self.folder) / "home" / "data") as disk:
+            disk.leave_room(kilobytes)
+            ended = self.place.csq(self.warm, *self.scenario.command)
+            differences = [*not_in_a_sentence(ended), *self.half_done()]
+            disk.leave_room()
+            differences += self.finish()
+        what = f"{kilobytes} kB, and the command ended with {ended.code}"
+        landed = ended.code != self.code
+        return Kill(self.scenario.name, kilobytes, what, landed, tuple(differences))
 
     def with_little_memory(self, megabytes: int) -> Kill:
         """Run the command with so much more address space than it has before it begins; then without a
@@ -106,7 +139,7 @@ class Crashes:
         ended = self.place.csq(self.warm, *command, memory_bytes=megabytes * 1024**2)
         ended_itself = ended.code >= 0 and ended.code != _NO_MEMORY_FOR_A_THREAD
         said = not_in_a_sentence(ended) if ended_itself else ()
-        differences = (*said, *self.finish())
+        differences = (*said, *self.half_done(), *self.finish())
         what = f"{megabytes} MB, and the command ended with {ended.code}"
         return Kill(self.scenario.name, 0, what, ended.code != self.code, differences)
 
@@ -122,6 +155,13 @@ class Crashes:
         """Put what the scenario starts from in the place of what is there; times stay the same."""
         shutil.rmtree(self.place.folder)
         shutil.copytree(_template(self.folder), self.place.folder)
+
+    def half_done(self) -> Iterator[str]:
+        """What readers see now, that is neither as before nor as after."""
+        try:
+            yield from half_done(self.place.warehouse, self.before, self.wanted.tables)
+        except duckdb.Error as error:
+            yield f"the DuckDB file cannot be read: {error}"
 
     def finish(self) -> Iterator[str]:
         """Put everything right, a day later; gives what is otherwise than wanted."""
@@ -152,6 +192,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
         scenario.deliver_before(place.export)
         if scenario.before:
             _require(place.csq(warm, "sync"))
+        before = public_relations(place.warehouse) if scenario.before else {}
         scenario.deliver_news(place.export)
         shutil.rmtree(_template(folder), ignore_errors=True)
         shutil.copytree(place.folder, _template(folder))
@@ -163,7 +204,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
             _require(place.csq(warm, *command))
         wanted = state_of(place.home, place.lake, place.warehouse)
         _compare_with_replay(scenario, warm, place, wanted)
-        yield Crashes(scenario, warm, place, folder, done, wanted, ended.code, planted)
+        yield Crashes(scenario, warm, place, folder, done, before, wanted, ended.code, planted)
 
 
 def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: State) -> None:

@@ -17,6 +17,7 @@ from csq_assets.lake.locations import Lake, open_lake
 from csq_assets_tests.platform import open_instance
 
 Facts = Mapping[str, object]
+Relations = Mapping[str, list[str]]  # the rows, as texts
 _RUN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+")
 _SCOPE = re.compile("among the rows that changed|in the table")  # a replay after a kill may be none
 _STEP_LOG = re.compile(r"/[a-z]{8}\.")
@@ -29,7 +30,7 @@ class State:
     """Each field by the name of a thing. `folders` has the names of files in DAGSTER_HOME, without
     numbers of runs."""
 
-    tables: Facts
+    tables: Relations
     ledger: Facts
     lake_files: Facts
     dagster: Facts
@@ -68,6 +69,18 @@ def state_of(home: Path, lake_url: str, warehouse: Path) -> State:
     )
 
 
+def half_done(warehouse: Path, before: Relations, after: Relations) -> Iterator[str]:
+    """In words, what readers see of a command that failed: a table whose rows are neither those of
+    `before` nor those of `after`, and of what is made of several tables a row that is in neither."""
+    shown = public_relations(warehouse) if warehouse.exists() else {}
+    for name, rows in sorted(shown.items()):
+        of_several = name.startswith("csq_meta.") or name.endswith('."all_events"')
+        old, new = before.get(name, []), after[name]
+        if not {*rows} <= {*old, *new} if of_several else rows not in (old, new):
+            yield f"{name} shows {rows}, of {old} before and {new} after"
+    yield from (f"{name} is gone" for name in sorted({*before} - {*shown}))
+
+
 def _anonymous(name: str) -> str:
     """The name of a file, without numbers of runs and steps."""
     return _BESIDE.sub("", _STEP_LOG.sub("/STEP.", _RUN.sub("RUN", name)))
@@ -100,8 +113,10 @@ def public_relations(path: Path) -> dict[str, list[str]]:
             )
             for name, table in found.items()
         }
-        dumps = connection.execute("SELECT * EXCLUDE applied_at FROM csq_meta.dumps").fetchall()
-        return {**shown, "csq_meta.dumps": sorted(map(repr, dumps))}
+        if shown:
+            dumps = connection.execute("SELECT * EXCLUDE applied_at FROM csq_meta.dumps").fetchall()
+            shown["csq_meta.dumps"] = sorted(map(repr, dumps))
+        return shown
 
 
 def lake_files(lake: Lake) -> set[str]:

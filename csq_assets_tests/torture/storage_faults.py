@@ -55,6 +55,10 @@ FAULTS: Mapping[str, Callable[[random.Random], Answer | Twist]] = {
     "cut, and without a length": _after(
         lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2], length=-1)
     ),
+    "chunked, without a length": _after(lambda answer: replace(answer, chunked="whole")),
+    "chunked, and cut": _after(
+        lambda answer: replace(answer, body=answer.body[: len(answer.body) // 2], chunked="cut")
+    ),
     "too short a length": _after(lambda answer: replace(answer, length=len(answer.body) // 2 or 1)),
     "too long a length": _after(lambda answer: replace(answer, length=len(answer.body) + 7)),
     "one bit flipped": _flipped,

@@ -20,7 +20,7 @@ from csq_assets_tests.torture.crashes import BrokenTrialError, Kill, not_in_a_se
 from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
 from csq_assets_tests.torture.shim import Hit, operations
-from csq_assets_tests.torture.state import State, state_of
+from csq_assets_tests.torture.state import State, half_done, state_of
 from csq_assets_tests.torture.storage_faults import Storm
 from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
 
@@ -122,7 +122,9 @@ class Sea:
         ended = self._sync(place)
         self.faulty.fault = lambda _: None
         what = seen[number - 1] if len(seen) >= number else ""
-        differences = tuple(self._finish(place))
+        assert self.wanted is not None
+        shown = half_done(place.warehouse, {}, self.wanted.tables)
+        differences = (*shown, *self._finish(place))
         return Kill("a lake on S3", number, what, ended.code == _KILLED, differences)
 
     def fill_staging(self, number: int) -> Kill:

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from csq_assets_tests.torture import shim
-from csq_assets_tests.torture.crashes import Kill, prepared
-from csq_assets_tests.torture.scenarios import DAEMON, INCREMENT, ONE_TABLE, REDELIVERY, Scenario
+from csq_assets_tests.torture.crashes import prepared
+from csq_assets_tests.torture.proof import FOUND_BELOW, kills_until_found
+from csq_assets_tests.torture.scenarios import DAEMON, INCREMENT
 from csq_assets_tests.torture.shim import NoCompilerError, build_shim
 from csq_assets_tests.torture.torn import torn_writes
 
@@ -43,20 +44,9 @@ def test_a_run_of_the_daemon_is_killed_with_its_code_server(folder: Path) -> Non
     assert (kill.landed, kill.differences) == (True, ())
 
 
-@pytest.mark.parametrize(
-    ("planted", "scenario", "below"),
-    [
-        ("a ledger written before its partition", REDELIVERY, "lake/raw"),
-        ("a commit in mid-refresh", ONE_TABLE, "warehouse.duckdb.wal"),
-        ("a rename that is none", ONE_TABLE, "lake/ledger"),
-    ],
-)
-def test_a_planted_fault_is_found(
-    folder: Path, planted: str, scenario: Scenario, below: str
-) -> None:
-    with prepared(scenario, folder, planted=planted) as crashes:
-        kills = crashes.sweep(crashes.place.home / "data" / below)
-        assert isinstance(next((kill for kill in kills if kill.differences), None), Kill)
+@pytest.mark.parametrize("fault", FOUND_BELOW)
+def test_a_planted_fault_is_found(folder: Path, fault: str) -> None:
+    assert kills_until_found(fault, folder)[-1].differences
 
 
 def test_a_machine_without_a_compiler_is_told_so(

@@ -5,26 +5,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from csq_assets_tests.torture.crashes import Kill, prepared
+from csq_assets_tests.torture.crashes import Crashes, Kill, prepared
 from csq_assets_tests.torture.load import loads
+from csq_assets_tests.torture.proof import FOUND_BELOW, kills_until_found
 from csq_assets_tests.torture.record import Tried
 from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS, SPILLING
+from csq_assets_tests.torture.small_disk import CannotMountError
 from csq_assets_tests.torture.storage_faults import KINDS
 from csq_assets_tests.torture.storms import Stormy, sea
 from csq_assets_tests.torture.torn import torn_writes
 
 _KILL = TypeAdapter(Kill)
-_FULL_FROM = (1, 5)  # the operation below a place from which on there is no room
+_A_PLACE = 3  # of so many kills, one is tried as a full disk at each place
 _TMPDIR_FULL_FROM = (1, 4, 14, 40)  # where Python cannot use it from the first on, it takes /tmp
 _CLOCK = "the clock an hour back"
 _TOGETHER = "all of them"
 _SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.02  # of the requests
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
+_SMALL_DISK, _LITTLE_ROOM_KILOBYTES = "a small disk, in memory", 256
 _SPILL, _STAGING = "no room for what DuckDB spills", "no room in TMPDIR, with a lake on S3"
 _MEMORY = "a limit on memory"
 _MEMORY_MB = (1_000, 500, 250, 120, 60, 30)  # more than it has when it begins
@@ -56,23 +60,31 @@ class Options:
     def wants(self, name: str) -> bool:
         return not self.only or name in self.only
 
+    def kills_at(
+        self, name: str, numbers: Sequence[int], kill_at: Callable[[int], Kill]
+    ) -> list[Kill]:
+        """Kills at these numbers, of which those that the folder keeps are not made again."""
+        kept = self.folder / f"{name.replace(' ', '_')}-{self.seed}.kills"
+        lines = kept.read_text().splitlines() if kept.exists() else []
+        kills = {kill.at: kill for kill in map(_KILL.validate_json, lines)}
+        with kept.open("a") as file:
+            for number in numbers:
+                if number not in kills:
+                    kills[number] = kill_at(number)
+                    file.write(_KILL.dump_json(kills[number]).decode() + "\n")
+                    file.flush()
+        return [kills[number] for number in numbers]
+
 
 def crashes(options: Options) -> Iterator[Tried]:
     """Kills at durable operations, of each command."""
     for scenario in SCENARIOS:
         if not options.wants(scenario.name):
             continue
-        name = scenario.name.replace(" ", "_")
-        kept = options.folder / f"{name}-{options.seed}.kills"
-        done = [_KILL.validate_json(line) for line in _lines(kept)]
-        with prepared(scenario, options.folder / name) as found, kept.open("a") as file:
+        with prepared(scenario, options.folder / scenario.name.replace(" ", "_")) as found:
             numbers = found.chosen(options.kills, options.seed)
-            for number in [each for each in numbers if each not in {kill.at for kill in done}]:
-                kill = found.kill_at(number)
-                done.append(kill)
-                file.write(_KILL.dump_json(kill).decode() + "\n")
-                file.flush()
-        yield kills_tried(scenario.name, done, options)
+            kills = options.kills_at(scenario.name, numbers, found.kill_at)
+        yield kills_tried(scenario.name, kills, options)
 
 
 def room(options: Options) -> Iterator[Tried]:
@@ -81,31 +93,75 @@ def room(options: Options) -> Iterator[Tried]:
     if options.wants(_SPILL):
         with prepared(SPILLING, options.folder / "spill") as spilling:
             below = spilling.place.warehouse.with_name("warehouse.duckdb.tmp")
-            found = [spilling.fill_at(number, below) for number in _FULL_FROM]
+            numbers = spilling.numbers_below(below, options.kills // _A_PLACE, options.seed)
+            found = [spilling.fill_at(number, below) for number in numbers]
         yield _tried("Room", _SPILL, found, options, "room")
     if options.wants(_STAGING):
         with sea(options.folder / "staging") as on_s3:
             found = [on_s3.fill_staging(number) for number in _TMPDIR_FULL_FROM]
         yield _tried("Room", _STAGING, found, options, "room")
     with prepared(INCREMENT, options.folder / "room") as crashes_of:
-        for place in (*ROOM, ""):
-            name = f"no room below {place}" if place else "no room in DAGSTER_HOME"
+        for name, tries in _of_room(crashes_of, options).items():
             if options.wants(name):
-                below = crashes_of.place.home / place
-                found = [crashes_of.fill_at(number, below) for number in _FULL_FROM]
-                yield _tried("Room", name, found, options, "room")
-        for place in _READ_ONLY:
-            name = f"read-only: {place}"
-            if options.wants(name):
-                below = crashes_of.place.home / place
-                found = [crashes_of.fill_at(1, below, "readonly")]
-                yield _tried("Room", name, found, options, "room")
-        if options.wants(_MEMORY):
-            found = [crashes_of.with_little_memory(megabytes) for megabytes in _MEMORY_MB]
-            said = tuple(kill.operation for kill in found)
-            yield replace(_tried("Room", _MEMORY, found, options, "room"), notes=said)
-        if options.wants(_CLOCK):
-            yield _tried("Room", _CLOCK, [crashes_of.with_clock_off(-3600)], options, "room")
+                try:
+                    found = list(tries())
+                except CannotMountError as error:
+                    options.say(f"{name}: left out: {error}")
+                    continue
+                said = tuple(kill.operation for kill in found) if name == _MEMORY else ()
+                yield replace(_tried("Room", name, found, options, "room"), notes=said)
+
+
+def _of_room(crashes_of: Crashes, options: Options) -> dict[str, Callable[[], Iterable[Kill]]]:
+    """What is tried, by its row."""
+    home, many = crashes_of.place.home, options.kills // _A_PLACE
+
+    def full(below: Path) -> Iterator[Kill]:
+        for number in crashes_of.numbers_below(below, many, options.seed):
+            yield crashes_of.fill_at(number, below)
+
+    return {
+        **{f"no room below {place}": partial(full, home / place) for place in ROOM},
+        "no room in DAGSTER_HOME": partial(full, home),
+        _SMALL_DISK: partial(_small_disks, crashes_of, many),
+        **{
+            f"read-only: {place}": partial(_once, crashes_of.fill_at, 1, home / place, "readonly")
+            for place in _READ_ONLY
+        },
+        _MEMORY: partial(map, crashes_of.with_little_memory, _MEMORY_MB),
+        _CLOCK: partial(_once, crashes_of.with_clock_off, -3600),
+    }
+
+
+def _once(trial: Callable[..., Kill], *arguments: object) -> Iterator[Kill]:
+    yield trial(*arguments)
+
+
+def _small_disks(crashes_of: Crashes, count: int) -> Iterator[Kill]:
+    """Twice as much room each time, until the command ends well; then less of it, in even steps.
+    Raises CannotMountError."""
+    kilobytes = _LITTLE_ROOM_KILOBYTES
+    while (kill := crashes_of.with_little_room(kilobytes)).landed:
+        yield kill
+        kilobytes *= 2
+    step = max(kilobytes // count, 4)
+    yield from map(crashes_of.with_little_room, range(0, kilobytes, step))
+
+
+def planted(options: Options) -> Iterator[Tried]:
+    """Faults that are planted into csq: each has to be found by kills."""
+    for fault in FOUND_BELOW:
+        if options.wants(fault):
+            kills = kills_until_found(fault, options.folder / "planted")
+            yield Tried(
+                "Planted faults",
+                fault,
+                tried=len(kills),
+                landed=len(kills),
+                differences=int(not kills[-1].differences),
+                command="python -m csq_assets_tests.torture planted",
+                day=datetime.now(UTC).date(),
+            )
 
 
 def torn(options: Options) -> Iterator[Tried]:
@@ -142,7 +198,7 @@ def s3_kills(options: Options) -> Iterator[Tried]:
             if options.wants(name):
                 drawn = random.Random(options.seed + after)  # noqa: S311
                 numbers = drawn.sample(range(1, total + 1), min(options.kills, total))
-                kills = [found.kill_at(number, after=after) for number in sorted(numbers)]
+                kills = options.kills_at(name, sorted(numbers), partial(found.kill_at, after=after))
                 tried = _tried("Crashes", name, kills, options, "s3_kills")
                 yield replace(tried, notes=(f"of {total} requests of a sync",))
 
@@ -206,12 +262,9 @@ def _tried(part: str, name: str, kills: Sequence[Kill], options: Options, trial:
     )
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text().splitlines() if file.exists() else []
-
-
 TRIALS: dict[str, Callable[[Options], Iterator[Tried]]] = {
     "crashes": crashes,
+    "planted": planted,
     "torn": torn,
     "s3_kills": s3_kills,
     "room": room,
