@@ -24,7 +24,7 @@ from csq_assets.settings import Settings
 
 _SETTING = {"setting": "CSQ_DBT_PROJECT"}
 _WRITTEN_BY_DBT = {"target", "logs"}
-_FAILED_BEFORE = "Encountered an error:"
+_FAILED_BEFORE, _TRACEBACK = "Encountered an error:", "Traceback (most recent call last)"
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,18 @@ class DbtProject:
             check=False,
         )
         if done.returncode:
-            because = (done.stdout or done.stderr).rpartition(_FAILED_BEFORE)[2]
             raise SettingsError(
-                f"dbt cannot read the project: {masked(' '.join(because.split()))}",
+                f"dbt cannot read the project: {why_dbt_failed(done.stdout or done.stderr)}",
                 where={**_SETTING, "folder": str(self.folder)},
                 remedy=f"Correct it until dbt parse --project-dir {self.folder} succeeds.",
             )
+
+
+def why_dbt_failed(said: str) -> str:
+    """What dbt says of its failure, in a line: without what stands before it, and without a traceback,
+    which it adds where a database refuses the profile."""
+    because = said.rpartition(_FAILED_BEFORE)[2].partition(_TRACEBACK)[0]
+    return masked(" ".join(because.split()))
 
 
 def _require_dbt() -> None:

@@ -150,6 +150,14 @@ def either_platform(request: pytest.FixtureRequest, home: Path) -> Iterator[Plat
 
 
 @pytest.fixture
+def s3_platform(s3_export: ExportBuilder, home: Path) -> Iterator[Platform]:
+    """A platform with its export in S3 and its lake in a folder, and a dump."""
+    with open_platform(home, s3_export, str(home / "data" / "lake")) as opened:
+        opened.deliver(12, users=[{"user_id": 1}])
+        yield opened
+
+
+@pytest.fixture
 def sampled(home: Path, tmp_path: Path) -> Iterator[Platform]:
     """A platform over the sample export, nothing of it taken yet."""
     export = tmp_path / "sample"

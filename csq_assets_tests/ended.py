@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from csq_assets_tests.platform import Platform, Ran
 
@@ -56,12 +57,13 @@ def end_at(
     what: str,
     nth: int = 1,
     command: tuple[str, ...] = ("sync",),
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Ran:
     """What a command says that sends itself the signal before it does this for the n-th time."""
     done = subprocess.run(
         _command(number, what, nth, *command),
         cwd=platform.folder,
-        env=platform.environment(),
+        env={**platform.environment(), **variables},
         capture_output=True,
         text=True,
         start_new_session=True,

@@ -1,7 +1,6 @@
 """No secret is shown, whatever goes wrong: neither on the streams nor in Dagster's database."""
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,29 +12,12 @@ from csq_assets.aws import s3_client
 from csq_assets.errors import CsqError
 from csq_assets.lake.bucket import BucketStore
 from csq_assets.masking import masked
-from csq_assets_tests.builders import AvroFile, ExportBuilder
+from csq_assets_tests.builders import AvroFile
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, error
-from csq_assets_tests.platform import Platform, open_platform
+from csq_assets_tests.platform import Platform
+from csq_assets_tests.sentinel import SECRET, seen
 
-SECRET = "SENTINELsentinelSENTINEL"
 pytestmark = pytest.mark.s3
-
-
-def seen(platform: Platform, *commands: str, **variables: str) -> tuple[list[int], str]:
-    """The exit codes of the commands, and everything that they said and left behind."""
-    ran = [platform.csq(*command.split(), **variables) for command in commands]
-    files = [path for path in platform.folder.rglob("*") if path.is_file()]
-    texts = [one.stdout + one.stderr for one in ran]
-    texts += [path.read_bytes().decode("latin-1") for path in files]
-    return [one.code for one in ran], "\n".join(texts)
-
-
-@pytest.fixture
-def s3_platform(s3_export: ExportBuilder, home: Path) -> Platform:
-    """A platform with its export in S3 and its lake in a folder."""
-    with open_platform(home, s3_export, str(home / "data" / "lake")) as platform:
-        platform.deliver(12, users=[{"user_id": 1}])
-        return platform
 
 
 @pytest.mark.parametrize(
@@ -142,61 +124,6 @@ def test_what_only_switches_a_key_on_is_no_secret(platform: Platform) -> None:
     command = "true --conf spark.hadoop.fs.s3a.bucket-key-enabled=true"
     _, text = seen(platform, "doctor", CSQ_ENGINE="spark", CSQ_SPARK_SUBMIT=command)
     assert "true launches the jobs" in text
-
-
-def _say(text: str) -> Callable[[Request], Answer | None]:
-    """An S3 that refuses everything, and repeats what it was sent."""
-    return lambda request: error(403, "AccessDenied", f"{text} {dict(request.headers)}")
-
-
-EVERYWHERE = {
-    "AWS_SECRET_ACCESS_KEY": f"{SECRET}/key",
-    "AWS_SESSION_TOKEN": f"{SECRET}+token",
-    "DAGSTER_PG_PASSWORD": f"{SECRET}-postgres",
-    "PG_URL": f"postgresql://csq:{SECRET}@127.0.0.1:1/dagster",
-    "CSQ_HASH_COLUMNS": "users.email",
-    "CSQ_HASH_KEY": SECRET,
-    "CSQ_ALERTS": f"json://me:{SECRET}@127.0.0.1:1/{SECRET}",
-    "CSQ_SPARK_SUBMIT": f"spark-submit --conf spark.hadoop.fs.s3a.secret.key={SECRET}",
-}
-POSTGRES = "storage: {postgres: {postgres_url: {env: PG_URL}}}\ntelemetry: {enabled: false}\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("failure", "codes"),
-    [
-        ("nothing", [0, 0]),
-        ("damage", [1, 0]),
-        ("refused", [2, 2]),
-        ("proxy", [1, 1]),
-        ("no DuckDB file", [1, 1]),
-        ("no lake", [2, 2]),
-        ("Postgres is away", [2, 2]),
-    ],
-)
-def test_no_failure_shows_or_keeps_a_secret(
-    s3_platform: Platform, faulty_s3: FaultyS3, failure: str, codes: list[int]
-) -> None:
-    folder = s3_platform.folder
-    address = faulty_s3.endpoint.replace("://", f"://me:{SECRET}@")
-    variables = {**EVERYWHERE, "AWS_ENDPOINT_URL_S3": address}
-    if failure == "damage":
-        s3_platform.deliver(13, users=[AvroFile(body=b"Obj")], columns={"users": ["user_id"]})
-    elif failure == "refused":
-        faulty_s3.fault = _say("You sent")
-    elif failure == "proxy":
-        variables["HTTP_PROXY"] = f"http://me:{SECRET}@127.0.0.1:1"
-    elif failure == "no DuckDB file":
-        (folder / "data" / "warehouse.duckdb").write_text("no database" * 9_999)
-    elif failure == "no lake":
-        (folder / "data" / "lake").write_text("no folder")
-    elif failure == "Postgres is away":
-        (folder / "dagster.yaml").write_text(POSTGRES)
-    found, text = seen(s3_platform, "sync --json", "doctor", **variables)
-    assert SECRET not in text
-    assert "Traceback" not in text
-    assert found == codes
 
 
 RESOLVED = """

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
 from importlib.metadata import version
+from io import TextIOBase
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from packaging.version import Version
 
 from csq_assets.dataconnect.tables import MART_ASSETS
-from csq_assets.dbt_project import DbtProject
+from csq_assets.dbt_project import DbtProject, why_dbt_failed
 from csq_assets.defs.dbt_results import DbtResults
 from csq_assets.defs.failures import errors_as_failures
 from csq_assets.defs.keys import Keys, step_name
@@ -86,6 +87,14 @@ class _Dbt(DbtCliResource):
         return Version(version("dbt-core"))
 
 
+class _MaskedErrors(TextIOBase):
+    """stderr, for dbt, which repeats what databases say of a profile."""
+
+    def write(self, text: str) -> int:
+        sys.stderr.write(masked(text))
+        return len(text)
+
+
 class _Translator(DagsterDbtTranslator):
     """What Dagster calls the sources and models of the project of one export."""
 
@@ -146,7 +155,7 @@ def _build(
     with _environment(project.environment), temporary_folder() as target:
         invocation = dbt.cli(_BUILD, context=context, raise_on_error=False, target_path=target)
         try:
-            with redirect_stdout(sys.stderr):  # csq keeps stdout for its JSON
+            with redirect_stdout(_MaskedErrors()):  # csq keeps stdout for its JSON
                 events = [*invocation.stream().fetch_column_metadata(traces_columns)]
         finally:
             _close_adapter(invocation)
@@ -154,9 +163,9 @@ def _build(
         try:
             found = invocation.get_artifact("run_results.json")
         except FileNotFoundError:
-            said = " ".join(str(invocation.get_error()).split())
+            because = why_dbt_failed(str(invocation.get_error()))
             raise StorageError(
-                f"dbt ended before it built anything: {masked(said)}",
+                f"dbt ended before it built anything: {because}",
                 where={"project": str(project.folder)},
                 remedy="Correct it until dbt build succeeds, then run csq sync.",
             ) from None

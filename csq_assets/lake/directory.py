@@ -43,12 +43,8 @@ class DirectoryStore:
 
     def list(self, prefix: str) -> Iterator[Delivered]:
         with self._reading(prefix, lists=True):
-            if self._must_exist and not self.root.is_dir():
-                raise SettingsError(
-                    f"there is no directory {self.root}",
-                    where={"setting": self._setting},
-                    remedy=f"Create it, or set {self._setting} to where the files are.",
-                )
+            if self._must_exist or self.root.exists():
+                self._require_folder()
             top = self._path(prefix)
             within = top.relative_to(self.root).parts
             yield from _files(str(top), "".join(f"{part}/" for part in within))
@@ -161,11 +157,21 @@ class DirectoryStore:
         # Not `root / key`: a key that begins with a slash would leave the directory.
         return Path(f"{self.root}/{key}")
 
+    def _require_folder(self) -> None:
+        if not self.root.is_dir():
+            raise SettingsError(
+                f"there is no directory {self.root}",
+                where={"setting": self._setting},
+                remedy=f"Create it, or set {self._setting} to where the files are.",
+            )
+
     @contextmanager
     def _reading(self, key: str, *, lists: bool = False) -> Iterator[None]:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            if self.root.exists():
+                self._require_folder()
             raise FileNotFoundError(key) from error
         except PermissionError as error:
             if not lists:  # one object: others can be read
