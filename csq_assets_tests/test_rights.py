@@ -1,17 +1,22 @@
 """The rights that the pages ask for are enough, and each of them is needed, and named where it lacks.
 
-Policies are read out of docs/your-bucket.md, and judged by moto's evaluator of IAM.
+Policies are read out of docs/your-bucket.md, and judged twice: with their conditions by moto's
+evaluator of IAM, before a server that asks for none, and by moto's server with its enforcement on.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.request import Request as HttpRequest
+from urllib.request import urlopen
 
+import boto3
 import pytest
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
@@ -23,6 +28,7 @@ from csq_assets_tests.platform import REPOSITORY, Platform, open_platform
 PAGE = (REPOSITORY / "docs" / "your-bucket.md").read_text()
 EXPORT, LAKE = "customer", "analytics"
 IMPLIED = "/sync_reports/*"  # by sync_*/*: it is there to be seen
+NOWHERE = "arn:aws:s3:::nowhere"
 OPTIONAL = ("s3:ListBucketMultipartUploads", "s3:AbortMultipartUpload")
 pytestmark = pytest.mark.s3
 
@@ -143,7 +149,7 @@ def without_one() -> list[tuple[str, list[Statement]]]:
             if action in OPTIONAL or resource.endswith(IMPLIED):
                 continue
             kept = everything()
-            kept[place]["Resource"] = [one for one in resources if one != resource] or "nothing"
+            kept[place]["Resource"] = [one for one in resources if one != resource] or NOWHERE
             found.append((f"{action} {resource.removeprefix('arn:aws:s3:::')}", kept))
     return found
 
@@ -178,3 +184,54 @@ def test_the_evaluator_keeps_a_listing_to_its_prefixes() -> None:
         elsewhere = replace(listing, path=f"/{EXPORT}?list-type=2&prefix={prefix}")
         assert enforced(everything(), elsewhere) is not None
     assert enforced(everything(), Request("PUT", f"/{EXPORT}/sync_1/a.avro", {})) is not None
+
+
+@contextmanager
+def motos_own_enforcement(
+    endpoint: str, statements: Sequence[Statement]
+) -> Iterator[Mapping[str, str]]:
+    """What signs requests as a user who has these rights and no others, as long as moto asks for them.
+    It knows no StringLike, so a listing may be of any prefix."""
+    with closing(boto3.Session().client("iam", endpoint_url=endpoint)) as iam:
+        iam.create_user(UserName="csq")
+        key = iam.create_access_key(UserName="csq")["AccessKey"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        iam.put_user_policy(UserName="csq", PolicyName="csq", PolicyDocument=policy)
+    _ask_for_rights_after(endpoint, "0")
+    try:
+        yield {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+    finally:
+        _ask_for_rights_after(endpoint, "inf")
+
+
+def _ask_for_rights_after(endpoint: str, requests: str) -> None:
+    address, plain = f"{endpoint}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+    urlopen(HttpRequest(address, requests.encode(), plain)).close()  # noqa: S310
+
+
+@pytest.mark.parametrize(
+    ("right", "kept"),
+    [("", everything()), *without_one()],
+    ids=["all", *(one for one, _ in without_one())],
+)
+def test_moto_enforces_the_same_rights(
+    guarded: tuple[Platform, FaultyS3],
+    s3_endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    right: str,
+    kept: list[Statement],
+) -> None:
+    platform, _ = guarded
+    with motos_own_enforcement(s3_endpoint, kept) as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        found = failed(platform)
+        if right:
+            assert right.partition(" ")[0] in found[0].said
+        else:
+            assert found == []
+            assert platform.sync().exit_code == 0
+            assert platform.rebuild().exit_code == 0
