@@ -3,7 +3,7 @@
 import pytest
 
 from csq_assets_tests.fuzz.kinds import KINDS, Kind
-from csq_assets_tests.fuzz.worker import fuzz, input_of
+from csq_assets_tests.fuzz.worker import explode, fuzz, input_of
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -13,6 +13,14 @@ def test_a_changed_input_is_read_or_refused(kind: str) -> None:
     assert found.faults == []
     assert found.counts.total() == inputs
     assert min(found.counts["accepted"], found.counts["refused"]) > inputs // 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["manifests", "Avro blocks"])
+def test_a_bomb_is_read_or_refused(kind: str) -> None:
+    found = explode(kind)
+    assert found.faults == []
+    assert found.counts["refused"] > 0
 
 
 def test_an_input_can_be_had_again() -> None:

@@ -21,6 +21,7 @@ TABLES = 12
 PLACES = {
     "Dagster": "data/dagster",
     "lake": "data/lake",
+    "what the lake stages": "data/lake/.staging",
     "DuckDB": "data/warehouse.duckdb",
 }
 _ROWS = 50
