@@ -21,6 +21,11 @@ _DEFAULTS = Options(Path())
 )
 @click.option("--seed", default=_DEFAULTS.seed, help="Draws what is hit.")
 @click.option("--only", multiple=True, help="A row of the trial; can be given several times.")
+@click.option(
+    "--weed",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="SeaweedFS's program: storage faults are tried before its server, not moto's.",
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work, and to go on.")
 @click.option("--write", is_flag=True, help="Put what is found into docs/reliability.md.")
 def main(  # noqa: PLR0913  # an argument for each option
@@ -30,6 +35,7 @@ def main(  # noqa: PLR0913  # an argument for each option
     requests: int,
     seed: int,
     only: tuple[str, ...],
+    weed: Path | None,
     folder: Path | None,
     write: bool,
 ) -> None:
@@ -42,7 +48,7 @@ def main(  # noqa: PLR0913  # an argument for each option
             f"no such trial: {', '.join(unknown)}; there are {', '.join(TRIALS)}"
         )
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as temporary:
-        options = Options(folder or Path(temporary), kills, requests, seed, only, click.echo)
+        options = Options(folder or Path(temporary), kills, requests, seed, only, weed, click.echo)
         options.folder.mkdir(parents=True, exist_ok=True)
         found: list[Tried] = []
         try:

@@ -3,10 +3,11 @@
 import itertools
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 
 import boto3
@@ -15,6 +16,7 @@ from moto.s3 import models as moto_s3
 from moto.server import ThreadedMotoServer
 
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, Twist, serve_faulty_s3
+from csq_assets_tests.spark.s3 import s3_server
 from csq_assets_tests.targets import S3Target
 from csq_assets_tests.torture.crashes import BrokenTrialError, Kill, not_in_a_sentence
 from csq_assets_tests.torture.planted import SMALL_PARTS
@@ -27,12 +29,11 @@ from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
 _PATIENCE_SECONDS = 60
 _KILLED = -9
 # Two attempts: what is tried is what csq makes of a failure, not the patience of the SDK.
-_AWS = {
+_AWS = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "2"}
+_KEYS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_MAX_ATTEMPTS": "2",
 }
 
 
@@ -59,13 +60,14 @@ class Stormy:
 
 @dataclass(slots=True)
 class Sea:
-    """Export and lakes on moto's server, behind a proxy. `wanted` is how a sync without faults ends."""
+    """Export and lakes on an S3 server, behind a proxy. `wanted` is how a sync without faults ends."""
 
     warm: Warm
     faulty: FaultyS3
     client: object
     folder: Path
     environment: dict[str, str]
+    planted: str
     wanted: State | None = None
     _number: int = 0
     _calm_seconds: float = 0  # that the first sync took, which had no faults
@@ -144,7 +146,7 @@ class Sea:
         return len(self.faulty.requests) - before
 
     def _sync(self, place: Place, hit: Hit | None = None) -> Ended:
-        return place.csq(self.warm, "sync", planted=SMALL_PARTS, hit=hit)
+        return place.csq(self.warm, "sync", planted=self.planted, hit=hit)
 
     def _place(self) -> Place:
         self._number += 1
@@ -182,27 +184,53 @@ class Sea:
 
 
 @contextmanager
-def sea(folder: Path) -> Iterator[Sea]:
-    """With an export, and a sync without faults. Raises NoCompilerError, and BrokenTrialError where
-    that sync fails."""
+def _moto() -> Iterator[Mapping[str, str]]:
+    """What points the AWS SDK at moto's server, which takes parts of any size: S3's have 5 MB."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)
+            host, port = server.get_host_and_port()
+            yield {**_KEYS, "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _seaweedfs(weed: Path, folder: Path) -> Iterator[Mapping[str, str]]:
+    """What points the AWS SDK at SeaweedFS, which takes no smaller parts than S3."""
+    with (
+        TemporaryDirectory(prefix="seaweedfs-", dir=folder) as files,
+        s3_server(weed, Path(files) / "s3") as server,
+    ):
+        yield server.environment
+
+
+@contextmanager
+def sea(folder: Path, weed: Path | None = None) -> Iterator[Sea]:
+    """With an export, and a sync without faults; on moto's server, or on SeaweedFS, whose program is
+    `weed`.
+
+    Raises NoCompilerError, NotStartedError, and BrokenTrialError where that sync fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        stack.callback(server.stop)
-        host, port = server.get_host_and_port()
+        server = stack.enter_context(_seaweedfs(weed, folder) if weed else _moto())
+        variables, endpoint = {**server, **_AWS}, server["AWS_ENDPOINT_URL_S3"]
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in {**_AWS, "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"}.items():
+        for name, value in variables.items():
             patch.setenv(name, value)  # for what compares, in this process
-        patch.setattr(moto_s3, "S3_UPLOAD_PART_MIN_SIZE", 1)  # else 5 MB, as with S3
         client = boto3.Session().client("s3")
         stack.callback(client.close)
         for bucket in ("customer", "ours"):
             client.create_bucket(Bucket=bucket)
-        faulty = stack.enter_context(serve_faulty_s3(f"http://{host}:{port}"))
+        faulty = stack.enter_context(serve_faulty_s3(endpoint))
         warm = stack.enter_context(start_warm(folder / "warm"))
-        environment = {**_AWS, "AWS_ENDPOINT_URL_S3": faulty.endpoint}
-        found = Sea(warm, faulty, client, folder, environment)
+        environment = {**variables, "AWS_ENDPOINT_URL_S3": faulty.endpoint}
+        planted = "" if weed else SMALL_PARTS
+        found = Sea(warm, faulty, client, folder, environment, planted)
         FIRST_SYNC.deliver_news(Place(folder, "", S3Target(client, "customer")).export)
         if differences := found.sail((), 0, 0, syncs=1).differences:
             raise BrokenTrialError("; ".join(differences))

@@ -26,7 +26,7 @@ _A_PLACE = 3  # of so many kills, one is tried as a full disk at each place
 _TMPDIR_FULL_FROM = (1, 4, 14, 40)  # where Python cannot use it from the first on, it takes /tmp
 _CLOCK = "the clock an hour back"
 _TOGETHER = "all of them"
-_SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.02  # of the requests
+_SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.04  # of the requests
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
 _SMALL_DISK, _LITTLE_ROOM_KILOBYTES = "a small disk, in memory", 256
 _SPILL, _STAGING = "no room for what DuckDB spills", "no room in TMPDIR, with a lake on S3"
@@ -48,13 +48,15 @@ ROOM = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much is tried. `folder` keeps what was found: a trial that was cut short goes on."""
+    """How much is tried. `folder` keeps what was found: a trial that was cut short goes on. Storage
+    faults are tried before SeaweedFS where `weed` names its program, else before moto's server."""
 
     folder: Path
     kills: int = 12
     requests: int = 300
     seed: int = 1
     only: tuple[str, ...] = ()
+    weed: Path | None = None
     say: Callable[[str], object] = print
 
     def wants(self, name: str) -> bool:
@@ -178,14 +180,15 @@ def torn(options: Options) -> Iterator[Tried]:
 
 def storage_faults(options: Options) -> Iterator[Tried]:
     """Each kind of fault of S3 alone, then all together."""
-    with sea(options.folder / "sea") as found:
+    where = ", before SeaweedFS" if options.weed else ""
+    with sea(options.folder / "sea", options.weed) as found:
         for name, kinds, share, at_least in (
             *((kind, (kind,), _SHARE_ALONE, 1) for kind in KINDS),
             (_TOGETHER, KINDS, _SHARE_TOGETHER, options.requests),
         ):
             if options.wants(name):
                 yield storm_tried(
-                    name, found.sail_far(kinds, options.seed, share, at_least), options
+                    name + where, found.sail_far(kinds, options.seed, share, at_least), options
                 )
 
 
@@ -223,8 +226,10 @@ def storm_tried(name: str, storms: Iterable[Stormy], options: Options) -> Tried:
             options.say(f"{name}: {line}")
         found += storm
     command = "python -m csq_assets_tests.torture storage_faults"
-    if name == _TOGETHER:
+    if name.startswith(_TOGETHER):
         command += f" --requests {options.requests}"
+    if options.weed:
+        command += " --weed .venv-spark/bin/weed"
     return Tried(
         "Storage faults",
         name,
