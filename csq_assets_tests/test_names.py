@@ -11,10 +11,8 @@ from csq_assets.alerts.situation import Condition, News
 from csq_assets.errors import FileError, printable
 from csq_assets_tests.avro_files import encode_avro
 from csq_assets_tests.builders import AvroFile
-from csq_assets_tests.hostile_names import HOSTILE_NAMES
+from csq_assets_tests.hostile_names import CONTROL_CHARACTERS, HOSTILE_NAMES
 from csq_assets_tests.platform import Platform
-
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Elements(HTMLParser):
@@ -58,7 +56,7 @@ def test_hostile_tables_stay_names(platform: Platform, tmp_path: Path) -> None:
     for name in applied:
         assert [row["v"] for row in platform.rows(name)] == [name]
     for one in (ran, status, page):
-        assert not CONTROLS.search(one.stderr)
+        assert not CONTROL_CHARACTERS.search(one.stderr)
         assert "Traceback" not in one.stderr
     assert page.code == 0
     html = (platform.folder / "csq-report.html").read_text()
@@ -66,7 +64,7 @@ def test_hostile_tables_stay_names(platform: Platform, tmp_path: Path) -> None:
     assert "svg" in elements.found
     assert not elements.found & {"script", "img", "iframe", "object", "base"}
     assert not {name for name in elements.attributes if name.startswith("on")}
-    assert not CONTROLS.search(html)
+    assert not CONTROL_CHARACTERS.search(html)
 
 
 def test_hostile_columns_and_values_stay_what_they_are(platform: Platform) -> None:
@@ -91,7 +89,7 @@ def test_hostile_files_are_read_by_their_names_or_refused(
     (dump,) = summary.dumps
     assert [table.status for table in dump.tables] == ["failed"] * len(paths)
     for table in dump.tables:
-        assert not CONTROLS.search(table.error or "")
+        assert not CONTROL_CHARACTERS.search(table.error or "")
         assert re.search("no such file|nothing is read from|File name too long", table.error or "")
 
 
@@ -100,4 +98,4 @@ def test_hostile_names_are_printable_in_alerts(name: str) -> None:
     said = str(FileError("it is damaged", where={"dump": 12, "table": name}))
     gone = Condition(f'table "{name}" again', said, "assets/x")
     news = News(begun=(Condition(f"table {name}", said, "assets/x"),), over=(gone,), tables=(name,))
-    assert not CONTROLS.search(compose(news, "s3://acme", "https://ui.example.com").body)
+    assert not CONTROL_CHARACTERS.search(compose(news, "s3://acme", "https://ui.example.com").body)

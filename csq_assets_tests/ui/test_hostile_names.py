@@ -1,5 +1,5 @@
-"""Names that are markup, as the UI shows them: nothing of them is rendered, and nobody is asked for
-anything."""
+"""Names that are markup, control characters, long, or paths, as the UI shows them: nothing of them is
+rendered, and nobody is asked for anything."""
 
 import json
 import time
@@ -11,13 +11,29 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from csq_assets.dataconnect.tables import current_asset, raw_asset
-from csq_assets_tests.hostile_names import MARKUP
+from csq_assets_tests.avro_files import encode_avro
+from csq_assets_tests.builders import AvroFile
+from csq_assets_tests.hostile_names import (
+    CONTROL_CHARACTERS,
+    CONTROLS,
+    LENGTHS,
+    MARKUP,
+    TRAVERSALS,
+)
 from csq_assets_tests.ui.conftest import Site
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 TAKEN_WITHIN_SECONDS = 200  # some ticks of the sensor, on a busy machine
-NAMES = (*MARKUP, "www.example.com/x <mailto:a@example.com>", "`` ` `` **bold** ~~gone~~ __under__")
+LONG = LENGTHS[1]
+NAMES = (
+    *MARKUP,
+    *CONTROLS,
+    LONG,
+    TRAVERSALS[0],
+    "www.example.com/x <mailto:a@example.com>",
+    "`` ` `` **bold** ~~gone~~ __under__",
+)
 # What the names above would become, and what csq and Dagster never show there.
 RENDERED = (
     "img[src*='example.com'], img[src='x'], a[href*='example.com'], a[href^='mailto'],"
@@ -32,8 +48,11 @@ def delivered(site: Site) -> None:
     platform = site.platform
     rows = [{"user_id": 1, **{name.lower(): name for name in NAMES}}]
     for dump_id, more in ((21, {}), (22, {"<i>new</i> [a](https://example.com/y)": "x"})):
-        tables = {name: [{**row, **more} for row in rows] for name in NAMES}
-        platform.deliver(dump_id, tables=tables, users=[{**row, **more} for row in rows])
+        changed = [{**row, **more} for row in rows]
+        key = f"sync_{dump_id}/all.avro"  # not in a folder of the table: most names are too long
+        platform.export.put(key, encode_avro(changed))
+        file = AvroFile(changed, written=False, listed_as=platform.export.path(key))
+        platform.deliver(dump_id, tables={name: [file] for name in ("users", *NAMES)})
     platform.sync()
     until = time.monotonic() + TAKEN_WITHIN_SECONDS
     while raw_asset(NAMES[-1]) not in defined(site):  # the sensor has the code location loaded anew
@@ -62,9 +81,11 @@ def test_nothing_of_a_name_is_rendered(page: Page, name: str) -> None:
         page.goto(f"/assets/{quote(asset)}?view=overview")
         expect(page.locator(MARKDOWN).first).to_be_visible()
         assert rendered(page) == []
+        assert controls_in_markdown(page) == []
         page.goto(f"/assets/{quote(asset)}?view=events")
         expect(page.get_by_text("Materialized").first).to_be_visible()
         assert rendered(page) == []
+        assert controls_in_markdown(page) == []
 
 
 def test_nothing_of_a_column_is_rendered_by_checks(page: Page) -> None:
@@ -84,6 +105,12 @@ def defined(site: Site) -> set[str]:
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         nodes = json.load(answer)["data"]["assetNodes"]
     return {"/".join(node["assetKey"]["path"]) for node in nodes}
+
+
+def controls_in_markdown(page: Page) -> list[str]:
+    """The texts that csq writes, where a control character is in them."""
+    found = page.locator(MARKDOWN).all_inner_texts()
+    return [text for text in found if CONTROL_CHARACTERS.search(text)]
 
 
 def rendered(page: Page) -> list[str]:
