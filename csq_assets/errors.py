@@ -10,7 +10,7 @@ REDELIVER = "Ask Contentsquare to redeliver the dump, or replace the file in pla
 _NO_THREAD = "can't start new thread"
 _LONGEST_TEXT, _LONGEST_NAME = 2_000, 300
 # Controls of terminals and of the direction of text, and halves of surrogate pairs.
-_CONTROLS = re.compile(
+CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
@@ -20,7 +20,7 @@ def printable(text: str, longest: int = _LONGEST_TEXT) -> str:
     left out."""
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[-longest // 2 :]}"
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class CsqError(Exception):

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Self, TypeAlias
 from uuid import uuid4
 
@@ -34,6 +33,8 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._serdes import serialize_value
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+
+from csq_assets.lake.temporary import temporary_folder
 
 _BUSY_TIMEOUT_SECONDS = 30  # as Dagster's own connections
 _SMALL_PAGES = (
@@ -170,8 +171,8 @@ class SqliteEvents(SqliteEventLogStorage):
 def _empty_shard() -> bytes:
     """A file for the events of a run, as Dagster makes it, but with small pages: it has two dozen
     tables and indexes, of which two are used."""
-    with TemporaryDirectory(prefix="csq-") as folder:
-        dagsters = SqliteEventLogStorage(folder)
+    with temporary_folder() as folder:
+        dagsters = SqliteEventLogStorage(str(folder))
         with dagsters.run_connection("empty"):
             pass
         dagsters.dispose()

@@ -5,7 +5,7 @@ Whatever a delivery names, tables, columns, files or values, may be one of these
 
 import re
 
-CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 TRAVERSALS = (
     "../../etc/passwd",
     "..",

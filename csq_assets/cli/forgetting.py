@@ -1,6 +1,5 @@
 """The command that forgets users."""
 
-import json
 import os
 import re
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from csq_assets.cli.options import read_settings
+from csq_assets.cli.options import json_text, read_settings
 from csq_assets.errors import SettingsError, StorageError, UsageError
 from csq_assets.signals import SIGNALS
 
@@ -113,8 +112,7 @@ def _refuse_unwritable(file: Path) -> None:
 
 
 def _write(done: "Certificate", file: Path | None) -> None:
-    document = {**asdict(done), "complete": done.is_complete}
-    text = json.dumps(document, ensure_ascii=False, indent=2, default=lambda time: time.isoformat())
+    text = json_text({**asdict(done), "complete": done.is_complete})
     if file is None:
         click.echo(text)
         return

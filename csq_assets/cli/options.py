@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from csq_assets.errors import CONTROLS
 from csq_assets.settings import Settings
 
 DUMP = click.IntRange(min=0)
@@ -28,6 +29,14 @@ def variables() -> Mapping[str, str]:
     return os.environ if click.get_current_context().obj is None else {}
 
 
+def json_text(document: Any) -> str:
+    """The document, with times in ISO 8601, and nothing that a terminal would act on."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=lambda time: time.isoformat())
+    return CONTROLS.sub(
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text
+    )
+
+
 def print_json(document: Any) -> None:
     """The document, on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    click.echo(json_text(document))

@@ -16,7 +16,7 @@ NOT_COVERED = (
     "Dagster's event log and logs: what errors quote, and what assets and dbt tests of your own write",
     "backups, and earlier versions of objects where a bucket keeps them",
     "files that were made by csq rebuild --into, copies and exports that people made",
-    "temporary folders csq-* of processes that were killed",
+    "temporary folders csq_assets-staged-* of processes that were killed",
 )
 
 

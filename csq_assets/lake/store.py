@@ -16,6 +16,7 @@ from csq_assets.interruption import raise_if_interrupted
 from csq_assets.lake.folders import folder_of, is_cut, table_of
 from csq_assets.lake.objects import ObjectStore
 from csq_assets.lake.parquet_files import reading, sink
+from csq_assets.lake.temporary import remove_left_behind
 
 _ABANDONED_AFTER = timedelta(days=1)
 _OURS, _TABLE = "csq.", "csq.table"  # in the footer
@@ -167,8 +168,9 @@ class LakeStore:
             return _digest(path)
 
     def remove_unfinished_writes(self, now: datetime) -> None:
-        """Remove staged files and uploads of killed processes, a day after they began."""
+        """Remove staged files, uploads and temporary folders of killed processes, a day later."""
         self.objects.abort_unfinished_uploads("raw/", now - _ABANDONED_AFTER)
+        remove_left_behind(now - _ABANDONED_AFTER)
 
     def delete(self, table: str, dump_id: int) -> None:
         self.objects.delete(_key(table, dump_id))

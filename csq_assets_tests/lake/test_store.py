@@ -1,7 +1,11 @@
 """Partitions: published whole, readable by whatever reads Parquet, over a directory and a bucket."""
 
+import os
 import resource
+import shutil
+import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,6 +16,7 @@ from csq_assets.errors import CsqError, FileError, StorageError
 from csq_assets.lake.directory import DirectoryStore
 from csq_assets.lake.folders import folder_of
 from csq_assets.lake.store import LakeStore, Rows
+from csq_assets.lake.temporary import temporary_folder
 from csq_assets_tests.hostile_names import HOSTILE_NAMES
 
 FIRST = pl.DataFrame({"user_id": [1, 2], "plan": ["free", None]})
@@ -338,3 +343,17 @@ def test_a_file_whose_footer_is_damaged_is_told_whatever_polars_makes_of_it(
     beginning = f"dump 12, table users: {path} cannot be read: "
     assert [one for one in said if not one.startswith(beginning) or "\n" in one] == []
     assert capfd.readouterr().err == ""
+
+
+def test_temporary_folders_of_killed_processes_go_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory_objects: DirectoryStore
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as folder:
+        left = Path(shutil.copytree(folder, tmp_path / "csq_assets-staged-left"))
+        mine = Path(shutil.copytree(folder, tmp_path / "csq_assets-mine"))
+        two_days_ago = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+        for each in (left, mine):
+            os.utime(each, (two_days_ago, two_days_ago))
+        LakeStore(directory_objects).remove_unfinished_writes(datetime.now(UTC))
+        assert (left.exists(), mine.exists(), folder.exists()) == (False, True, True)

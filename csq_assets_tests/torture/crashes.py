@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import duckdb
-
 from csq_assets_tests.torture.scenarios import Place, Scenario
 from csq_assets_tests.torture.shim import Hit, operations
 from csq_assets_tests.torture.small_disk import small_disk
-from csq_assets_tests.torture.state import (
-    Relations,
-    State,
-    half_done,
-    public_relations,
-    state_of,
-)
+from csq_assets_tests.torture.state import State, half_done, state_of
 from csq_assets_tests.torture.warm import Ended, Warm, start_warm
 
+_ENDED_BY_SIGNAL = range(-signal.NSIG, 0)
 _KILLED, _NO_MEMORY_FOR_A_THREAD = -9, 127  # the C library ends a process so
 _DAGSTER = "/data/dagster/"
 _DAY_SECONDS = 25 * 3600  # after which what a kill has staged is removed
@@ -58,7 +52,7 @@ class Crashes:
     place: Place
     folder: Path
     operations: tuple[str, ...]
-    before: Relations
+    before: State | None
     wanted: State
     code: int
     planted: str = ""
@@ -77,9 +71,10 @@ class Crashes:
         """Kill at each operation on what is there or below, first to last, until none is left."""
         for number in itertools.count(1):
             kill = self.kill_at(number, below)
+            if kill.landed or kill.differences:
+                yield kill
             if not kill.landed:
                 return
-            yield kill
 
     def kill_at(self, number: int, below: Path | None = None) -> Kill:
         """End the command before the operation, finish, and compare. Only what is done `below` counts,
@@ -89,9 +84,11 @@ class Crashes:
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, hit=hit, planted=self.planted)
         done = operations(self.folder / "warm")
-        differences = (*self.half_done(), *self.finish()) if ended.code == _KILLED else ()
-        if ended.code not in (_KILLED, self.code):
-            differences = (f"the command ended with {ended.code}: {ended.stderr[-500:]}",)
+        if ended.code == _KILLED:
+            shown = half_done(self.place, self.before, self.wanted)
+            differences = (*shown, *self.finish())
+        else:
+            differences = tuple(self._failed(ended))
         what = done[number - 1] if len(done) >= number else ""
         return Kill(self.scenario.name, number, what, ended.code == _KILLED, differences)
 
@@ -104,7 +101,7 @@ class Crashes:
         hit = Hit((below,), at=number, action=action)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
         done = operations(self.folder / "warm")
-        differences = [*not_in_a_sentence(ended), *self.half_done(), *self.finish()]
+        differences = [*self._failed(ended), *self.finish()]
         what = done[number - 1] if len(done) >= number else ""
         landed = bool(what) and ended.code != self.code
         return Kill(self.scenario.name, number, what, landed, tuple(differences))
@@ -124,7 +121,7 @@ class Crashes:
         with small_disk(data, _template(self.folder) / "home" / "data") as disk:
             disk.leave_room(kilobytes)
             ended = self.place.csq(self.warm, *self.scenario.command)
-            differences = [*not_in_a_sentence(ended), *self.half_done()]
+            differences = [*self._failed(ended)]
             disk.leave_room()
             differences += self.finish()
         what = f"{kilobytes} kB, and the command ended with {ended.code}"
@@ -137,9 +134,9 @@ class Crashes:
         self.restore()
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, memory_bytes=megabytes * 1024**2)
-        ended_itself = ended.code >= 0 and ended.code != _NO_MEMORY_FOR_A_THREAD
-        said = not_in_a_sentence(ended) if ended_itself else ()
-        differences = (*said, *self.half_done(), *self.finish())
+        is_kill = ended.code in (*_ENDED_BY_SIGNAL, _NO_MEMORY_FOR_A_THREAD)
+        shown = half_done(self.place, self.before, self.wanted)
+        differences = (*(shown if is_kill else self._failed(ended)), *self.finish())
         what = f"{megabytes} MB, and the command ended with {ended.code}"
         return Kill(self.scenario.name, 0, what, ended.code != self.code, differences)
 
@@ -148,7 +145,7 @@ class Crashes:
         self.restore()
         hit = Hit(clock_off_seconds=seconds)
         ended = self.place.csq(self.warm, *self.scenario.command, hit=hit)
-        differences = [*not_in_a_sentence(ended), *self.finish()]
+        differences = [*self._failed(ended), *self.finish()]
         return Kill(self.scenario.name, 0, "", landed=True, differences=tuple(differences))
 
     def restore(self) -> None:
@@ -156,28 +153,33 @@ class Crashes:
         shutil.rmtree(self.place.folder)
         shutil.copytree(_template(self.folder), self.place.folder)
 
-    def half_done(self) -> Iterator[str]:
-        """What readers see now, that is neither as before nor as after."""
-        try:
-            yield from half_done(self.place.warehouse, self.before, self.wanted.tables)
-        except duckdb.Error as error:
-            yield f"the DuckDB file cannot be read: {error}"
+    def _failed(self, ended: Ended) -> Iterator[str]:
+        """What may not be right after a failure; and where the command says that there was none, all
+        has to be done."""
+        yield from not_in_a_sentence(ended)
+        if ended.code == self.code:
+            yield from self._compare()
+        else:
+            yield from half_done(self.place, self.before, self.wanted)
 
     def finish(self) -> Iterator[str]:
         """Put everything right, a day later; gives what is otherwise than wanted."""
-        _age(self.place.home)
+        let_a_day_pass(self.place)
         for command in self.scenario.finish:
             ended = self.place.csq(self.warm, *command)
             yield from _faults(command, ended, self.code)
+        yield from self._compare()
+        for folder in (self.place.home / "data" / "lake" / ".staging", self.place.folder / "tmp"):
+            if folder.is_dir() and (left := sorted(path.name for path in folder.iterdir())):
+                yield f"left in {folder.name}: {left}"
+
+    def _compare(self) -> Iterator[str]:
         try:
-            found = state_of(self.place.home, self.place.lake, self.place.warehouse)
+            found = state_of(self.place)
         except Exception as error:  # noqa: BLE001  # that is what there is to find
             yield f"what is there cannot be read: {error!r}"
         else:
             yield from found.differences(self.wanted)
-        staging = self.place.home / "data" / "lake" / ".staging"
-        if staging.is_dir() and (left := sorted(path.name for path in staging.iterdir())):
-            yield f"staged files are left: {left}"
 
 
 @contextmanager
@@ -192,7 +194,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
         scenario.deliver_before(place.export)
         if scenario.before:
             _require(place.csq(warm, "sync"))
-        before = public_relations(place.warehouse) if scenario.before else {}
+        before = state_of(place) if scenario.before else None
         scenario.deliver_news(place.export)
         shutil.rmtree(_template(folder), ignore_errors=True)
         shutil.copytree(place.folder, _template(folder))
@@ -202,7 +204,7 @@ def prepared(scenario: Scenario, folder: Path, *, planted: str = "") -> Iterator
         done = tuple(operations(folder / "warm"))
         for command in scenario.finish:
             _require(place.csq(warm, *command))
-        wanted = state_of(place.home, place.lake, place.warehouse)
+        wanted = state_of(place)
         _compare_with_replay(scenario, warm, place, wanted)
         yield Crashes(scenario, warm, place, folder, done, before, wanted, ended.code, planted)
 
@@ -215,7 +217,7 @@ def _compare_with_replay(scenario: Scenario, warm: Warm, place: Place, wanted: S
     shutil.copytree(place.folder / "export", fresh.folder / "export")
     for command in dict.fromkeys((("sync",), *scenario.finish)):
         _require(fresh.csq(warm, *command))
-    replayed = state_of(fresh.home, fresh.lake, fresh.warehouse).tables
+    replayed = state_of(fresh).tables
     mine = dict(wanted.tables)
     if scenario.name == "full resync":  # the dumps that it voided are never decoded by a replay
         replayed, mine = ({**tables, "csq_meta.dumps": None} for tables in (replayed, mine))
@@ -250,8 +252,8 @@ def not_in_a_sentence(ended: Ended) -> Iterator[str]:
         yield f"ended with {ended.code}, and said: {ended.stderr[-500:]}"
 
 
-def _age(home: Path) -> None:
-    """Let a day pass over what was staged."""
+def let_a_day_pass(place: Place) -> None:
+    """Over what was staged, and what is in TMPDIR."""
     past = time.time() - _DAY_SECONDS
-    for folder in (home / "data").rglob(".staging/*"):
+    for folder in (*(place.home / "data").rglob(".staging/*"), *(place.folder / "tmp").iterdir()):
         os.utime(folder, (past, past))

@@ -124,8 +124,8 @@ def _readers(crashes: Crashes) -> Loaded:
     is_over.set()
     for reader in readers:
         reader.join()
-    if odd := seen - {before, _users(snapshot)}:
-        wrong.append(f"readers saw {sorted(odd)} users")
+    if seen != {before, _users(snapshot)}:
+        wrong.append(f"readers saw {sorted(seen)} users, of {before} and {_users(snapshot)}")
     return Loaded(
         _READERS_OF_COPY,
         READERS,
@@ -145,8 +145,9 @@ def _holder(crashes: Crashes) -> Loaded:
 
 
 def _users(path: Path) -> int:
-    """How many there are, by a connection of its own."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        row = connection.execute("SELECT count(*) FROM csq.users").fetchone()
+    """How many there are, by an instance of DuckDB of its own: another opens the file anew."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"ATTACH '{path}' AS copy (READ_ONLY)")
+        row = connection.execute("SELECT count(*) FROM copy.csq.users").fetchone()
     assert row is not None
     return row[0]

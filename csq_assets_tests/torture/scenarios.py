@@ -40,6 +40,10 @@ class Place:
     def warehouse(self) -> Path:
         return self.home / "data" / "warehouse.duckdb"
 
+    @property
+    def snapshot(self) -> Path:
+        return self.home / "data" / "snapshot" / "copy.duckdb"
+
     def make(self) -> None:
         """An empty one, of which Dagster's databases are not there yet."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -60,7 +64,7 @@ class Place:
             "CSQ_EXPORT_URL": self.export.url,
             "CSQ_LAKE_URL": self.lake,
             "CSQ_DUCKDB_PATH": str(self.warehouse),
-            "CSQ_DUCKDB_SNAPSHOT_PATH": str(self.home / "data" / "snapshot" / "copy.duckdb"),
+            "CSQ_DUCKDB_SNAPSHOT_PATH": str(self.snapshot),
             **self.variables,
         }
 

@@ -15,6 +15,7 @@ from csq_assets.aws import s3_client
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets.lake.locations import Lake, open_lake
 from csq_assets_tests.platform import open_instance
+from csq_assets_tests.torture.scenarios import Place
 
 Facts = Mapping[str, object]
 Relations = Mapping[str, list[str]]  # the rows, as texts
@@ -31,6 +32,7 @@ class State:
     numbers of runs."""
 
     tables: Relations
+    snapshot: Relations
     ledger: Facts
     lake_files: Facts
     dagster: Facts
@@ -48,13 +50,15 @@ class State:
                     yield f"{field.name}: {name} is {have.get(name)!r}, not {want.get(name)!r}"
 
 
-def state_of(home: Path, lake_url: str, warehouse: Path) -> State:
-    """What is there now. `home` is DAGSTER_HOME."""
+def state_of(place: Place) -> State:
+    """What is there now."""
+    home, lake_url, warehouse = place.home, place.lake, place.warehouse
     lake = open_lake(lake_url, s3_client)
     with open_instance(home) as instance:
         dagster = dict(_dagster_facts(instance))
     return State(
         tables=public_relations(warehouse),
+        snapshot=public_relations(place.snapshot),
         ledger={f"{table} of {dump}": content for (dump, table), content in contents(lake).items()},
         lake_files=dict.fromkeys(lake_files(lake), "there"),
         dagster=dagster,
@@ -69,16 +73,34 @@ def state_of(home: Path, lake_url: str, warehouse: Path) -> State:
     )
 
 
-def half_done(warehouse: Path, before: Relations, after: Relations) -> Iterator[str]:
-    """In words, what readers see of a command that failed: a table whose rows are neither those of
-    `before` nor those of `after`, and of what is made of several tables a row that is in neither."""
-    shown = public_relations(warehouse) if warehouse.exists() else {}
+def half_done(place: Place, before: State | None, after: State) -> Iterator[str]:
+    """In words, what readers of the DuckDB file and its snapshot see of a command that failed: a table
+    whose rows are neither those of before nor those of after, and of what is made of several tables a
+    row that is in neither. Of `csq_meta.dumps` that is what is said to be applied."""
+    yield from _half_done(place.warehouse, before.tables if before else {}, after.tables)
+    yield from _half_done(place.snapshot, before.snapshot if before else {}, after.snapshot)
+
+
+def _half_done(path: Path, before: Relations, after: Relations) -> Iterator[str]:
+    try:
+        shown = public_relations(path) if path.exists() else {}
+    except duckdb.Error as error:
+        yield f"{path.name} cannot be read: {error}"
+        return
     for name, rows in sorted(shown.items()):
-        of_several = name.startswith("csq_meta.") or name.endswith('."all_events"')
         old, new = before.get(name, []), after[name]
-        if not {*rows} <= {*old, *new} if of_several else rows not in (old, new):
-            yield f"{name} shows {rows}, of {old} before and {new} after"
-    yield from (f"{name} is gone" for name in sorted({*before} - {*shown}))
+        if name.startswith("csq_meta.") or name.endswith('."all_events"'):
+            known = {*old, *new, *(row for row in rows if _is_pending(row))}
+            if odd := [row for row in rows if row not in known]:
+                yield f"{path.name}: {name} shows {odd}, neither of before nor of after"
+        elif rows not in (old, new):
+            yield f"{path.name}: {name} shows {rows}, of {old} before and {new} after"
+    yield from (f"{path.name}: {name} is gone" for name in sorted({*before} - {*shown}))
+
+
+def _is_pending(row: str) -> bool:
+    """Whether it is of a dump that is not applied, which csq_meta.dumps says at once."""
+    return not row.endswith(("'applied')", "'void')"))
 
 
 def _anonymous(name: str) -> str:

@@ -18,7 +18,12 @@ from moto.server import ThreadedMotoServer
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, Twist, serve_faulty_s3
 from csq_assets_tests.spark.s3 import s3_server
 from csq_assets_tests.targets import S3Target
-from csq_assets_tests.torture.crashes import BrokenTrialError, Kill, not_in_a_sentence
+from csq_assets_tests.torture.crashes import (
+    BrokenTrialError,
+    Kill,
+    let_a_day_pass,
+    not_in_a_sentence,
+)
 from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
 from csq_assets_tests.torture.shim import Hit, operations
@@ -88,6 +93,8 @@ class Sea:
             if ended.code == 0:
                 went_well += 1
                 differences += self._compare(place, "though the sync said that all is well, ")
+            else:
+                differences += self._half_done(place)
         requests = len(self.faulty.requests) - asked
         differences += self._finish(place)
         return Stormy(syncs, requests, storm.hit, went_well, tuple(differences))
@@ -124,9 +131,7 @@ class Sea:
         ended = self._sync(place)
         self.faulty.fault = lambda _: None
         what = seen[number - 1] if len(seen) >= number else ""
-        assert self.wanted is not None
-        shown = half_done(place.warehouse, {}, self.wanted.tables)
-        differences = (*shown, *self._finish(place))
+        differences = (*self._half_done(place), *self._finish(place))
         return Kill("a lake on S3", number, what, ended.code == _KILLED, differences)
 
     def fill_staging(self, number: int) -> Kill:
@@ -136,8 +141,13 @@ class Sea:
         ended = self._sync(place, Hit((place.folder / "tmp",), at=number, action="full"))
         done = operations(self.folder / "warm")
         what = done[number - 1] if len(done) >= number else ""
-        differences = (*not_in_a_sentence(ended), *self._finish(place))
+        shown = self._half_done(place) if ended.code else self._compare(place, "at once, ")
+        differences = (*not_in_a_sentence(ended), *shown, *self._finish(place))
         return Kill("a lake on S3", number, what, bool(what and ended.code), differences)
+
+    def _half_done(self, place: Place) -> Iterator[str]:
+        assert self.wanted is not None
+        return half_done(place, None, self.wanted)
 
     def requests_of_a_sync(self) -> int:
         """How many a sync of everything sends."""
@@ -158,11 +168,14 @@ class Sea:
         return place
 
     def _finish(self, place: Place) -> Iterator[str]:
-        """A clean sync, which puts everything right."""
+        """A clean sync, which puts everything right, a day later."""
+        let_a_day_pass(place)
         ended = self._sync(place)
         if ended.code:
             yield f"the clean sync ended with {ended.code}: {ended.stderr[-500:]}"
         yield from self._compare(place, "after a clean sync, ")
+        if left := sorted(path.name for path in (place.folder / "tmp").iterdir()):
+            yield f"left in TMPDIR: {left}"
         uploads = self.client.list_multipart_uploads(Bucket="ours").get("Uploads", [])  # pyright: ignore[reportAttributeAccessIssue]
         yield from (f"an unfinished upload of {one['Key']}" for one in uploads)
         written = {
@@ -174,7 +187,7 @@ class Sea:
 
     def _compare(self, place: Place, when: str) -> Iterator[str]:
         try:
-            found = state_of(place.home, place.lake, place.warehouse)
+            found = state_of(place)
         except Exception as error:  # noqa: BLE001  # that is what there is to find
             yield f"{when}what is there cannot be read: {error!r}"
             return

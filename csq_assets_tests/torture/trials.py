@@ -26,7 +26,8 @@ _A_PLACE = 3  # of so many kills, one is tried as a full disk at each place
 _TMPDIR_FULL_FROM = (1, 4, 14, 40)  # where Python cannot use it from the first on, it takes /tmp
 _CLOCK = "the clock an hour back"
 _TOGETHER = "all of them"
-_SHARE_ALONE, _SHARE_TOGETHER = 0.15, 0.04  # of the requests
+_SHARE_ALONE, _SHARE_TOGETHER = 0.05, 0.04  # of the requests
+_A_KIND = 5  # of so many requests with all kinds, one is sent with each alone
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
 _SMALL_DISK, _LITTLE_ROOM_KILOBYTES = "a small disk, in memory", 256
 _SPILL, _STAGING = "no room for what DuckDB spills", "no room in TMPDIR, with a lake on S3"
@@ -183,13 +184,12 @@ def storage_faults(options: Options) -> Iterator[Tried]:
     where = ", before SeaweedFS" if options.weed else ""
     with sea(options.folder / "sea", options.weed) as found:
         for name, kinds, share, at_least in (
-            *((kind, (kind,), _SHARE_ALONE, 1) for kind in KINDS),
+            *((kind, (kind,), _SHARE_ALONE, options.requests // _A_KIND) for kind in KINDS),
             (_TOGETHER, KINDS, _SHARE_TOGETHER, options.requests),
         ):
             if options.wants(name):
-                yield storm_tried(
-                    name + where, found.sail_far(kinds, options.seed, share, at_least), options
-                )
+                storms = found.sail_far(kinds, options.seed, share, at_least)
+                yield storm_tried(name + where, storms, options)
 
 
 def s3_kills(options: Options) -> Iterator[Tried]:
@@ -225,9 +225,7 @@ def storm_tried(name: str, storms: Iterable[Stormy], options: Options) -> Tried:
         for line in storm.differences:
             options.say(f"{name}: {line}")
         found += storm
-    command = "python -m csq_assets_tests.torture storage_faults"
-    if name.startswith(_TOGETHER):
-        command += f" --requests {options.requests}"
+    command = f"python -m csq_assets_tests.torture storage_faults --requests {options.requests}"
     if options.weed:
         command += " --weed .venv-spark/bin/weed"
     return Tried(

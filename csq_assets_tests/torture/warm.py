@@ -25,7 +25,7 @@ from csq_assets_tests.torture.shim import Hit, build_shim
 
 HUNG = -1000
 _PATIENCE_SECONDS = 240
-_TRACE = re.compile(r'Traceback \(most recent|Stack Trace:|File ".*?", line \d')
+_TRACE = re.compile(r'panicked at|Traceback \(most recent|Stack Trace:|File ".*?", line \d')
 _IMPORTED = (
     "boto3",
     "dagster",
@@ -65,7 +65,7 @@ class Ended:
     @property
     def has_traceback(self) -> bool:
         """One of Python's, or what Dagster makes of one."""
-        return bool(_TRACE.search(self.stderr))
+        return bool(_TRACE.search(self.stdout) or _TRACE.search(self.stderr))
 
 
 class Warm:
