@@ -2,6 +2,7 @@
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -76,8 +77,9 @@ def _read(path: str) -> str:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """The secret as it stands, and as Python and URLs write it."""
+    """The secret as it stands, and as Python, URLs and Basic authentication write it."""
     bare = secret.strip()
     if len(bare) >= _SHORTEST:
         yield from (bare, repr(bare)[1:-1], repr(bare.encode(errors="replace"))[2:-1])
         yield from (quote(bare), quote(bare, safe=""), unquote(bare))
+        yield b64encode(bare.encode(errors="replace")).decode()

@@ -1,5 +1,6 @@
 """What counts as a secret, and how it is masked."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_secrets_of_the_environment_are_masked_however_they_are_spelled(
         "sent ***, b'***\\n' and IQoJb3%2FJpz+2lu=="
     )
     assert masked("IQoJb3%2FJpz%2B2lu%3D%3D IQoJb3/Jpz%2B2lu%3D%3D") == "*** ***"
+
+
+def test_what_basic_authentication_makes_of_an_address_is_masked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.environ", {"AWS_ENDPOINT_URL_S3": f"http://me:{TOKEN}@127.0.0.1"})
+    sent = b64encode(f"me:{TOKEN}".encode()).decode()
+    assert masked(f"Authorization: Basic {sent}") == "Authorization: Basic ***"
 
 
 def test_a_secret_of_several_lines_is_masked_as_python_writes_it(
