@@ -169,9 +169,7 @@ class Crashes:
             ended = self.place.csq(self.warm, *command)
             yield from _faults(command, ended, self.code)
         yield from self._compare()
-        for folder in (self.place.home / "data" / "lake" / ".staging", self.place.folder / "tmp"):
-            if folder.is_dir() and (left := sorted(path.name for path in folder.iterdir())):
-                yield f"left in {folder.name}: {left}"
+        yield from stray(self.place)
 
     def _compare(self) -> Iterator[str]:
         try:
@@ -250,6 +248,13 @@ def not_in_a_sentence(ended: Ended) -> Iterator[str]:
         yield f"a traceback: {ended.stderr[-1500:]}"
     if ended.code not in (0, 1, 2, 3) or (ended.code and not ended.stderr.strip()):
         yield f"ended with {ended.code}, and said: {ended.stderr[-500:]}"
+
+
+def stray(place: Place) -> Iterator[str]:
+    """What csq has left in its lake's staging and in TMPDIR, where Dagster's daemon leaves its own."""
+    staged = (place.home / "data" / "lake" / ".staging").glob("*")
+    temporary = (place.folder / "tmp").glob("csq_assets-*")
+    yield from (f"left behind: {path}" for path in sorted((*staged, *temporary)))
 
 
 def let_a_day_pass(place: Place) -> None:

@@ -18,6 +18,7 @@ from csq_assets_tests.targets import DirectoryTarget
 from csq_assets_tests.torture.forked import csq_forked, import_csq
 
 TABLES = 12
+DELIVERED = "export"
 PLACES = {
     "Dagster": "data/dagster",
     "lake": "data/lake",
@@ -33,8 +34,8 @@ _POLL_SECONDS, _PATIENCE_SECONDS, _END_SECONDS = 3, 900, 60
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a day took, and what is on the disk after it: files and bytes by place. `fault` says in
-    words what went wrong, if anything."""
+    """What a day took, and what is on the disk after it: files and bytes by place, DELIVERED among
+    them. `fault` says in words what went wrong, if anything."""
 
     fault: str
     cpu_seconds: float
@@ -122,7 +123,7 @@ def _begin(folder: Path) -> tuple[ExportBuilder, Mapping[str, str]]:
 
 
 def _sizes(folder: Path) -> dict[str, tuple[int, int]]:
-    return {at: _size(folder / at) for at in PLACES.values()}
+    return {at: _size(folder / at) for at in (DELIVERED, *PLACES.values())}
 
 
 def _size(place: Path) -> tuple[int, int]:

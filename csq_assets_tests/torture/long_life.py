@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from csq_assets_tests.torture.days import (
+    DELIVERED,
     PLACES,
     TABLES,
     Day,
@@ -29,6 +30,7 @@ from csq_assets_tests.torture.record import Tried, keep
 
 _MEBIBYTE = 1024 * 1024
 _MOST_GROWTH = 1.3
+_GROWING = ("Dagster", "lake")  # with what is delivered; DuckDB's file has room to reuse
 _MONTH, _EMPTY_DAYS = 30, 3  # which begin with empty files, and do not count
 _LIVES = {
     "": (by_syncs, "a sync each day"),
@@ -77,6 +79,7 @@ def main(days: int, folder: Path | None, *, life: str | None, write: bool) -> No
     grown = {
         "CPU time": growth([day.cpu_seconds for day in last], [day.cpu_seconds for day in first]),
         "memory": growth([day.memory_mb for day in last], [day.memory_mb for day in first]),
+        **{f"bytes of {name}": growth_on_disk(lived, PLACES[name]) for name in _GROWING},
     }
     notes = (*_notes(lived, days, grown), _minutes(began, lived, days))
     for line in (*faults, *notes):
@@ -108,6 +111,23 @@ def _in_words(day: Day) -> str:
 def growth(last: Sequence[float], first: Sequence[float]) -> float:
     """The median of the days of the last month beside that of those of the first."""
     return median(last) / median(first)
+
+
+def growth_on_disk(lived: Sequence[Day], at: str) -> float:
+    """What a day of the second half brought there beside one of the first, as far as it did not deliver
+    more."""
+    delivered = _brought(lived, DELIVERED)
+    return _brought(lived, at) / max(delivered, 1)
+
+
+def _brought(lived: Sequence[Day], at: str) -> float:
+    """The bytes of a day of the second half beside those of one of the first."""
+    sizes = [day.disk[at][1] for day in lived]
+    middle, last = len(sizes) // 2, len(sizes) - 1
+    first_half, second_half = sizes[middle] - sizes[0], sizes[last] - sizes[middle]
+    if not middle or not first_half:
+        return 1.0
+    return (second_half / (last - middle or 1)) / (first_half / middle)
 
 
 def _minutes(began: float, lived: Sequence[Day], days: int) -> str:
