@@ -23,6 +23,7 @@ from csq_assets_tests.torture.crashes import (
     Kill,
     let_a_day_pass,
     not_in_a_sentence,
+    stray,
 )
 from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
@@ -174,8 +175,7 @@ class Sea:
         if ended.code:
             yield f"the clean sync ended with {ended.code}: {ended.stderr[-500:]}"
         yield from self._compare(place, "after a clean sync, ")
-        if left := sorted(path.name for path in (place.folder / "tmp").iterdir()):
-            yield f"left in TMPDIR: {left}"
+        yield from stray(place)
         uploads = self.client.list_multipart_uploads(Bucket="ours").get("Uploads", [])  # pyright: ignore[reportAttributeAccessIssue]
         yield from (f"an unfinished upload of {one['Key']}" for one in uploads)
         written = {
