@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.scheduler.instigation import TickStatus
 
 from csq_assets.defs.run_requests import UNFINISHED
 from csq_assets_tests.platform import KEYS, REPOSITORY, SCRIPTS, open_instance
@@ -33,6 +34,11 @@ def work_together(place: Place, number: int) -> Iterator[str]:
             time.sleep(_POLL_SECONDS)
         for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
             yield f"run {run.run_id} of {run.job_name} failed"
+        for sensor in instance.all_instigator_state():
+            for tick in instance.get_ticks(
+                sensor.instigator_origin_id, sensor.selector_id, statuses=[TickStatus.FAILURE]
+            ):
+                yield f"a tick failed: {tick.error}"
 
 
 def _is_at_work(instance: dg.DagsterInstance) -> bool:
