@@ -21,9 +21,10 @@ import pytest
 from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from csq_assets.doctor import Probe, examine
+from csq_assets.sync import run_sync
 from csq_assets_tests.builders import ExportBuilder
 from csq_assets_tests.faulty_s3 import Answer, FaultyS3, Request, error
-from csq_assets_tests.platform import REPOSITORY, Platform, open_platform
+from csq_assets_tests.platform import REPOSITORY, Listener, Platform, open_platform
 
 PAGE = (REPOSITORY / "docs" / "your-bucket.md").read_text()
 EXPORT, LAKE = "customer", "analytics"
@@ -125,6 +126,8 @@ def test_the_rights_of_the_page_are_enough(guarded: tuple[Platform, FaultyS3]) -
     assert platform.sync().exit_code == 0
     assert platform.rebuild().exit_code == 0
     assert [row["user_id"] for row in platform.rows("users")] == [1, 2]
+    assert platform.csq("forget", "--yes", "2").code == 0
+    assert [row["user_id"] for row in platform.rows("users")] == [1]
     refused = [action_of(one) for one in server.requests if enforced(everything(), one)]
     assert refused == []
 
@@ -235,3 +238,44 @@ def test_moto_enforces_the_same_rights(
             assert found == []
             assert platform.sync().exit_code == 0
             assert platform.rebuild().exit_code == 0
+            assert platform.csq("forget", "--yes", "1").code == 0
+
+
+PUBLISHED = "published"
+PUBLISHING = re.search(
+    r"The rights that it takes on the bucket are (.*?)\.",
+    (REPOSITORY / "docs" / "publishing.md").read_text(),
+    re.DOTALL,
+)
+
+
+def publishing(*, without: str = "") -> list[Statement]:
+    """The rights of the page on publishing, for a bucket of these tests."""
+    assert PUBLISHING is not None
+    actions = [one for one in re.findall(r"s3:\w+", PUBLISHING[1]) if one != without]
+    of = {True: f"arn:aws:s3:::{PUBLISHED}", False: f"arn:aws:s3:::{PUBLISHED}/*"}
+    return [
+        {"Effect": "Allow", "Action": one, "Resource": of[one == "s3:ListBucket"]}
+        for one in actions
+    ]
+
+
+@pytest.mark.parametrize(
+    "without", ["", "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+)
+def test_the_rights_to_publish_are_enough_and_one_that_lacks_is_named(
+    guarded: tuple[Platform, FaultyS3], s3_client: Any, without: str
+) -> None:
+    platform, server = guarded
+    s3_client.create_bucket(Bucket=PUBLISHED)
+    publish_url = f"s3://{PUBLISHED}/tables"
+    settings = replace(platform.settings, publish_url=publish_url, publish_format="parquet")
+    allow(server, [*everything(), *publishing()])
+    platform.export.deliver(13, notes=[{"text": "a"}])
+    assert run_sync(settings, platform.instance, Listener()).errors == ()
+    platform.export.deliver(13, users=[{"user_id": 2}])  # the other table is no more
+    allow(server, [*everything(), *publishing(without=without)])
+    said = " ".join(run_sync(settings, platform.instance, Listener()).errors)
+    assert (said == "") == (without == "")
+    assert without in said
+    assert "Traceback" not in said
