@@ -19,6 +19,7 @@ _DEFAULTS = Options(Path())
 @click.option(
     "--requests", default=_DEFAULTS.requests, help="Requests through all faults, at least."
 )
+@click.option("--page-views", default=_DEFAULTS.page_views, help="In the delivery of a large day.")
 @click.option("--seed", default=_DEFAULTS.seed, help="Draws what is hit.")
 @click.option("--only", multiple=True, help="A row of the trial; can be given several times.")
 @click.option(
@@ -33,6 +34,7 @@ def main(  # noqa: PLR0913  # an argument for each option
     *,
     kills: int,
     requests: int,
+    page_views: int,
     seed: int,
     only: tuple[str, ...],
     weed: Path | None,
@@ -48,7 +50,9 @@ def main(  # noqa: PLR0913  # an argument for each option
             f"no such trial: {', '.join(unknown)}; there are {', '.join(TRIALS)}"
         )
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as temporary:
-        options = Options(folder or Path(temporary), kills, requests, seed, only, weed, click.echo)
+        options = Options(
+            folder or Path(temporary), kills, requests, page_views, seed, only, weed, click.echo
+        )
         options.folder.mkdir(parents=True, exist_ok=True)
         found: list[Tried] = []
         try:

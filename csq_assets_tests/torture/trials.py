@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from csq_assets_tests.torture.crashes import Crashes, Kill, prepared
-from csq_assets_tests.torture.load import loads
+from csq_assets_tests.torture.large_day import large_day
+from csq_assets_tests.torture.load import Loaded, loads
 from csq_assets_tests.torture.proof import FOUND_BELOW, kills_until_found
 from csq_assets_tests.torture.record import Tried
 from csq_assets_tests.torture.scenarios import INCREMENT, REBUILD, SCENARIOS, SPILLING
@@ -55,6 +56,7 @@ class Options:
     folder: Path
     kills: int = 12
     requests: int = 300
+    page_views: int = 1_000_000
     seed: int = 1
     only: tuple[str, ...] = ()
     weed: Path | None = None
@@ -209,13 +211,13 @@ def s3_kills(options: Options) -> Iterator[Tried]:
 def load(options: Options) -> Iterator[Tried]:
     """Several commands and readers at once."""
     for found in loads(options.folder / "load", options.wants):
-        command, day = "python -m csq_assets_tests.torture load", datetime.now(UTC).date()
-        wrong = bool(found.differences)
-        for line in found.differences:
-            options.say(f"{found.name}: {line}")
-        yield Tried(
-            "Load", found.name, found.acts, found.acts, int(wrong), command, day, notes=found.notes
-        )
+        yield _load_tried(found, "load", options)
+
+
+def large_days(options: Options) -> Iterator[Tried]:
+    """A day's delivery of many page views."""
+    found = large_day(options.folder / "large", options.page_views)
+    yield _load_tried(found, f"large_days --page-views {options.page_views}", options)
 
 
 def storm_tried(name: str, storms: Iterable[Stormy], options: Options) -> Tried:
@@ -248,6 +250,21 @@ def kills_tried(name: str, kills: Sequence[Kill], options: Options) -> Tried:
     return replace(_tried("Crashes", name, kills, options, "crashes"), notes=(said,))
 
 
+def _load_tried(found: Loaded, arguments: str, options: Options) -> Tried:
+    for line in found.differences:
+        options.say(f"{found.name}: {line}")
+    return Tried(
+        "Load",
+        found.name,
+        tried=found.acts,
+        landed=found.acts,
+        differences=int(bool(found.differences)),
+        command=f"python -m csq_assets_tests.torture {arguments}",
+        day=datetime.now(UTC).date(),
+        notes=found.notes,
+    )
+
+
 def _tried(part: str, name: str, kills: Sequence[Kill], options: Options, trial: str) -> Tried:
     for kill in kills:
         for line in kill.differences:
@@ -273,4 +290,5 @@ TRIALS: dict[str, Callable[[Options], Iterator[Tried]]] = {
     "room": room,
     "storage_faults": storage_faults,
     "load": load,
+    "large_days": large_days,
 }
