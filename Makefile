@@ -55,9 +55,9 @@ torture: install-dev ## Kill csq, fill its disk, fail its storage; TORTURE="cras
 	@$(BIN)/python -m csq_assets_tests.torture $(TORTURE)
 
 audit: install-dev ## Ask PyPI for known weaknesses of the pinned packages; needs a network
-	@for lock in requirements.lock requirements-dev.lock; do \
+	@(for lock in requirements.lock requirements-dev.lock; do \
 		$(BIN)/uv tool run --quiet pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; \
-	done || { echo 'make audit asks pypi.org: it did not answer, does not know a package, or names a weak one above.' >&2; exit 1; }
+	done) || { echo 'make audit asks pypi.org: it did not answer, does not know a package, or names a weak one above.' >&2; exit 1; }
 
 audit-answers: install-dev # whether PyPI tells of the first package: a mirror may have packages alone
 	@first=$$(sed -n '1s|^\([^=]*\)==\([^ ;]*\).*|\1/\2|p' requirements.lock) && \

@@ -6,6 +6,7 @@ Nothing is written into the project. What dbt makes of it is kept beside the Duc
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -24,7 +25,10 @@ from csq_assets.settings import Settings
 
 _SETTING = {"setting": "CSQ_DBT_PROJECT"}
 _WRITTEN_BY_DBT = {"target", "logs"}
-_FAILED_BEFORE, _TRACEBACK = "Encountered an error:", "Traceback (most recent call last)"
+_FAILED_BEFORE = "Encountered an error:"
+_TRACEBACK = re.compile(
+    r"(?:\d\d:\d\d:\d\d\s+)?Traceback \(most recent call last\)"
+)  # after its time
 
 
 @dataclass(frozen=True)
@@ -152,8 +156,9 @@ class DbtProject:
 def why_dbt_failed(said: str) -> str:
     """What dbt says of its failure, in a line: without what stands before it, and without a traceback,
     which it adds where a database refuses the profile."""
-    because = said.rpartition(_FAILED_BEFORE)[2].partition(_TRACEBACK)[0]
-    return masked(" ".join(because.split()))
+    because = _TRACEBACK.split(said.rpartition(_FAILED_BEFORE)[2])[0].strip()
+    last_line = said.strip().rpartition("\n")[2]
+    return masked(" ".join((because or last_line).split()))
 
 
 def _require_dbt() -> None:

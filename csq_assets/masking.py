@@ -82,4 +82,8 @@ def _spellings(secret: str) -> Iterator[str]:
     if len(bare) >= _SHORTEST:
         yield from (bare, repr(bare)[1:-1], repr(bare.encode(errors="replace"))[2:-1])
         yield from (quote(bare), quote(bare, safe=""), unquote(bare))
-        yield b64encode(bare.encode(errors="replace")).decode()
+        yield from (_base64(bare), _base64(unquote(bare)))
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode(errors="replace")).decode()

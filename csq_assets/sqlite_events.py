@@ -34,6 +34,7 @@ from dagster._serdes import serialize_value
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from csq_assets.errors import StorageError
 from csq_assets.lake.temporary import temporary_folder
 
 _BUSY_TIMEOUT_SECONDS = 30  # as Dagster's own connections
@@ -112,7 +113,7 @@ class SqliteEvents(SqliteEventLogStorage):
                 beside.write_bytes(self._empty_shard)
                 path.hardlink_to(beside)
                 self._initialized_dbs.add(shard)
-        except (OSError, sqlite3.Error, SQLAlchemyError):
+        except (OSError, StorageError, sqlite3.Error, SQLAlchemyError):
             pass
         finally:
             with suppress(OSError):

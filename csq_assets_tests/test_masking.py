@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -32,9 +33,11 @@ def test_secrets_of_the_environment_are_masked_however_they_are_spelled(
 def test_what_basic_authentication_makes_of_an_address_is_masked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("os.environ", {"AWS_ENDPOINT_URL_S3": f"http://me:{TOKEN}@127.0.0.1"})
-    sent = b64encode(f"me:{TOKEN}".encode()).decode()
-    assert masked(f"Authorization: Basic {sent}") == "Authorization: Basic ***"
+    address = f"http://me:{quote(TOKEN, safe='')}@127.0.0.1"
+    for url in (address, f"http://me:{TOKEN}@127.0.0.1"):
+        monkeypatch.setattr("os.environ", {"HTTPS_PROXY": url})
+        sent = b64encode(f"me:{TOKEN}".encode()).decode()
+        assert masked(f"Authorization: Basic {sent}") == "Authorization: Basic ***"
 
 
 def test_a_secret_of_several_lines_is_masked_as_python_writes_it(

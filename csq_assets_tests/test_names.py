@@ -43,7 +43,9 @@ def _is_ours(path: Path, data: Path, tables: set[str]) -> bool:
     if not path.is_relative_to(data):
         return path == Path("/dev/null")
     below = path.relative_to(data).parts
-    return below[:2] != ("lake", "raw") or below[2:3] == () or below[2] in tables
+    if below[:2] == ("lake", "raw"):
+        return below[2:3] == () or below[2] in tables
+    return not {*below} & {*HOSTILE_NAMES, *tables}
 
 
 @pytest.fixture

@@ -177,13 +177,23 @@ def test_no_failure_shows_or_keeps_a_secret(scene: Scene, failure: str) -> None:
     assert bool(scene.webhook.posted) == (failure not in UNTOLD)
 
 
-@pytest.mark.parametrize("failure", ["S3 refuses", "no DuckDB file", "no lake", "no memory"])
+OTHERS = {
+    "S3 refuses": [0, 0, 2, 0],
+    "no DuckDB file": [1, 1, 1, 1],
+    "no lake": [2, 2, 2, 2],
+    "no memory": [1, 1, 0, 1],
+}
+
+
+@pytest.mark.parametrize("failure", OTHERS)
 def test_no_other_command_shows_or_keeps_a_secret(scene: Scene, failure: str) -> None:
+    scene.platform.deliver(13, users=[{"user_id": 2}])
     assert scene.platform.csq("sync", **scene.variables).code == 0
     if failure == "no lake":
         (scene.data / "lake").rename(scene.data / "lake before")
     FAILURES[failure][0](scene)
-    run_all(scene, "rebuild", "forget --yes 1", "diff 12 13", "doctor --repair")
+    codes = run_all(scene, "rebuild", "diff 12 13", "doctor --repair", "forget --yes 1")
+    assert codes == OTHERS[failure]
 
 
 def test_no_tick_that_fails_shows_or_keeps_a_secret(scene: Scene) -> None:

@@ -43,8 +43,7 @@ class DirectoryStore:
 
     def list(self, prefix: str) -> Iterator[Delivered]:
         with self._reading(prefix, lists=True):
-            if self._must_exist or self.root.exists():
-                self._require_folder()
+            self._require_folder()
             top = self._path(prefix)
             within = top.relative_to(self.root).parts
             yield from _files(str(top), "".join(f"{part}/" for part in within))
@@ -158,7 +157,15 @@ class DirectoryStore:
         return Path(f"{self.root}/{key}")
 
     def _require_folder(self) -> None:
-        if not self.root.is_dir():
+        """Refuse a file in the place of a folder; or, where it must exist, that there is none."""
+        there = next((one for one in (self.root, *self.root.parents) if one.exists()), None)
+        if there is not None and not there.is_dir():
+            raise SettingsError(
+                f"{there} is a file, not a directory",
+                where={"setting": self._setting},
+                remedy=f"Set {self._setting} to a directory.",
+            )
+        if self._must_exist and there != self.root:
             raise SettingsError(
                 f"there is no directory {self.root}",
                 where={"setting": self._setting},
@@ -170,8 +177,7 @@ class DirectoryStore:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            if self.root.exists():
-                self._require_folder()
+            self._require_folder()
             raise FileNotFoundError(key) from error
         except PermissionError as error:
             if not lists:  # one object: others can be read

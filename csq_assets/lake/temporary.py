@@ -27,9 +27,10 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def remove_left_behind(before: datetime) -> None:
-    """Remove those that killed processes left, where nothing was put into them since then."""
+    """Remove those that killed processes left, where nothing was written since then."""
     with suppress(OSError):  # TMPDIR cannot be listed
         for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
             with suppress(OSError):  # another process was quicker, or it is another user's
-                if folder.is_dir() and folder.stat().st_mtime < before.timestamp():
+                written = (path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+                if folder.is_dir() and max(written) < before.timestamp():
                     shutil.rmtree(folder, ignore_errors=True)

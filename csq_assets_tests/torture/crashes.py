@@ -16,11 +16,12 @@ from typing import Literal
 from csq_assets_tests.torture.scenarios import Place, Scenario
 from csq_assets_tests.torture.shim import Hit, operations
 from csq_assets_tests.torture.small_disk import small_disk
-from csq_assets_tests.torture.state import State, half_done, state_of
+from csq_assets_tests.torture.state import State, half_done, state_of, unreadable
 from csq_assets_tests.torture.warm import Ended, Warm, start_warm
 
 _ENDED_BY_SIGNAL = range(-signal.NSIG, 0)
 _KILLED, _NO_MEMORY_FOR_A_THREAD = -9, 127  # the C library ends a process so
+LEFT_BEHIND = "left behind: "
 _DAGSTER = "/data/dagster/"
 _DAY_SECONDS = 25 * 3600  # after which what a kill has staged is removed
 
@@ -87,8 +88,10 @@ class Crashes:
         if ended.code == _KILLED:
             shown = half_done(self.place, self.before, self.wanted)
             differences = (*shown, *self.finish())
-        else:
+        elif ended.code == self.code:
             differences = tuple(self._failed(ended))
+        else:
+            differences = (f"the command ended with {ended.code}: {ended.stderr[-500:]}",)
         what = done[number - 1] if len(done) >= number else ""
         return Kill(self.scenario.name, number, what, ended.code == _KILLED, differences)
 
@@ -135,7 +138,7 @@ class Crashes:
         command = self.scenario.command
         ended = self.place.csq(self.warm, *command, memory_bytes=megabytes * 1024**2)
         is_kill = ended.code in (*_ENDED_BY_SIGNAL, _NO_MEMORY_FOR_A_THREAD)
-        shown = half_done(self.place, self.before, self.wanted)
+        shown = unreadable(self.place, self.before, self.wanted)
         differences = (*(shown if is_kill else self._failed(ended)), *self.finish())
         what = f"{megabytes} MB, and the command ended with {ended.code}"
         return Kill(self.scenario.name, 0, what, ended.code != self.code, differences)
@@ -160,7 +163,7 @@ class Crashes:
         if ended.code == self.code:
             yield from self._compare()
         else:
-            yield from half_done(self.place, self.before, self.wanted)
+            yield from unreadable(self.place, self.before, self.wanted)
 
     def finish(self) -> Iterator[str]:
         """Put everything right, a day later; gives what is otherwise than wanted."""
@@ -254,7 +257,7 @@ def stray(place: Place) -> Iterator[str]:
     """What csq has left in its lake's staging and in TMPDIR, where Dagster's daemon leaves its own."""
     staged = (place.home / "data" / "lake" / ".staging").glob("*")
     temporary = (place.folder / "tmp").glob("csq_assets-*")
-    yield from (f"left behind: {path}" for path in sorted((*staged, *temporary)))
+    yield from (f"{LEFT_BEHIND}{path}" for path in sorted((*staged, *temporary)))
 
 
 def let_a_day_pass(place: Place) -> None:

@@ -74,33 +74,54 @@ def state_of(place: Place) -> State:
 
 
 def half_done(place: Place, before: State | None, after: State) -> Iterator[str]:
-    """In words, what readers of the DuckDB file and its snapshot see of a command that failed: a table
-    whose rows are neither those of before nor those of after, and of what is made of several tables a
-    row that is in neither. Of `csq_meta.dumps` that is what is said to be applied."""
-    yield from _half_done(place.warehouse, before.tables if before else {}, after.tables)
-    yield from _half_done(place.snapshot, before.snapshot if before else {}, after.snapshot)
+    """In words, what readers of the DuckDB file and its snapshot see of a command that was killed: a
+    table whose rows are neither those of before nor those of after, and of what is made of several
+    tables a row that is in neither. Of `csq_meta.dumps` that is what is said to be applied."""
+    for path, old, new in _files(place, before, after):
+        try:
+            shown = public_relations(path) if path.exists() else {}
+        except duckdb.Error as error:
+            yield f"{path.name} cannot be read: {error}"
+        else:
+            yield from (f"{path.name}: {line}" for line in _odd(shown, old, new))
 
 
-def _half_done(path: Path, before: Relations, after: Relations) -> Iterator[str]:
-    try:
-        shown = public_relations(path) if path.exists() else {}
-    except duckdb.Error as error:
-        yield f"{path.name} cannot be read: {error}"
-        return
+def unreadable(place: Place, before: State | None, after: State) -> Iterator[str]:
+    """In words, what readers lack after a command that failed, of which each table may fail alone."""
+    for path, old, new in _files(place, before, after):
+        try:
+            shown = public_relations(path) if path.exists() else {}
+        except duckdb.Error as error:
+            yield f"{path.name} cannot be read: {error}"
+        else:
+            yield from (f"{path.name}: {line}" for line in _gone(shown, old, new))
+
+
+def _files(
+    place: Place, before: State | None, after: State
+) -> Iterator[tuple[Path, Relations, Relations]]:
+    yield place.warehouse, before.tables if before else {}, after.tables
+    yield place.snapshot, before.snapshot if before else {}, after.snapshot
+
+
+def _odd(shown: Relations, before: Relations, after: Relations) -> Iterator[str]:
     for name, rows in sorted(shown.items()):
-        old, new = before.get(name, []), after[name]
+        old, new = before.get(name, []), after.get(name, [])
         if name.startswith("csq_meta.") or name.endswith('."all_events"'):
-            known = {*old, *new, *(row for row in rows if _is_pending(row))}
-            if odd := [row for row in rows if row not in known]:
-                yield f"{path.name}: {name} shows {odd}, neither of before nor of after"
+            applied = [row for row in rows if name != "csq_meta.dumps" or _is_applied(row)]
+            if odd := sorted({*applied} - {*old, *new}):
+                yield f"{name} shows {odd}, neither of before nor of after"
         elif rows not in (old, new):
-            yield f"{path.name}: {name} shows {rows}, of {old} before and {new} after"
-    yield from (f"{path.name}: {name} is gone" for name in sorted({*before} - {*shown}))
+            yield f"{name} shows {rows}, of {old} before and {new} after"
+    yield from _gone(shown, before, after)
 
 
-def _is_pending(row: str) -> bool:
-    """Whether it is of a dump that is not applied, which csq_meta.dumps says at once."""
-    return not row.endswith(("'applied')", "'void')"))
+def _is_applied(dump: str) -> bool:
+    return dump.endswith(("'applied')", "'void')"))
+
+
+def _gone(shown: Relations, before: Relations, after: Relations) -> Iterator[str]:
+    yield from (f"{name} is gone" for name in sorted(({*before} & {*after}) - {*shown}))
 
 
 def _anonymous(name: str) -> str:

@@ -28,7 +28,7 @@ from csq_assets_tests.torture.crashes import (
 from csq_assets_tests.torture.planted import SMALL_PARTS
 from csq_assets_tests.torture.scenarios import FIRST_SYNC, Place
 from csq_assets_tests.torture.shim import Hit, operations
-from csq_assets_tests.torture.state import State, half_done, state_of
+from csq_assets_tests.torture.state import State, half_done, state_of, unreadable
 from csq_assets_tests.torture.storage_faults import Storm
 from csq_assets_tests.torture.warm import HUNG, Ended, Warm, start_warm
 
@@ -95,7 +95,7 @@ class Sea:
                 went_well += 1
                 differences += self._compare(place, "though the sync said that all is well, ")
             else:
-                differences += self._half_done(place)
+                differences += self._unreadable(place)
         requests = len(self.faulty.requests) - asked
         differences += self._finish(place)
         return Stormy(syncs, requests, storm.hit, went_well, tuple(differences))
@@ -142,13 +142,17 @@ class Sea:
         ended = self._sync(place, Hit((place.folder / "tmp",), at=number, action="full"))
         done = operations(self.folder / "warm")
         what = done[number - 1] if len(done) >= number else ""
-        shown = self._half_done(place) if ended.code else self._compare(place, "at once, ")
+        shown = self._unreadable(place) if ended.code else self._compare(place, "at once, ")
         differences = (*not_in_a_sentence(ended), *shown, *self._finish(place))
         return Kill("a lake on S3", number, what, bool(what and ended.code), differences)
 
     def _half_done(self, place: Place) -> Iterator[str]:
         assert self.wanted is not None
         return half_done(place, None, self.wanted)
+
+    def _unreadable(self, place: Place) -> Iterator[str]:
+        assert self.wanted is not None
+        return unreadable(place, None, self.wanted)
 
     def requests_of_a_sync(self) -> int:
         """How many a sync of everything sends."""

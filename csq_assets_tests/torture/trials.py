@@ -30,7 +30,8 @@ _TOGETHER = "all of them"
 _SHARE_ALONE, _SHARE_TOGETHER = 0.05, 0.04  # of the requests
 _A_KIND = 5  # of so many requests with all kinds, one is sent with each alone
 _BEFORE, _AFTER = "first sync, before a request to S3", "first sync, after a request to S3"
-_SMALL_DISK, _LITTLE_ROOM_KILOBYTES = "a small disk, in memory", 256
+_SMALL_DISK = "a small disk, in memory"
+_ROOM_KILOBYTES = tuple(256 * 2**doubled for doubled in range(10))
 _SPILL, _STAGING = "no room for what DuckDB spills", "no room in TMPDIR, with a lake on S3"
 _MEMORY = "a limit on memory"
 _MEMORY_MB = (1_000, 500, 250, 120, 60, 30)  # more than it has when it begins
@@ -145,12 +146,12 @@ def _once(trial: Callable[..., Kill], *arguments: object) -> Iterator[Kill]:
 def _small_disks(crashes_of: Crashes, count: int) -> Iterator[Kill]:
     """Twice as much room each time, until the command ends well; then less of it, in even steps.
     Raises CannotMountError."""
-    kilobytes = _LITTLE_ROOM_KILOBYTES
-    while (kill := crashes_of.with_little_room(kilobytes)).landed:
-        yield kill
-        kilobytes *= 2
-    step = max(kilobytes // count, 4)
-    yield from map(crashes_of.with_little_room, range(0, kilobytes, step))
+    enough = 0
+    for enough in _ROOM_KILOBYTES:
+        yield (kill := crashes_of.with_little_room(enough))
+        if not kill.landed:
+            break
+    yield from map(crashes_of.with_little_room, range(0, enough, max(enough // max(count, 1), 4)))
 
 
 def planted(options: Options) -> Iterator[Tried]:
