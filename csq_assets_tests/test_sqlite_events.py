@@ -154,6 +154,15 @@ def test_a_file_that_another_process_makes_meanwhile_keeps_its_events(
     quick.dispose()
 
 
+def test_without_room_for_temporary_files_events_are_kept(
+    ours: SqliteEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    run_id = str(uuid4())
+    ours.store_event(said(run_id, "one"))
+    assert heard(ours, run_id) == ["one"]
+
+
 def test_it_can_be_closed_while_others_read(ours: SqliteEvents) -> None:
     run_id = str(uuid4())
     for text in ("one", "two"):

@@ -346,6 +346,26 @@ def test_a_snapshot_that_is_behind_is_published(
     assert daemon.tick().run_requests == []
 
 
+def test_what_a_run_for_other_readers_did_not_live_to_record_is_made_again_once(
+    platform: Platform, tmp_path: Path
+) -> None:
+    platform.export.report("2026-03-01")
+    settings = replace(platform.settings, snapshot_path=tmp_path / "snapshot.duckdb")
+    daemon = Daemon(replace(platform, settings=settings))
+    daemon.platform.deliver(9, users=[{"user_id": 9}])
+    while daemon.tick_and_run().run_requests:
+        pass
+    assert daemon.tick().run_requests == []
+    killed = platform.instance.create_run_for_job(
+        daemon.platform.definitions().resolve_job_def(KEYS.current_job),
+        asset_selection=frozenset({KEYS.snapshot}),
+        tags={KEYS.tag("refresh"): "snapshot"},
+    )
+    platform.instance.report_run_canceled(killed)
+    assert refreshed(daemon.tick_and_run()) == [{"csq/snapshot"}]
+    assert daemon.tick().run_requests == []
+
+
 def test_what_changed_is_published_after_the_refresh(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -459,3 +459,18 @@ def test_no_folder_for_what_is_staged_is_told(
     with pytest.raises(StorageError, match="no folder for temporary files can be made") as refused:
         s3_objects.staging().__enter__()
     assert "TMPDIR" in refused.value.remedy
+
+
+@pytest.mark.parametrize("below", ["", "/lake"])
+def test_a_file_in_the_place_of_the_lake_is_a_wrong_setting(tmp_path: Path, below: str) -> None:
+    (tmp_path / "taken").write_text("a file")
+    store = DirectoryStore(
+        Path(f"{tmp_path}/taken{below}"), setting="CSQ_LAKE_URL", must_exist=False
+    )
+    for reach in (lambda: list(store.list("raw/")), lambda: store.read("ledger/1.json")):
+        with pytest.raises(SettingsError) as refused:
+            reach()
+        assert str(refused.value) == (
+            f"setting CSQ_LAKE_URL: {tmp_path / 'taken'} is a file, not a directory. "
+            "Set CSQ_LAKE_URL to a directory."
+        )

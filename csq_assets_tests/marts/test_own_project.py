@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from csq_assets.dbt_project import DbtProject
+from csq_assets.dbt_project import DbtProject, why_dbt_failed
 from csq_assets.errors import SettingsError
 from csq_assets.settings import Settings
 from csq_assets.status import read_status
@@ -155,3 +155,25 @@ def test_what_is_no_project_and_a_missing_extra_are_refused(
         "setting CSQ_DBT_PROJECT: dbt is not installed. "
         'Install the extra: pip install "csq-assets[dbt]".'
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "06:26:33  Running\n06:26:33  Encountered an error:\nCompilation Error\n  of it",
+            "Compilation Error of it",
+        ),
+        (
+            "Encountered an error:\nNo byte\n06:26:33  Traceback (most recent call last):\n  File",
+            "No byte",
+        ),
+        (
+            "Traceback (most recent call last):\n  File\nImportError: no dbt\n",
+            "ImportError: no dbt",
+        ),
+        ("it says nothing of an error", "it says nothing of an error"),
+    ],
+)
+def test_why_dbt_failed_is_a_line_without_a_traceback(said: str, why: str) -> None:
+    assert why_dbt_failed(said) == why

@@ -83,7 +83,7 @@ def half_done(place: Place, before: State | None, after: State) -> Iterator[str]
         except duckdb.Error as error:
             yield f"{path.name} cannot be read: {error}"
         else:
-            yield from (f"{path.name}: {line}" for line in _odd(shown, old, new))
+            yield from (f"{path.name}: {line}" for line in odd(shown, old, new))
 
 
 def unreadable(place: Place, before: State | None, after: State) -> Iterator[str]:
@@ -104,7 +104,8 @@ def _files(
     yield place.snapshot, before.snapshot if before else {}, after.snapshot
 
 
-def _odd(shown: Relations, before: Relations, after: Relations) -> Iterator[str]:
+def odd(shown: Relations, before: Relations, after: Relations) -> Iterator[str]:
+    """In words, what is shown and is neither of before nor of after."""
     for name, rows in sorted(shown.items()):
         old, new = before.get(name, []), after.get(name, [])
         if name.startswith("csq_meta.") or name.endswith('."all_events"'):
