@@ -24,6 +24,7 @@ from csq_assets.lake.locations import Lake, open_export, open_lake
 from csq_assets.pipeline.effective_dumps import EffectiveDumps
 from csq_assets.warehouse.compaction import compact_if_due
 from csq_assets.warehouse.connection import open_warehouse, writing
+from csq_assets.warehouse.duckdb_errors import explained
 
 
 class ExportResource(dg.ConfigurableResource):
@@ -116,7 +117,8 @@ class WarehouseResource(DuckDBResource):
             else:
                 connection = self._connection
             self._ended_well = False
-            yield connection
+            with explained(self.database):  # it stays open behind the step
+                yield connection
             self._ended_well = True
 
 

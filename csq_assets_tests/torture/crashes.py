@@ -109,10 +109,14 @@ class Crashes:
         landed = bool(what) and ended.code != self.code
         return Kill(self.scenario.name, number, what, landed, tuple(differences))
 
+    def operations_below(self, below: Path) -> list[str]:
+        """Those of the command on what is there or below."""
+        return [one for one in self.operations if one.partition(" ")[2].startswith(str(below))]
+
     def numbers_below(self, below: Path, count: int, seed: int) -> list[int]:
         """The first operation on what is there or below, and some drawn from the others: those that
         `fill_at` takes."""
-        total = sum(one.partition(" ")[2].startswith(str(below)) for one in self.operations)
+        total = len(self.operations_below(below))
         drawn = random.Random(seed)  # noqa: S311
         return [1, *sorted(drawn.sample(range(2, total + 1), max(min(count, total) - 1, 0)))]
 
