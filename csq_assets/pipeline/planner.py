@@ -4,6 +4,7 @@ The sensor and `csq sync` both follow it; they differ only in who executes the r
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -190,8 +191,16 @@ class Planner:
         return (
             unrecorded
             or not self.snapshot.exists()
-            or self.snapshot.stat().st_mtime < self.warehouse.stat().st_mtime
+            or self.snapshot.stat().st_mtime < self._written_at()
         )
+
+    def _written_at(self) -> float:
+        """When the DuckDB file got its newest transaction, which may still be in the log beside it: a
+        full disk keeps it there."""
+        log = self.warehouse.with_name(f"{self.warehouse.name}.wal")
+        with suppress(FileNotFoundError):
+            return max(self.warehouse.stat().st_mtime, log.stat().st_mtime)
+        return self.warehouse.stat().st_mtime
 
     def plan_publication(
         self, unrecorded: Iterable[str] = (), *, wait_seconds: float
