@@ -109,16 +109,10 @@ class Storm:
         return self._stale(request)
 
     def _stale(self, request: Request) -> Twist:
-        """Of the lake, without its last object; of the export, as it was when it was first asked for:
-        a sync cannot know what it lacks."""
+        """As it was when it was first asked for: a sync cannot know what it lacks."""
 
         def show(answer: Answer) -> Answer:
             known = self._listings.setdefault(request.path, answer)
-            before, last, after = answer.body.rpartition(b"<Contents>")
-            if request.path.startswith("/ours") and last:
-                known = replace(
-                    answer, body=before + after.partition(b"</Contents>")[2], length=None
-                )
             self.hit += known.body != answer.body
             return known
 
