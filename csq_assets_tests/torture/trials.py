@@ -270,16 +270,15 @@ def _tried(part: str, name: str, kills: Sequence[Kill], options: Options, trial:
     for kill in kills:
         for line in kill.differences:
             options.say(f"{name}, before {kill.operation}: {line}")
-    amount = "" if part == "Room" else f" --kills {options.kills}"
     return Tried(
         part,
         name,
         tried=len(kills),
         landed=sum(kill.landed for kill in kills),
         differences=sum(bool(kill.differences) for kill in kills),
-        command=f"python -m csq_assets_tests.torture {trial}{amount}",
+        command=f"python -m csq_assets_tests.torture {trial} --kills {options.kills}",
         day=datetime.now(UTC).date(),
-        seed=None if part == "Room" else options.seed,
+        seed=options.seed,
     )
 
 
