@@ -267,5 +267,5 @@ def stray(place: Place) -> Iterator[str]:
 def let_a_day_pass(place: Place) -> None:
     """Over what was staged, and what is in TMPDIR."""
     past = time.time() - _DAY_SECONDS
-    for folder in (*(place.home / "data").rglob(".staging/*"), *(place.folder / "tmp").iterdir()):
-        os.utime(folder, (past, past))
+    for path in (*(place.home / "data").rglob(".staging/*"), *(place.folder / "tmp").rglob("*")):
+        os.utime(path, (past, past))
