@@ -81,12 +81,14 @@ KINDS = (*FAULTS, STALE)
 
 @dataclass(slots=True)
 class Storm:
-    """Hits some requests, each with one of `kinds`; `hit` counts them. `share` is from 0 to 1."""
+    """Hits some requests, each with one of `kinds`; `hit` counts them, and `stale` the listings among
+    them. `share` is from 0 to 1."""
 
     kinds: tuple[str, ...]
     seed: int
     share: float
     hit: int = 0
+    stale: int = 0
     _drawn: random.Random = field(init=False)
     _listings: dict[str, Answer] = field(default_factory=dict)
 
@@ -113,7 +115,9 @@ class Storm:
 
         def show(answer: Answer) -> Answer:
             known = self._listings.setdefault(request.path, answer)
-            self.hit += known.body != answer.body
+            is_stale = known.body != answer.body
+            self.hit += is_stale
+            self.stale += is_stale
             return known
 
         return show
