@@ -141,7 +141,9 @@ class BucketStore:
 
     def put(self, key: str, body: bytes) -> None:
         with self._reaching(key):
-            self._client.put_object(**self._object(key), Body=body)
+            answer = self._client.put_object(**self._object(key), Body=body)
+            if "ETag" not in answer:
+                raise not_s3("an object was written, and the answer has no ETag")
 
     def staging(self) -> AbstractContextManager[Path]:
         return temporary_folder()

@@ -225,6 +225,15 @@ def test_what_s3_answers_is_said_with_the_right_or_the_setting(
     assert (type(refused), str(refused)) == (kind, said)
 
 
+def test_an_empty_answer_to_a_write_is_not_taken_for_a_success(
+    faulty_s3: FaultyS3, store: BucketStore
+) -> None:
+    faulty_s3.always(Answer(200))
+    said = str(refusal(lambda: store.put("a", b"1")))
+    assert "an object was written, and the answer has no ETag" in said
+    assert "AWS_ENDPOINT_URL_S3" in said
+
+
 @pytest.mark.parametrize("chunked", ["whole", "cut"])
 def test_an_object_in_chunks_is_never_taken_for_whole(
     faulty_s3: FaultyS3, store: BucketStore, chunked: Literal["whole", "cut"]
