@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -77,31 +77,30 @@ def half_done(place: Place, before: State | None, after: State) -> Iterator[str]
     """In words, what readers of the DuckDB file and its snapshot see of a command that was killed: a
     table whose rows are neither those of before nor those of after, and of what is made of several
     tables a row that is in neither. Of `csq_meta.dumps` that is what is said to be applied."""
-    for path, old, new in _files(place, before, after):
-        try:
-            shown = public_relations(path) if path.exists() else {}
-        except duckdb.Error as error:
-            yield f"{path.name} cannot be read: {error}"
-        else:
-            yield from (f"{path.name}: {line}" for line in odd(shown, old, new))
+    yield from _seen_by_readers(place, before, after, odd)
 
 
 def unreadable(place: Place, before: State | None, after: State) -> Iterator[str]:
     """In words, what readers lack after a command that failed, of which each table may fail alone."""
-    for path, old, new in _files(place, before, after):
+    yield from _seen_by_readers(place, before, after, _gone)
+
+
+def _seen_by_readers(
+    place: Place,
+    before: State | None,
+    after: State,
+    judge: Callable[[Relations, Relations, Relations], Iterator[str]],
+) -> Iterator[str]:
+    for path, old, new in (
+        (place.warehouse, before.tables if before else {}, after.tables),
+        (place.snapshot, before.snapshot if before else {}, after.snapshot),
+    ):
         try:
             shown = public_relations(path) if path.exists() else {}
         except duckdb.Error as error:
             yield f"{path.name} cannot be read: {error}"
         else:
-            yield from (f"{path.name}: {line}" for line in _gone(shown, old, new))
-
-
-def _files(
-    place: Place, before: State | None, after: State
-) -> Iterator[tuple[Path, Relations, Relations]]:
-    yield place.warehouse, before.tables if before else {}, after.tables
-    yield place.snapshot, before.snapshot if before else {}, after.snapshot
+            yield from (f"{path.name}: {line}" for line in judge(shown, old, new))
 
 
 def odd(shown: Relations, before: Relations, after: Relations) -> Iterator[str]:
